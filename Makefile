@@ -1,0 +1,69 @@
+# Everything is installed into $(VENV); nothing but Python 3.10-3.12, git and make has to be there before.
+PYTHON   ?= python3
+# One exact version, so that pip takes the build you meant: make demo TORCH=torch==2.9.1 (README.md: CPU-only and CUDA builds)
+TORCH    ?= torch==2.13.0
+VENV     ?= .venv
+PIPFLAGS ?= -q
+WORKERS  ?= 2
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install $(PIPFLAGS) --disable-pip-version-check
+export GRADIO_ANALYTICS_ENABLED := False
+notebooks pytest: export MPLBACKEND := agg
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(VENV)/run.done  ## decompose and relight an example portrait, write demo_out/
+	@$(BIN)/python examples/demo.py --out demo_out
+
+app: $(VENV)/run.done  ## open the demo in the browser
+	@$(BIN)/python app.py
+
+test: lint notebooks pytest  ## everything below, as the continuous integration does (.ci/run)
+
+lint: $(VENV)/dev.done  ## ruff over code and notebooks
+	$(BIN)/ruff check .
+
+notebooks: $(VENV)/dev.done  ## run every notebook's tests
+	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers $(WORKERS) --do_print --timing
+
+pytest: $(VENV)/dev.done  ## app, command line, repository (notebooks and package in step)
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/run.done  ## print the speed table
+	@$(BIN)/python bench/bench.py
+
+export: $(VENV)/dev.done  ## after editing notebooks: clean them and write the package
+	$(BIN)/nbdev_clean
+	$(BIN)/nbdev_export
+
+outputs: $(VENV)/dev.done  ## run one notebook and keep its outputs: make outputs NB=nbs/00_light.ipynb
+	cd $(dir $(NB)) && MPLBACKEND=module://matplotlib_inline.backend_inline $(abspath $(BIN))/exec_nb $(notdir $(NB)) --dest $(notdir $(NB)) --exc_stop
+	$(MAKE) export
+
+lab: $(VENV)/lab.done  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir nbs
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.10, 3.11 or 3.12, or say which one to use (make PYTHON=python3.11 ...)."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
+	  { echo "illures_nb needs Python 3.10, 3.11 or 3.12, but $(PYTHON) is $$($(PYTHON) -V 2>&1): say which one to use (make PYTHON=python3.11 ...)."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/run.done: settings.ini setup.py pyproject.toml | $(BIN)/python
+	@echo "Installing $(TORCH) and illures_nb into $(VENV): a few minutes the first time."
+	@$(PIP) $(TORCH)
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/dev.done: $(VENV)/run.done
+	@echo "Installing what tests and development need into $(VENV)."
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+$(VENV)/lab.done: $(VENV)/dev.done
+	@$(PIP) jupyterlab
+	@touch $@
+
+.PHONY: help demo app test lint notebooks pytest bench export outputs lab

@@ -1,0 +1,60 @@
+"""Decompose and relight one portrait through the command line, with the bundled weights: what `make demo` runs."""
+import argparse
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+ROOT = Path(__file__).parents[1]
+LIGHTS = ["front", "rembrandt_left", "split_right", "golden_hour", "under"]
+MAPS = ["albedo", "normals", "shading", "residual", "reconstruction", "mask"]
+
+
+def example(out):
+    "One of our own example portraits; without them, the NASA portrait that comes with scikit-image."
+    portraits = sorted(o for o in (ROOT / "assets" / "examples").glob("*") if o.suffix in (".jpg", ".png"))
+    if portraits: return portraits[0]
+    from skimage.data import astronaut
+    Image.fromarray(astronaut()).save(out / "photo.png")
+    return out / "photo.png"
+
+
+def illures(*args):
+    "Run the command, showing it as one would type it."
+    print("$ illures", shlex.join(map(str, args)), flush=True)
+    done = subprocess.run([Path(sys.executable).parent / "illures", *map(str, args)])
+    if done.returncode: sys.exit(done.returncode)
+
+
+def sheet(rows, # list of rows, each a list of (caption, picture file)
+          side=256):
+    "One picture of all pictures, with captions."
+    font = ImageFont.load_default(15)
+    page = Image.new("RGB", (max(map(len, rows))*side, len(rows)*(side + 24)), "white")
+    for y, row in enumerate(rows):
+        for x, (caption, file) in enumerate(row):
+            page.paste(ImageOps.fit(Image.open(file).convert("RGB"), (side - 4, side - 4)), (x*side + 2, y*(side + 24) + 24))
+            ImageDraw.Draw(page).text((x*side + 4, y*(side + 24) + 4), caption, "black", font)
+    return page
+
+
+def main(args=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photo", type=Path, help="your own picture instead of the example")
+    parser.add_argument("--out", type=Path, default=Path("demo_out"), help="folder to write (default: demo_out)")
+    opts = parser.parse_args(args)
+    opts.out.mkdir(parents=True, exist_ok=True)
+    photo = opts.photo or example(opts.out)
+    illures("decompose", photo, "--out", opts.out / "maps")
+    relit = {light: opts.out / f"relit_{light}.png" for light in LIGHTS}
+    for light, file in relit.items(): illures("relight", photo, "--light", light, "--out", file)
+    maps = next((opts.out / "maps").rglob("albedo.png")).parent
+    first = opts.out / "00_contact_sheet.png"
+    sheet([[("photo", photo), *((light.replace("_", " "), file) for light, file in relit.items())],
+           [(name, maps / f"{name}.png") for name in MAPS]]).save(first)
+    print("\nWritten:", *(f"  {o}" for o in sorted(opts.out.rglob("*")) if o.is_file()), f"\nLook at {first} first.", sep="\n")
+
+
+if __name__ == "__main__": main()

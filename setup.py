@@ -1,0 +1,30 @@
+"Packaging, driven by settings.ini: nbdev's own template needs pkg_resources, which setuptools no longer has."
+from configparser import ConfigParser
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+ini = ConfigParser(delimiters=["="])
+ini.read(here / "settings.ini", encoding="utf-8")
+cfg = ini["DEFAULT"]
+stages = ["Planning", "Pre-Alpha", "Alpha", "Beta", "Production/Stable", "Mature", "Inactive"]
+
+
+def lines(key): return [o.strip() for o in cfg.get(key, "").splitlines() if o.strip()]
+
+
+extras = {k: lines(f"{k}_requirements") for k in ("synth", "train", "dev")}
+extras["dev"] += sorted(set(extras["synth"] + extras["train"]))
+setup(
+    name=cfg["lib_name"], version=cfg["version"], description=cfg["description"], keywords=cfg["keywords"],
+    author=cfg["author"], author_email=cfg["author_email"], license="Apache-2.0", url=cfg["git_url"],
+    long_description=(here / "README.md").read_text(encoding="utf-8"), long_description_content_type="text/markdown",
+    python_requires=f">={cfg['min_python']},<{cfg['below_python']}",
+    packages=find_packages(include=["illures_nb*"]), package_data={"illures_nb": ["weights/*"]}, zip_safe=False,
+    install_requires=lines("requirements"), extras_require=extras, entry_points={"console_scripts": lines("console_scripts")},
+    classifiers=[f"Development Status :: {cfg['status']} - {stages[int(cfg['status']) - 1]}",
+                 f"Intended Audience :: {cfg['audience']}", f"Natural Language :: {cfg['language']}",
+                 *(f"Programming Language :: Python :: 3.{minor}" for minor in (10, 11, 12)),
+                 "Topic :: Scientific/Engineering :: Image Processing"],
+)
