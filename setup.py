@@ -14,8 +14,8 @@ stages = ["Planning", "Pre-Alpha", "Alpha", "Beta", "Production/Stable", "Mature
 def lines(key): return [o.strip() for o in cfg.get(key, "").splitlines() if o.strip()]
 
 
-extras = {k: lines(f"{k}_requirements") for k in ("synth", "train", "dev")}
-extras["dev"] += sorted(set(extras["synth"] + extras["train"]))
+extras = {k: lines(f"{k}_requirements") for k in ("synth", "train", "formats", "dev")}
+extras["dev"] = sorted(set(sum(extras.values(), [])))
 setup(
     name=cfg["lib_name"], version=cfg["version"], description=cfg["description"], keywords=cfg["keywords"],
     author=cfg["author"], author_email=cfg["author_email"], license="Apache-2.0", url=cfg["git_url"],

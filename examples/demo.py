@@ -1,11 +1,14 @@
 """Decompose and relight one portrait through the command line, with the bundled weights: what `make demo` runs."""
 import argparse
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
+
+from illures_nb.cli import main as cli
+from illures_nb.face import detect_faces
+from illures_nb.image import read_image
 
 ROOT = Path(__file__).parents[1]
 LIGHTS = ["front", "rembrandt_left", "split_right", "golden_hour", "under"]
@@ -22,20 +25,27 @@ def example(out):
 
 
 def illures(*args):
-    "Run the command, showing it as one would type it."
+    "Run the command in this process, showing it as one would type it."
     print("$ illures", shlex.join(map(str, args)), flush=True)
-    done = subprocess.run([Path(sys.executable).parent / "illures", *map(str, args)])
-    if done.returncode: sys.exit(done.returncode)
+    if code := cli([str(a) for a in args]): sys.exit(code)
 
 
-def sheet(rows, # list of rows, each a list of (caption, picture file)
+def around_face(photo, # picture file
+                margin=.8):
+    "Square about the biggest face, with `margin` of its size on each side: left, top, right, bottom."
+    x0, y0, x1, y1 = detect_faces(read_image(photo))[0].box
+    x, y, r = (x0 + x1)/2, (y0 + y1)/2, max(x1 - x0, y1 - y0)*(.5 + margin)
+    return tuple(round(o) for o in (x - r, y - r, x + r, y + r))
+
+
+def sheet(rows, # list of rows, each a list of (caption, picture)
           side=256):
     "One picture of all pictures, with captions."
     font = ImageFont.load_default(15)
     page = Image.new("RGB", (max(map(len, rows))*side, len(rows)*(side + 24)), "white")
     for y, row in enumerate(rows):
-        for x, (caption, file) in enumerate(row):
-            page.paste(ImageOps.fit(Image.open(file).convert("RGB"), (side - 4, side - 4)), (x*side + 2, y*(side + 24) + 24))
+        for x, (caption, picture) in enumerate(row):
+            page.paste(picture.convert("RGB").resize((side - 4, side - 4), Image.Resampling.LANCZOS), (x*side + 2, y*(side + 24) + 24))
             ImageDraw.Draw(page).text((x*side + 4, y*(side + 24) + 4), caption, "black", font)
     return page
 
@@ -52,8 +62,9 @@ def main(args=None):
     for light, file in relit.items(): illures("relight", photo, "--light", light, "--out", file)
     maps = next((opts.out / "maps").rglob("albedo.png")).parent
     first = opts.out / "00_contact_sheet.png"
-    sheet([[("photo", photo), *((light.replace("_", " "), file) for light, file in relit.items())],
-           [(name, maps / f"{name}.png") for name in MAPS]]).save(first)
+    box, pictures = around_face(photo), {"photo": photo, **relit}
+    sheet([[(name.replace("_", " "), Image.open(file).crop(box)) for name, file in pictures.items()],
+           [(name, Image.open(maps / f"{name}.png")) for name in MAPS]]).save(first)
     print("\nWritten:", *(f"  {o}" for o in sorted(opts.out.rglob("*")) if o.is_file()), f"\nLook at {first} first.", sep="\n")
 
 

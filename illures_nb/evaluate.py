@@ -9,7 +9,8 @@ __all__ = ['YALE_LIGHTS', 'YALE_GROUPS', 'YALE_CLASSES', 'YALE_SOURCES', 'YALE_T
            'dominant_direction', 'light_ranks', 'nominal_light', 'yale_subjects', 'yale_photo', 'yale_input',
            'photometric_stereo', 'Truth', 'yale_truth', 'measure_truth', 'toy_head', 'toy_photo', 'toy_yale',
            'Prediction', 'as_prediction', 'relight_photo', 'score_subject', 'score_relighting', 'markdown',
-           'YaleResult', 'yale_from_arrays', 'yale', 'yale_sheet', 'yale_report', 'run_yale', 'write_yale']
+           'YaleFigures', 'YaleResult', 'check_subjects', 'yale_from_arrays', 'yale', 'yale_sheet', 'yale_report',
+           'run_yale', 'write_yale']
 
 # %% ../nbs/70_evaluate.ipynb #b648f5f3
 import re, sys
@@ -87,7 +88,7 @@ def albedo_constancy(stack:np.ndarray # (lights, N) linear albedo of one face un
     lin = np.stack([x/max(np.mean(x), 1e-9) for x in np.asarray(stack, np.float64)])
     return float(logs.std(0).mean()), float((lin.std(0)/np.maximum(lin.mean(0), 1e-9)).mean())
 
-# %% ../nbs/70_evaluate.ipynb #16951e0c
+# %% ../nbs/70_evaluate.ipynb #624283ec
 def si_rmse(pred:np.ndarray, # linear values (N,)
             truth:np.ndarray, # linear values (N,)
     )->tuple[float, float]: # (RMSE / mean truth, the scale that was applied to pred)
@@ -96,6 +97,7 @@ def si_rmse(pred:np.ndarray, # linear values (N,)
     k = p @ t/max(p @ p, 1e-12)
     return float(np.sqrt(np.mean((k*p - t)**2))/t.mean()), float(k)
 
+# %% ../nbs/70_evaluate.ipynb #64564506
 def ssim_map(a:np.ndarray, # (H, W) in [0, 1]
              b:np.ndarray, # (H, W) in [0, 1]
              sigma:float=1.5, # of the Gaussian window, pixels
@@ -153,7 +155,7 @@ def nominal_light(name:str # 'A-035E+15', or a file name that holds it
     a, e = np.radians([float(x) for x in found.groups()])
     return np.array([-np.sin(a)*np.cos(e), np.sin(e), np.cos(a)*np.cos(e)])
 
-# %% ../nbs/70_evaluate.ipynb #5aa557cb
+# %% ../nbs/70_evaluate.ipynb #ca267a9a
 def yale_subjects(folder # the folder that holds yaleB01/, yaleB02/, …
     )->list[str]: # names, sorted
     "Subjects of an Extended Yale B folder."
@@ -163,6 +165,7 @@ def yale_subjects(folder # the folder that holds yaleB01/, yaleB02/, …
     if not names: raise ValueError(f'{folder}: no folder yaleBNN in it, so this is not Extended Yale B (cropped)')
     return names
 
+# %% ../nbs/70_evaluate.ipynb #f3490b33
 def yale_photo(folder, # as in `yale_subjects`
                subject:str, # 'yaleB02'
                light:str, # 'A-035E+15'
@@ -205,7 +208,7 @@ def photometric_stereo(photos:np.ndarray, # (K, H, W) linear [0, 1]
     normals = np.where(mask[..., None], (b/np.maximum(albedo, 1e-9)[:, None]).reshape(H, W, 3), [0, 0, 1])
     return normals.astype(np.float32), albedo.reshape(H, W).astype(np.float32), mask
 
-# %% ../nbs/70_evaluate.ipynb #1dc090f5
+# %% ../nbs/70_evaluate.ipynb #64ebdc16
 @dataclass
 class Truth:
     "Measured normals, albedo and mask of one subject, on the pixels of its photos."
@@ -221,6 +224,7 @@ def yale_truth(folder, # as in `yale_subjects`
     if not path.is_file(): return measure_truth(folder, subject)
     with np.load(path) as z: return Truth(z['normals'].astype(np.float32), z['albedo'].astype(np.float32), z['mask'] > 0)
 
+# %% ../nbs/70_evaluate.ipynb #c9d53c5e
 def measure_truth(folder, # as in `yale_subjects`
                   subject:str, # 'yaleB02'
     )->Truth: # by photometric stereo over all photos that are there
@@ -230,13 +234,14 @@ def measure_truth(folder, # as in `yale_subjects`
     photos = np.stack([yale_photo(folder, subject, l) for l in names])
     return Truth(*photometric_stereo(photos, np.stack([nominal_light(l) for l in names])))
 
-# %% ../nbs/70_evaluate.ipynb #a723e1fc
+# %% ../nbs/70_evaluate.ipynb #4db97a07
 ALL_YALE_LIGHTS = [f'A{a:+04d}E{e:+03d}' for a, e in
     [(0, e) for e in (0, 20, 45, 90, -20, -35)] +
     [(s*a, e) for s in (1, -1) for a, e in ((5, 10), (5, -10), (10, 0), (10, -20), (15, 20), (20, 10), (20, -10), (20, -40), (25, 0),
      (35, 15), (35, 40), (35, 65), (35, -20), (50, 0), (50, -40), (60, 20), (60, -20), (70, 0), (70, 45), (70, -35),
      (85, 20), (85, -20), (95, 0), (110, 15), (110, 40), (110, 65), (110, -20), (120, 0), (130, 20))]]
 
+# %% ../nbs/70_evaluate.ipynb #1a02929a
 def toy_head(seed:int # another head per seed
     )->Truth: # analytic normals and albedo, and a mask, 192×168
     "An ellipsoid with a bump for a nose, painted: known exactly."
@@ -252,6 +257,7 @@ def toy_head(seed:int # another head per seed
     albedo = .55 + .15*spots - .25*np.exp(-(((abs(x) - .4)/.22)**2 + ((y - .35)/.1)**2))
     return Truth(n.astype(np.float32), albedo.astype(np.float32), inside > .1)
 
+# %% ../nbs/70_evaluate.ipynb #a7552058
 def toy_photo(head:Truth, # from `toy_head`
               light:str, # 'A-035E+15'
     )->np.ndarray: # (192, 168) uint8, linear
@@ -275,7 +281,7 @@ def toy_yale(folder, # where to write
         for l in lights: Image.fromarray(toy_photo(head, l)).save(Path(folder)/name/f'{name}_P00{l}.pgm')
     return Path(folder)
 
-# %% ../nbs/70_evaluate.ipynb #c5b6784f
+# %% ../nbs/70_evaluate.ipynb #07b1d5fb
 FRONTAL = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0], np.float32)           # grey light from the camera
 
 @dataclass
@@ -288,7 +294,8 @@ class Prediction:
     covered: np.ndarray # (192, 168) bool: not left out
     relit: dict = field(default_factory=dict) # name → function of coeffs (9, 3): (320, 320, 3) sRGB, NaN outside
 
-def as_prediction(answer # None (no face) or (normals, albedo, coeffs[, relit]) on the 320×320 picture, NaN where left out
+# %% ../nbs/70_evaluate.ipynb #7d3a27f1
+def as_prediction(answer # None (no face) or (normals (320, 320, 3), albedo (320, 320[, 3]) linear, coeffs (9, 3)[, relit]), NaN where left out
     )->Prediction:
     "Cut a method's answer to the photo and fill in what it left out."
     if answer is None:
@@ -301,6 +308,7 @@ def as_prediction(answer # None (no face) or (normals, albedo, coeffs[, relit]) 
     albedo = np.where(ok, albedo, np.median(albedo[ok]) if ok.any() else 1)
     return Prediction(normals, albedo, np.asarray(answer[2], np.float32).reshape(9, -1).mean(1), False, ok, *answer[3:])
 
+# %% ../nbs/70_evaluate.ipynb #f4aa8c50
 def relight_photo(pred:Prediction, # of the source photo
                   coeffs:np.ndarray, # grey target light (9,)
                   ways:tuple=('residual 0',), # names that must be there: A ∘ f(N, L) where the method does not say otherwise
@@ -348,10 +356,10 @@ def score_relighting(preds:dict, # (subject, light) → Prediction
                     rows.append(dict(subject=s, source=source, target=target, way=way, rmse=rmse, ssim=ssim))
     return rows
 
-# %% ../nbs/70_evaluate.ipynb #9a1d5f1e
+# %% ../nbs/70_evaluate.ipynb #894048b4
 YALE_PEERS = {                                                        # eight dev subjects, the seven lights, sRGB input
     'constant frontal normal, constant albedo': dict(raw=43.5, frame=43.1, rot=42.7, under20=.10, under25=.16, under30=.22, albedo=.228, corr=0, std_log=0),
-    'input pixels as albedo': dict(albedo=1.017, corr=.30, std_log=1.03, cv=.71),
+    'input pixels as albedo': dict(albedo=1.017, corr=.30, std_log=1.03),
     'source photo unchanged': dict(rmse=.763, ssim=.54),
     'MediaPipe face mesh': dict(raw=19.8, frame=18.0, rot=17.3, under20=.67, under25=.80, under30=.88, easy=17.0, medium=17.9, hard=17.1),
     'GeomConsistentFR (2022)': dict(raw=20.6, frame=19.0, rot=18.5, under20=.64, under25=.77, under30=.86, easy=17.3, medium=20.2, hard=18.6,
@@ -360,11 +368,17 @@ YALE_PEERS = {                                                        # eight de
     '3DDFA_V2 (+ SH fit)': dict(raw=16.9, frame=15.6, rot=14.7, under20=.78, under25=.87, under30=.92, easy=14.6, medium=15.0, hard=14.5, slope=.86,
                                 albedo=.595, corr=.26, std_log=.48, top1=.85, rmse=.466, ssim=.64),
     'truth normals and albedo, SH light': dict(top1=.92, rmse=.181, ssim=.81)}
-_COLUMNS = [{'raw': '.1f', 'frame': '.1f', 'rot': '.1f', 'spread': '.1f', 'under20': '.0%', 'under25': '.0%', 'under30': '.0%', 'easy': '.1f', 'medium': '.1f', 'hard': '.1f', 'slope': '.2f', 'covered': '.0%', 'missed': 'd'},
-            {'albedo': '.3f', 'corr': '.2f', 'std_log': '.2f', 'cv': '.2f', 'top1': '.0%', 'top2': '.0%', 'top3': '.0%', 'light_raw': '.1f', 'light_rot': '.1f', 'rmse': '.3f', 'ssim': '.3f'}]
-_HEADS = dict(spread='± over photos', under20='< 20°', under25='< 25°', under30='< 30°', albedo='albedo SI log-RMSE', corr='correlation', std_log='std of log albedo over lights',
-              cv='coefficient of variation', top1='light top-1', top2='top-2', top3='top-3', light_raw='light angle raw', light_rot='light angle rot', rmse='relighting SI-RMSE', ssim='SSIM')
+_FORMATS = dict(raw='.1f', frame='.1f', rot='.1f', spread='.1f', under20='.0%', under25='.0%', under30='.0%', easy='.1f', medium='.1f', hard='.1f',
+                slope='.2f', covered='.0%', missed='d', albedo='.3f', corr='.2f', std_log='.2f', cv='.2f', top1='.0%', top2='.0%', top3='.0%',
+                light_raw='.1f', light_rot='.1f', rmse='.3f', ssim='.3f')
+_HEADS = dict(spread='± over photos', under20='< 20°', under25='< 25°', under30='< 30°', albedo='albedo SI log-RMSE', corr='correlation',
+              std_log='std of log albedo over lights', cv='coefficient of variation', top1='light top-1', top2='top-2', top3='top-3',
+              light_raw='light angle raw', light_rot='light angle rot', rmse='relighting SI-RMSE', ssim='SSIM')
+_SPLIT = list(_FORMATS).index('albedo')                               # the first table is about normals
 
+def _columns(*names): return {k: _FORMATS[k] for k in names}
+
+# %% ../nbs/70_evaluate.ipynb #abbcce36
 def markdown(rows:list, # dicts, one per line; missing values print as a dash
              columns:dict, # key → format
     )->str: # a markdown table
@@ -373,10 +387,10 @@ def markdown(rows:list, # dicts, one per line; missing values print as a dash
     lines = [['', *(_HEADS.get(k, k) for k in columns)], ['---']*(len(columns) + 1), *([r['name'], *(cell(r, k, f) for k, f in columns.items())] for r in rows)]
     return '\n'.join('| ' + ' | '.join(l) + ' |' for l in lines)
 
-# %% ../nbs/70_evaluate.ipynb #0fbc07b8
+# %% ../nbs/70_evaluate.ipynb #e995c1ec
 @dataclass
-class YaleResult:
-    "Figures of one method on Extended Yale B; `table()`, `per_light()` and `per_subject()` are markdown."
+class YaleFigures:
+    "What was measured for one method on Extended Yale B, and its means."
     rows: list # one dict per subject and light
     constancy: list # one dict per subject: std_log, cv, and those of the input pixels
     relit: list # one dict per subject, source, target and way of relighting
@@ -404,34 +418,51 @@ class YaleResult:
         ways = dict.fromkeys(r['way'] for r in self.relit)
         return {w: {k: float(np.mean([r[k] for r in self.relit if r['way'] == w])) for k in ('rmse', 'ssim')} for w in ways}
 
+# %% ../nbs/70_evaluate.ipynb #c4ab3b90
+class YaleResult(YaleFigures):
+    "Figures of one method on Extended Yale B; `table()`, `per_light()` and `per_subject()` are markdown."
     def table(self, name:str='this method', # name of the row
               peers:bool=True, # with the other methods' rows
         )->str: # two markdown tables: normals; albedo, light, relighting
         "The figures beside those of other methods on the same photos."
         rows = [dict(name=f'**{name}**', **self.overall()), *(dict(name=n, **p) for n, p in YALE_PEERS.items() if peers)]
         rows[1:1] = [dict(name=f'{name}: {w}', **f) for w, f in self.relighting().items() if w != 'residual 0']
-        return '\n\n'.join(markdown([r for r in rows if set(r) & set(c)], c) for c in _COLUMNS)
+        return '\n\n'.join(markdown([r for r in rows if set(r) & set(c)], c) for c in (_columns(*list(_FORMATS)[:_SPLIT]), _columns(*list(_FORMATS)[_SPLIT:])))
 
-    def _grouped(self, key, columns):
+    def _grouped(self, key, columns): # 'light' or 'subject'; names with spaces between
         groups = dict.fromkeys(r[key] for r in self.rows)
-        return markdown([dict(name=g, **self.summary([r for r in self.rows if r[key] == g])) for g in groups], columns)
+        return markdown([dict(name=g, **self.summary([r for r in self.rows if r[key] == g])) for g in groups], _columns(*columns.split()))
 
     def per_light(self)->str: # markdown
         "One line per light."
-        return self._grouped('light', {k: {**_COLUMNS[0], **_COLUMNS[1]}[k] for k in ('raw', 'frame', 'rot', 'spread', 'under20', 'slope', 'covered', 'albedo', 'corr', 'light_raw', 'light_rot', 'missed')})
+        return self._grouped('light', 'raw frame rot spread under20 slope covered albedo corr light_raw light_rot missed')
 
     def per_subject(self)->str: # markdown
         "One line per subject."
-        return self._grouped('subject', {k: {**_COLUMNS[0], **_COLUMNS[1]}[k] for k in ('raw', 'frame', 'rot', 'spread', 'easy', 'medium', 'hard', 'slope', 'albedo', 'corr', 'missed')})
+        return self._grouped('subject', 'raw frame rot spread easy medium hard slope covered albedo corr missed')
 
-# %% ../nbs/70_evaluate.ipynb #baada0f2
-def _progress(items, show, label):
+# %% ../nbs/70_evaluate.ipynb #8f590138
+def _progress(items, show, label='Yale photos'):
     "Count through `items` on one line of stderr."
     for i, x in enumerate(items):
         if show: print(f'\r{label} {i + 1}/{len(items)}', end='' if i + 1 < len(items) else '\n', file=sys.stderr, flush=True)
         yield x
 
-def yale_from_arrays(predict, # uint8 (320, 320, 3) sRGB → None (no face) or (normals (320, 320, 3), albedo (320, 320[, 3]) linear, coeffs (9, 3)[, relit]), NaN where left out
+def check_subjects(folder, # Extended Yale B, cropped
+                   subjects:list=None, # names; None: all that are there
+    )->list[str]: # names
+    "The subjects asked for, or one sentence about the one that is not there."
+    there = yale_subjects(folder)
+    for s in subjects or []:
+        if s not in there: raise ValueError(f'{folder}: no subject {s} there; there are {", ".join(there)}')
+    return there if subjects is None else list(subjects)
+
+def _constancy(subject, albedos, pixels): # (lights, N) each, inside the mask
+    "Constancy of the predicted albedo beside that of the input pixels."
+    return dict(zip(('subject', 'std_log', 'cv', 'std_log_pixels', 'cv_pixels'), (subject, *albedo_constancy(albedos), *albedo_constancy(pixels))))
+
+# %% ../nbs/70_evaluate.ipynb #cabca5c9
+def yale_from_arrays(predict, # uint8 (320, 320, 3) sRGB → None (no face) or what `as_prediction` takes: (normals, albedo, coeffs[, relit])
                      folder, # Extended Yale B, cropped: yaleBNN/*.pgm, and truth/yaleBNN.npz where measured before
                      lights:list=YALE_LIGHTS, # lights for normals and albedo
                      subjects:list=None, # names; default: all that are there
@@ -439,20 +470,18 @@ def yale_from_arrays(predict, # uint8 (320, 320, 3) sRGB → None (no face) or (
                      progress:bool=True, # count on stderr
     )->YaleResult: # figures
     "Run the Yale protocol on any function of a picture."
-    there = yale_subjects(folder); names = there if subjects is None else subjects
-    for s in names:
-        if s not in there: raise ValueError(f'{folder}: no subject {s} there; there are {", ".join(there)}')
+    names = check_subjects(folder, subjects)
     extras = extras and len(names) > 1
     needed = list(dict.fromkeys([*lights, *(YALE_CLASSES + YALE_SOURCES + YALE_TARGETS if extras else [])]))
     truths = {s: yale_truth(folder, s) for s in names}
     photos = {(s, l): yale_photo(folder, s, l) for s in names for l in needed}
-    preds = {k: as_prediction(predict(yale_input(photos[k]))) for k in _progress(list(photos), progress, 'Yale photos')}
+    preds = {k: as_prediction(predict(yale_input(photos[k]))) for k in _progress(list(photos), progress)}
     rows, errors, constancy = [], {}, []
     for s, truth in truths.items():
         found, maps = score_subject({l: preds[s, l] for l in lights}, truth)
         rows += [dict(subject=s, **r) for r in found]; errors |= {(s, l): e for l, e in maps.items()}
-        stacks = [np.stack([x[truth.mask] for x in xs]) for xs in ([preds[s, l].albedo for l in lights], [photos[s, l] for l in lights])]
-        constancy.append(dict(zip(('subject', 'std_log', 'cv', 'std_log_pixels', 'cv_pixels'), (s, *albedo_constancy(stacks[0]), *albedo_constancy(stacks[1])))))
+        inside = lambda maps, m=truth.mask: np.stack([x[m] for x in maps])
+        constancy.append(_constancy(s, inside(preds[s, l].albedo for l in lights), inside(photos[s, l] for l in lights)))
     relit = score_relighting(preds, truths, photos) if extras else []
     coeffs = np.array([[np.full(9, np.nan) if preds[s, l].missed else preds[s, l].light for l in YALE_CLASSES] for s in names]) if extras else None
     return YaleResult(rows, constancy, relit, light_ranks(coeffs) if extras else np.zeros(0), errors, {k: preds[k] for k in errors}, truths)
@@ -480,7 +509,7 @@ def yale(decomposer, # a `Decomposer`, or anything that answers like one
     "Run the Yale protocol end to end through the public API: detection, decomposition, relighting."
     return yale_from_arrays(lambda image: _answer(decomposer, image), folder, lights, subjects, extras, progress)
 
-# %% ../nbs/70_evaluate.ipynb #be1d02e2
+# %% ../nbs/70_evaluate.ipynb #b5e0111a
 def yale_sheet(result:YaleResult, # from `yale`
                folder, # the same folder
                key:tuple, # (subject, light)
@@ -492,6 +521,7 @@ def yale_sheet(result:YaleResult, # from `yale`
     tiles = [linear_to_srgb(yale_photo(folder, *key)), p.normals/2 + .5, t.normals/2 + .5, heat, *albedos]
     return np.hstack([x if x.ndim == 3 else np.repeat(x[..., None], 3, 2) for x in tiles]).astype(np.float32)
 
+# %% ../nbs/70_evaluate.ipynb #58587a0c
 def yale_report(result:YaleResult, # from `yale`
                 name:str='this method', # its row in the table
     )->str: # markdown
@@ -501,7 +531,7 @@ def yale_report(result:YaleResult, # from `yale`
         f'(input pixels {pixels["std_log"]:.3f}), coefficient of variation {o["cv"]:.3f} ({pixels["cv"]:.3f}).',
         '## Per light', result.per_light(), '## Per subject', result.per_subject()]) + '\n'
 
-# %% ../nbs/70_evaluate.ipynb #9d7d4d89
+# %% ../nbs/70_evaluate.ipynb #fcfb2724
 def run_yale(folder, # Extended Yale B, cropped
              weights:str=None, # preset, .safetensors path or hub id; default: the bundled weights
              out:str=None, # a .md file for the tables; two pictures go beside it
@@ -517,6 +547,7 @@ def run_yale(folder, # Extended Yale B, cropped
     if out: write_yale(result, folder, out, str(weights or 'illures'))
     return result
 
+# %% ../nbs/70_evaluate.ipynb #588bf592
 def write_yale(result:YaleResult, # from `yale`
                folder, # the same folder
                out, # a .md file

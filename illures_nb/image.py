@@ -6,9 +6,9 @@
 __all__ = ['MAX_PIXELS', 'srgb_to_linear', 'linear_to_srgb', 'ImageReadError', 'read_image', 'read_linear', 'ImageWriteError',
            'quantise', 'write_image', 'resize', 'guided_coefficients', 'guided_upsample']
 
-# %% ../nbs/10_image.ipynb #fc5cbf23
+# %% ../nbs/10_image.ipynb #886b290c
 import io, os, re, struct, sys, tempfile, warnings, zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import cv2, numpy as np, torch
@@ -49,7 +49,7 @@ def _name(source):
     if isinstance(source, Image.Image): return str(getattr(source, "filename", "") or "The given picture")
     return {np.ndarray: "The given array", bytes: "The given file"}.get(type(source), f"The given {type(source).__name__}")
 
-# %% ../nbs/10_image.ipynb #467667e1
+# %% ../nbs/10_image.ipynb #abc96b5e
 @contextmanager
 def _naming(source):
     "Turn whatever goes wrong inside into one sentence about `source`."
@@ -60,7 +60,7 @@ def _naming(source):
     except ImageReadError as e: raise ImageReadError(f"{_name(source)} {e}.") from None
     except UnidentifiedImageError: raise ImageReadError(f"{_name(source)} is damaged or cut short (its header makes no sense).") from None
     except Exception as e: # decoders raise anything on bytes they did not expect
-        why = (str(e).splitlines() or [""])[0].rstrip(".")[:100] or type(e).__name__
+        why = str(e).splitlines()[0].rstrip(".")[:100] if isinstance(e, OSError) and str(e) else "its content makes no sense"
         raise ImageReadError(f"{_name(source)} is damaged or cut short ({why}).") from e
 
 # %% ../nbs/10_image.ipynb #5c009d99
@@ -265,7 +265,7 @@ def _exr_channels(content, width):
         at, content = at + width*channels[name.decode("latin1")][1].itemsize, rest[16:]
     return channels, at
 
-# %% ../nbs/10_image.ipynb #0adff6a1
+# %% ../nbs/10_image.ipynb #d6ca8498
 def _exr_unzip(block, size):
     "Undo ZIP compression: inflate, add up the differences, interleave the even and odd bytes."
     if len(block) == size: return block # stored as it was, when ZIP did not help
@@ -279,10 +279,12 @@ def _exr_by_library(data):
     "Channels of an EXR in a compression that is not read here, by the OpenEXR library: {name: (H, W)}."
     try: import OpenEXR
     except ImportError: raise ImageReadError("is an EXR in a compression that needs one more library (pip install OpenEXR)") from None
-    with tempfile.TemporaryDirectory() as d:
+    with tempfile.TemporaryDirectory() as d, redirect_stdout(io.StringIO()): # it prints what is wrong
         path = Path(d)/"picture.exr"
         path.write_bytes(data)
-        with OpenEXR.File(str(path), separate_channels=True) as f: return {n: np.array(c.pixels) for n, c in f.channels().items()}
+        try:
+            with OpenEXR.File(str(path), separate_channels=True) as f: return {n: np.array(c.pixels) for n, c in f.channels().items()}
+        except Exception as e: raise ImageReadError("is damaged or cut short (the OpenEXR library cannot decode it)") from e
 
 # %% ../nbs/10_image.ipynb #619733ae
 def _decode_exr(data):
@@ -307,16 +309,17 @@ def _decode_exr(data):
     if names is None: raise ImageReadError(f"is an EXR without R, G, B or Y (it has {', '.join(list(planes)[:8]) or 'nothing'})")
     return np.stack([planes[n].astype(np.float32) for n in names], -1)
 
-# %% ../nbs/10_image.ipynb #29ea77e5
+# %% ../nbs/10_image.ipynb #542a3081
 def _decode_hdr(data):
     "The bytes of a Radiance picture → float32 (H, W, 3)."
     size = re.search(rb"\n\n-Y (\d+) \+X (\d+)\n", data[:65536])
     if not size: raise ImageReadError("is an HDR whose header has no size, or rows in an unusual order")
     _check_size(int(size[2]), int(size[1]))
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT) # it would print what we say in our sentence
+    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel # OpenCV 4 and 5
+    level = set_level(0) # silent: it would print what our sentence says
     try: x = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
     except cv2.error: x = None
-    finally: cv2.utils.logging.setLogLevel(level)
+    finally: set_level(level)
     if x is None or x.dtype != np.float32: raise ImageReadError("is damaged or cut short (its scan lines make no sense)")
     return x[..., ::-1]
 
@@ -387,7 +390,7 @@ def _exr_zip(b):
     z = zlib.compress(d.tobytes(), 4)
     return z if len(z) < len(b) else b.tobytes()
 
-# %% ../nbs/10_image.ipynb #65080fd0
+# %% ../nbs/10_image.ipynb #e5b3f4c5
 def _encode(x, suffix, bits):
     "The bytes of a picture file."
     x = np.asarray(x)
@@ -401,6 +404,7 @@ def _encode(x, suffix, bits):
     quality = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     return cv2.imencode(suffix, np.ascontiguousarray(x), quality if suffix != ".png" else [])[1].tobytes()
 
+# %% ../nbs/10_image.ipynb #8de930cb
 def write_image(path:str, # .png, .jpg or .exr; its folder must exist
                 x,        # (H, W) or (H, W, 1, 3 or 4): uint8, uint16 or float; sRGB in [0, 1], clipped; for EXR any floats, meaning linear light
                 bits=8    # 8 or 16 bits a channel of a PNG
@@ -432,7 +436,7 @@ def resize(x,   # (H, W) or (H, W, C), uint8 or float
     if y.shape[:2] != (h, w): y = cv2.resize(y, (w, h), interpolation=cv2.INTER_LINEAR)
     return y.reshape(h, w, *x.shape[2:])
 
-# %% ../nbs/10_image.ipynb #7f745702
+# %% ../nbs/10_image.ipynb #1a7f1bfb
 def guided_coefficients(low,        # (h, w) or (h, w, C) float32 map, any range
                         guide,      # (h, w) float32 grey guide on the same grid, [0, 1]
                         radius=2,   # windows reach this many pixels to each side
@@ -450,6 +454,7 @@ def guided_coefficients(low,        # (h, w) or (h, w, C) float32 map, any range
     a, b = box(a), box(mean_p - a*mean_i)
     return a.reshape(np.shape(low)), (b + p0 - a*i0).reshape(np.shape(low))
 
+# %% ../nbs/10_image.ipynb #2ac80db0
 def guided_upsample(low,        # (h, w) or (h, w, C) float32 map, such as the ratio relit/original
                     guide_low,  # (h, w) float32 grey photo, small, [0, 1]
                     guide_high, # (H, W) float32 grey photo, large, [0, 1]

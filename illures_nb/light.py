@@ -392,7 +392,7 @@ class _LightValue:
     __rmul__ = __mul__
     def __truediv__(self, factor): return self*(1/np.asarray(factor, float))
 
-# %% ../nbs/00_light.ipynb #9ae359df
+# %% ../nbs/00_light.ipynb #6a72b71e
 class _LightSources(_LightValue):
     @classmethod
     def from_direction(cls, azimuth,      # degrees; 0 = from the camera, > 0 from the picture's right
@@ -404,8 +404,9 @@ class _LightSources(_LightValue):
                        softness=0.        # 0 = a point far away .. 1 = half of the sky
         ): # SHLight
         "One light from a direction, and an even light of the same colour all around."
-        _number('azimuth', azimuth), _number('elevation', elevation), _number('warmth', warmth, -1, 1), _number('softness', softness, 0, 1)
-        _number('strength', strength, 0), _number('ambient', ambient, 0)
+        azimuth, elevation, strength, ambient = (_number('azimuth', azimuth), _number('elevation', elevation),
+                                                 _number('strength', strength, 0), _number('ambient', ambient, 0))
+        warmth, softness = _number('warmth', warmth, -1, 1), _number('softness', softness, 0, 1)
         if np.shape(color) != (3,): raise ValueError(f'color must be three numbers R, G, B, not {color!r}')
         tint = np.array([_number('color', v, 0) for v in color])*_warmth_rgb(warmth)
         return cls(direct_light(azimuth, elevation, strength, ambient, tint, softness))
@@ -430,6 +431,13 @@ class _LightSources(_LightValue):
         if isinstance(source, (str, Path)): return cls(project_envmap(read_envmap(source)))
         return cls(project_envmap(_radiance(source, 'the environment map')))
 
+# %% ../nbs/00_light.ipynb #9adc99de
+def _nine_by_three(coeffs): # (9,) grey, (9, 1) or (9, 3)
+    c = np.asarray(coeffs, float)
+    if c.shape not in ((9,), (9, 1), (9, 3)): raise ValueError(f'light coefficients must have shape (9,) or (9, 3), not {c.shape}')
+    return np.broadcast_to(c.reshape(9, -1), (9, 3))
+
+class _LightConversions(_LightSources):
     @classmethod
     def from_standard_sh(cls, coeffs # (9,) grey or (9, 3), real SH in the order (0,0), (1,-1), (1,0), (1,1), (2,-2) .. (2,2)
         ): # SHLight
@@ -442,14 +450,16 @@ class _LightSources(_LightValue):
         "Light from coefficients of DPR (Deep Single-Image Portrait Relighting)."
         return cls(from_dpr_order(_nine_by_three(coeffs)))
 
-# %% ../nbs/00_light.ipynb #a3068369
-def _nine_by_three(coeffs): # (9,) grey, (9, 1) or (9, 3)
-    c = np.asarray(coeffs, float)
-    if c.shape not in ((9,), (9, 1), (9, 3)): raise ValueError(f'light coefficients must have shape (9,) or (9, 3), not {c.shape}')
-    return np.broadcast_to(c.reshape(9, -1), (9, 3))
+    def to_standard_sh(self): # (9, 3) float32
+        "Coefficients in the standard real-SH order (0,0), (1,-1), (1,0), (1,1), (2,-2) .. (2,2)."
+        return to_standard_order(self.coeffs)
 
-# %% ../nbs/00_light.ipynb #7490a495
-class _LightFiles(_LightSources):
+    def to_dpr(self): # (9, 3) float32
+        "Coefficients in DPR's order and axes; its network takes one grey column."
+        return to_dpr_order(self.coeffs).astype(np.float32)
+
+# %% ../nbs/00_light.ipynb #9801745f
+class _LightFiles(_LightConversions):
     def to_json(self): # str
         "The light as JSON text."
         rows = ',\n  '.join('[' + ', '.join(f'{v:.9g}' for v in row) + ']' for row in self.coeffs)
@@ -481,7 +491,7 @@ class _LightFiles(_LightSources):
         except OSError as e: raise OSError(f'cannot read {path}: {e.strerror}') from None
         return cls.from_json(text, path)
 
-# %% ../nbs/00_light.ipynb #b8a59a5e
+# %% ../nbs/00_light.ipynb #12b1f472
 class _LightChanges(_LightFiles):
     def rotate(self, yaw=0.,   # degrees; > 0 carries a frontal light to the picture's right
                pitch=0.,       # degrees; > 0 carries it up
@@ -498,17 +508,6 @@ class _LightChanges(_LightFiles):
         "The light scaled so that a white ball is well exposed."
         return type(self)(exposed(self.coeffs, brightest))
 
-    def to_standard_sh(self): # (9, 3) float32
-        "Coefficients in the standard real-SH order (0,0), (1,-1), (1,0), (1,1), (2,-2) .. (2,2)."
-        return to_standard_order(self.coeffs)
-
-    def to_dpr(self): # (9, 3) float32
-        "Coefficients in DPR's order and axes; its network takes one grey column."
-        return to_dpr_order(self.coeffs).astype(np.float32)
-
-# %% ../nbs/00_light.ipynb #d8d32642
-class SHLight(_LightChanges):
-    "Light of a portrait: nine spherical-harmonics coefficients per colour."
     def shade(self, normals # (..., 3) unit vectors, x right, y up, z to the viewer; NumPy or torch
         ): # (..., 3) linear, >= 0
         "Shading of a surface, clamped at 0."
@@ -525,6 +524,9 @@ class SHLight(_LightChanges):
         x, y, z = (float(v) for v in self.dominant_direction())
         return float(np.rad2deg(np.arctan2(x, z))), float(np.rad2deg(np.arcsin(np.clip(y, -1, 1))))
 
+# %% ../nbs/00_light.ipynb #6016ae97
+class SHLight(_LightChanges):
+    "Light of a portrait: nine spherical-harmonics coefficients per colour."
     def ball(self, size=128, # pixels a side
              background=1.   # sRGB grey or (3,) colour around the ball
         ): # (S, S, 3) float32 sRGB in [0, 1]
@@ -537,8 +539,8 @@ class SHLight(_LightChanges):
     def parse(cls, text # preset name | path of light.json | path of an environment map | 'AZIMUTH,ELEVATION' in degrees
         ): # SHLight
         "A light from one word, as in a command line."
-        angles = re.fullmatch(r'\s*([+-]?\d*\.?\d+)\s*,\s*([+-]?\d*\.?\d+)\s*', text)
-        if angles: return cls.from_direction(float(angles[1]), float(angles[2]))
+        angles = re.fullmatch(r'\s*([-+.\d]+)\s*,\s*([-+.\d]+)\s*', str(text))
+        if angles: return cls.from_direction(angles[1], angles[2])
         path = Path(text)
         if path.suffix.lower() == '.json': return cls.load(path)
         if path.is_file() or path.suffix.lower() in ('.hdr', '.exr', '.png', '.jpg', '.jpeg'): return cls.from_envmap(path)

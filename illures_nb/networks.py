@@ -7,8 +7,9 @@ __all__ = ['SOFT_LIGHT', 'PRESETS', 'ALIGNERS', 'Maps', 'to_maps', 'check_input'
            'PreBlock', 'SfSNet', 'conv_bn', 'IlluResNet', 'IlluResSfSNet', 'AlignNet', 'PostBlock', 'Lite', 'build',
            'fuse', 'WeightsError', 'weights_path', 'save_weights', 'read_weights', 'load_weights']
 
-# %% ../nbs/30_networks.ipynb #96610621
+# %% ../nbs/30_networks.ipynb #b179ba87
 import copy
+from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
@@ -273,7 +274,7 @@ def fuse(net:nn.Module # any network of this module
                 seq[i+1] = nn.Identity()
     return net.requires_grad_(False).to(memory_format=torch.channels_last)
 
-# %% ../nbs/30_networks.ipynb #31b0e9d1
+# %% ../nbs/30_networks.ipynb #1c180619
 class WeightsError(ValueError):
     "A weights file that cannot be used; the message names the file and says why."
 
@@ -281,7 +282,7 @@ def weights_path(preset:str,  # a name `build` knows
                  size:int=128 # side of the crop the weights were trained on
                  )->Path:     # where the package keeps them, whether or not they are there
     "The bundled weights of a preset."
-    return Path(__file__).parent/'weights'/f'{preset}-{size}.safetensors'
+    return Path(str(resources.files('illures_nb')))/'weights'/f'{preset}-{size}.safetensors'
 
 # %% ../nbs/30_networks.ipynb #1a9dbb7b
 def save_weights(path:str|Path, # a .safetensors file to write

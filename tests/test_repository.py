@@ -87,24 +87,20 @@ def test_readme_points_at_files_that_exist():
 IMPORT = """
 import sys, time
 import torch
-before, start = set(sys.modules), time.perf_counter()
+before, start = set(sys.modules), time.process_time()
 import illures_nb
 illures_nb.Decomposer, illures_nb.Decomposition, illures_nb.SHLight
-print(time.perf_counter() - start)
+print(time.process_time() - start)
 new = {m.split(".")[0]: getattr(sys.modules[m.split(".")[0]], "__file__", None) or "" for m in set(sys.modules) - before}
 print(*sorted(name for name, file in new.items() if "site-packages" in file))
 """
 
 
 def test_import_is_light():
-    "Nothing beyond torch, numpy, safetensors, opencv and pillow, and at most 0.3 s (the best of five: machines are busy)."
-    best = 9.0
-    for _ in range(5):
-        out = subprocess.run([sys.executable, "-c", IMPORT], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-        assert set(out[1].split()) <= {"numpy", "safetensors", "cv2", "PIL"}
-        best = min(best, float(out[0]))
-        if best <= .3: return
-    pytest.fail(f"import illures_nb takes {best:.2f} s beyond torch's own import")
+    "Nothing beyond torch, numpy, safetensors, opencv and pillow, and at most 0.3 s of processor time (so that a busy machine does not count)."
+    runs = [subprocess.run([sys.executable, "-c", IMPORT], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines() for _ in range(2)]
+    assert set(runs[0][1].split()) <= {"numpy", "safetensors", "cv2", "PIL"}
+    assert min(float(o[0]) for o in runs) <= .3
 
 
 def imports(module):
@@ -149,8 +145,9 @@ def test_notebook_is_presentable(path):
     outputs = [o for c in code for o in c["outputs"]]
     assert not [o for o in outputs if o["output_type"] == "error"]
     assert any("image/png" in o.get("data", {}) for o in outputs), "no picture in its outputs"
-    assert max(len(c["source"]) for c in code) <= 40
+    assert max(len("".join(c["source"]).splitlines()) for c in code) <= 40
     assert path.stat().st_size < 3e6
+    assert f"({relative(path)})" in (ROOT / "README.md").read_text(encoding="utf-8"), "not in the README's table"
 
 
 def test_files_name_no_machine_and_no_registry():

@@ -150,13 +150,13 @@ def occlude(img, mask, rng):
     img[:] = img + stencil * (paint - img)
     mask *= 1 - stencil[..., 0]
 
-# %% ../../nbs/60_data.ipynb #2408f3a7
+# %% ../../nbs/60_data.ipynb #a7e29a9c
 def degrade(img:np.ndarray, # (S, S, 3) sRGB float32
             rng:np.random.Generator # source of randomness
            )->np.ndarray: # the same, as a camera, an app and the web would have left it
     "Tone curve, blur, low resolution, noise, JPEG: each sometimes, none always."
     S = len(img)
-    if rng.random() < .5: img = img ** np.float32(np.exp(rng.normal(0, .15)))
+    if rng.random() < .5: img = img.clip(0) ** np.float32(np.exp(rng.normal(0, .15)))
     if rng.random() < .3: img = img + rng.uniform(-.25, .25) * (img - .5) * 4 * img * (1 - img)
     if rng.random() < .2: img = img * (1 - (a := rng.uniform(0, .12))) + a * rng.uniform(0, 1)
     if rng.random() < .3: img = cv2.GaussianBlur(img, (0, 0), rng.uniform(.3, 1.3))

@@ -1,0 +1,93 @@
+"What several tests need: a photo with a face, photos without, files that are broken, weights."
+import io
+import os
+import struct
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio and the hub's client are imported: later
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+@pytest.fixture(scope="session")
+def astronaut():
+    "A photo with one face, uint8 (512, 512, 3): Eileen Collins, NASA, public domain."
+    from skimage.data import astronaut
+    return astronaut()
+
+
+@pytest.fixture(scope="session")
+def astronaut_path(astronaut, tmp_path_factory):
+    "The same as a PNG file."
+    path = tmp_path_factory.mktemp("photos") / "astronaut.png"
+    Image.fromarray(astronaut).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def two_faces(astronaut):
+    "A wide photo of the astronaut twice: big on the right, half as big on the left."
+    small = np.asarray(Image.fromarray(astronaut).resize((256, 256), Image.Resampling.LANCZOS))
+    out = np.full((512, 800, 3), small[:20].mean(), np.uint8)
+    out[200:456, 20:276], out[:, 288:] = small, astronaut
+    return out
+
+
+@pytest.fixture(scope="session")
+def wall():
+    "A photo without a face, uint8 (240, 320, 3)."
+    y, x = np.mgrid[:240, :320]
+    return np.stack([120 + x // 8, 110 + y // 8, 100 + x // 16], -1).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    "A weights file: the bundled one, or an untrained network where there is none."
+    from illures_nb.networks import build, save_weights, weights_path
+    if weights_path("lite", 128).is_file(): return weights_path("lite", 128)
+    path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
+    torch.manual_seed(0)
+    save_weights(path, build("lite"), {"size": 128})
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained():
+    "Skips where the package has no trained weights."
+    from illures_nb.networks import weights_path
+    if not weights_path("lite", 128).is_file(): pytest.skip("this checkout has no trained weights")
+
+
+@pytest.fixture(scope="session")
+def decomposer(weights):
+    from illures_nb import Decomposer
+    return Decomposer.from_pretrained(weights)
+
+
+@pytest.fixture(scope="session")
+def face(decomposer, astronaut):
+    "The astronaut's decomposition."
+    faces = decomposer(astronaut)
+    assert len(faces) == 1
+    return faces[0]
+
+
+@pytest.fixture(scope="session")
+def broken_files(astronaut, tmp_path_factory):
+    "Files that are no readable pictures: what is wrong with them → path."
+    folder, whole = tmp_path_factory.mktemp("broken"), io.BytesIO()
+    Image.fromarray(astronaut).save(whole, "JPEG")
+    bmp = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(bmp, "BMP")
+    huge = bytearray(bmp.getvalue())
+    huge[18:26] = struct.pack("<ii", 20000, 20000)
+    contents = {"empty.png": b"", "letter.jpg": b"Dear Sir,", "noise.png": np.random.default_rng(0).bytes(2000), "half.jpg": whole.getvalue()[:9000],
+                "header.png": b"\x89PNG\r\n\x1a\n", "huge.bmp": bytes(huge), "pickle.png": b"\x80\x04\x95\x0b\x00\x00"}
+    for name, data in contents.items(): (folder / name).write_bytes(data)
+    (folder / "folder.jpg").mkdir()
+    names = [*contents, "folder.jpg", "missing.jpg"]
+    return {name.split(".")[0]: folder / name for name in names}
