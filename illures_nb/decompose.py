@@ -51,7 +51,7 @@ def _robust(r, i, steps):
     r = r/(1.4826*np.median(r) + 1e-6)
     return 1/(1 + (r/2.385)**2) if i < steps//2 else np.maximum(1 - (r/4.685)**2, 0)**2
 
-# %% ../nbs/40_decompose.ipynb #ea7530dd
+# %% ../nbs/40_decompose.ipynb #15e1c722
 def fit_light(target:np.ndarray,  # (..., 3) linear picture without its residual: what albedo·shading should be
               albedo:np.ndarray,  # (..., 3) linear
               normals:np.ndarray, # (..., 3) unit
@@ -63,7 +63,8 @@ def fit_light(target:np.ndarray,  # (..., 3) linear picture without its residual
              )->SHLight:
     "The light that explains a picture best, by robust least squares."
     ok = (weights > 0) & np.isfinite(target).all(-1) & np.isfinite(albedo).all(-1) & np.isfinite(normals).all(-1)
-    pick = np.flatnonzero(ok)[::max(1, -(-int(ok.sum())//most))]
+    pick = np.flatnonzero(ok)
+    pick = pick[pick % (len(pick)//most*2 + 1) == 0]            # an odd stride, so that it walks across columns
     T, A, N = (np.asarray(x).reshape(-1, 3)[pick].T for x in (target, albedo, normals))     # (3, P)
     w, Y = np.asarray(weights).ravel()[pick], sh_basis(N.T).T                               # (P,), (9, P)
     if prior is None and len(w) < 9: raise ValueError(f'{len(w)} usable pixels are too few to fit a light')

@@ -241,10 +241,10 @@ def _decode(data, kind):
     im.load() # also where a TIFF turns itself upright and forgets its orientation
     return _from_pil(im, _deep(data, kind, raw) if raw else None)
 
-# %% ../nbs/10_image.ipynb #1cb9316f
+# %% ../nbs/10_image.ipynb #9ae278fe
 def _exr_header(data):
-    "Attributes of a single-part scan-line EXR as raw bytes, and where its offset table begins."
-    if data[5] & 0x1a: raise ImageReadError("is a tiled, deep or multi-part EXR; plain scan lines are read")
+    "Attributes of a single-part EXR as raw bytes, and where its offset table begins."
+    if data[5] & 0x18: raise ImageReadError("is a deep or multi-part EXR; single flat pictures are read")
     attributes, at = {}, 8
     while data[at]:
         name, _, rest = data[at:at + 600].split(b"\0", 2)
@@ -265,7 +265,7 @@ def _exr_channels(content, width):
         at, content = at + width*channels[name.decode("latin1")][1].itemsize, rest[16:]
     return channels, at
 
-# %% ../nbs/10_image.ipynb #d6ca8498
+# %% ../nbs/10_image.ipynb #69ce8500
 def _exr_unzip(block, size):
     "Undo ZIP compression: inflate, add up the differences, interleave the even and odd bytes."
     if len(block) == size: return block # stored as it was, when ZIP did not help
@@ -278,7 +278,7 @@ def _exr_unzip(block, size):
 def _exr_by_library(data):
     "Channels of an EXR in a compression that is not read here, by the OpenEXR library: {name: (H, W)}."
     try: import OpenEXR
-    except ImportError: raise ImageReadError("is an EXR in a compression that needs one more library (pip install OpenEXR)") from None
+    except ImportError: raise ImageReadError("is a tiled EXR or one in a compression that needs one more library (pip install OpenEXR)") from None
     with tempfile.TemporaryDirectory() as d, redirect_stdout(io.StringIO()): # it prints what is wrong
         path = Path(d)/"picture.exr"
         path.write_bytes(data)
@@ -286,7 +286,7 @@ def _exr_by_library(data):
             with OpenEXR.File(str(path), separate_channels=True) as f: return {n: np.array(c.pixels) for n, c in f.channels().items()}
         except Exception as e: raise ImageReadError("is damaged or cut short (the OpenEXR library cannot decode it)") from e
 
-# %% ../nbs/10_image.ipynb #619733ae
+# %% ../nbs/10_image.ipynb #458e75a0
 def _decode_exr(data):
     "The bytes of an EXR → float32 (H, W, 1, 3 or 4): grey, RGB or RGBA, as stored."
     attributes, at = _exr_header(data)
@@ -295,7 +295,7 @@ def _decode_exr(data):
     _check_size(width, height)
     layout, stride = _exr_channels(attributes["channels"], width)
     lines = {0: 1, 2: 1, 3: 16}.get(attributes["compression"][0]) # none, ZIPS, ZIP
-    if lines is None: planes = _exr_by_library(data)
+    if lines is None or data[5] & 2: planes = _exr_by_library(data)
     else:
         rows = np.zeros((height, stride), np.uint8)
         for start in struct.unpack_from(f"<{-(-height//lines)}Q", data, at):
@@ -305,9 +305,11 @@ def _decode_exr(data):
             block = _exr_unzip(data[start + 8:start + 8 + size], n*stride)
             rows[y:y + n] = np.frombuffer(block, np.uint8).reshape(n, stride)
         planes = {n: rows[:, i:i + width*t.itemsize].copy().view(t) for n, (i, t) in layout.items()}
-    names = next((n for n in ("RGBA", "RGB", "Y") if set(n) <= set(planes)), None)
-    if names is None: raise ImageReadError(f"is an EXR without R, G, B or Y (it has {', '.join(list(planes)[:8]) or 'nothing'})")
-    return np.stack([planes[n].astype(np.float32) for n in names], -1)
+    layers = sorted({n.rpartition(".")[0] for n in planes}) # "" for plain R, G, B; a renderer's "ViewLayer.Combined" for others
+    names = [[f"{layer}.{c}".lstrip(".") for c in colours] for layer in layers for colours in ("RGBA", "RGB", "Y")]
+    found = next((n for n in names if set(n) <= set(planes)), None)
+    if found is None: raise ImageReadError(f"is an EXR without R, G, B or Y (it has {', '.join(list(planes)[:8]) or 'nothing'})")
+    return np.stack([planes[n].astype(np.float32) for n in found], -1)
 
 # %% ../nbs/10_image.ipynb #542a3081
 def _decode_hdr(data):

@@ -108,7 +108,7 @@ def _egg(n):
     a, b = (i * 2 * n + j).ravel(), (i * 2 * n + (j + 1) % (2 * n)).ravel()
     return V, np.concatenate([np.stack([a, a + 2 * n, b], 1), np.stack([b, a + 2 * n, b + 2 * n], 1)])
 
-# %% ../../nbs/50_facekit.ipynb #233b5acf
+# %% ../../nbs/50_facekit.ipynb #bdce5392
 def _warp(src, dst):
     "The thin-plate spline that takes the points src (N, 2) to dst (N, 2), as a function."
     U = lambda a, b: (lambda r2: r2 * np.log(r2 + 1e-12))(((a[:, None] - b[None])**2).sum(-1))
@@ -135,8 +135,7 @@ def analytic_kit(n:int=72 # rows of the grid; the mesh has 2n² vertices
     uvs, T = uv, F.copy()
     for s, e, name in ((1, eye[0], "sclera_l"), (-1, eye[1], "sclera_r")):
         e &= part == 0; part[e] = REGIONS.index(name)
-        T[e] += len(uvs); uvs = np.r_[uvs, (base[:, :2] - [s * 3.2, 0]) * .17 + .5] if s == 1 else uvs
-        if s == -1: T[e] += len(uv); uvs = np.r_[uvs, (base[:, :2] + [3.2, 0]) * .17 + .5]
+        T[e] += len(uvs); uvs = np.r_[uvs, (base[:, :2] - [s * 3.2, 0]) * .17 + .5]
     return _from_arrays(base, F, uvs, T, part, *_analytic_modes(V, grow), lm)
 
 # %% ../../nbs/50_facekit.ipynb #a2fef03b
