@@ -35,7 +35,7 @@ OWN, OTHER, FIRST = "own", "other", "window" # names of lights beside the preset
 PREVIEW = 1024 # longer side of a picture on the page, px; what is saved has the photo's own size
 TILE = 256     # side of a map on the page, px
 RECENT = 6     # previews and saved files of a visit that stay on disk
-AGE = 3600     # seconds until what is on disk is deleted, and until a visit without a click is forgotten
+AGE = 3600     # seconds until what is on disk is deleted
 
 TILES = {"photo": ("Photo", "the face as it was found"),
          "albedo": ("Albedo", "its own colour, without any light"),
@@ -101,12 +101,12 @@ def light_now(light): # HTML
 def boxes(taken): # (H, W, 3) uint8
     "The photo with its faces framed and numbered."
     out = taken.whole[0].photo.picture.copy()
-    width = max(2, len(out)//250)
+    width = max(2, max(out.shape)//300)
     for i, f in enumerate(taken.faces, 1):
         x0, y0, x1, y1 = np.round(f.photo.face.box*taken.scale).astype(int).tolist()
         for colour, w in ((0, 0, 0), 2*width), ((255, 255, 255), width):
             cv2.rectangle(out, (x0, y0), (x1, y1), colour, w, cv2.LINE_AA)
-            cv2.putText(out, str(i), (x0 + 2*width, y0 + 13*width), cv2.FONT_HERSHEY_SIMPLEX, .5*width, colour, w, cv2.LINE_AA)
+            cv2.putText(out, str(i), (x0, y0 - 3*width), cv2.FONT_HERSHEY_SIMPLEX, .7*width, colour, w, cv2.LINE_AA)
     return out
 
 
@@ -174,6 +174,12 @@ def friendly(path=""):
     except (ValueError, OSError) as e: raise gr.Error(sentence(e).replace(str(path), Path(path).name), print_exception=False) from e
 
 
+def here(taken):
+    "What was taken apart, if it is still there."
+    if taken is None: raise gr.Error("There is no photo, or it was forgotten after some hours: send it (again).", print_exception=False)
+    return taken
+
+
 def chosen(faces, number): # one `Decomposition`; 1 is the biggest
     if not (number and 1 <= number <= len(faces)): raise gr.Error(f"There is no face {number}: the photo has {len(faces)}.", print_exception=False)
     return faces[int(number) - 1]
@@ -239,25 +245,25 @@ class Handlers:
 
     def on_photo(self, old, path, whole, name, other, *settings):
         forget(old)
-        nothing = [None, "", gr.update(visible=False), gr.update(visible=False, value=1), strip(), gr.update(visible=False), *[gr.skip()]*4]
-        if path is None: return nothing
+        hidden, seen = gr.update(visible=False), gr.update(visible=True)
+        nothing = [hidden, gr.skip(), None, strip(), hidden, *[gr.skip()]*4]
+        if path is None: return [None, "", *nothing]
         try: taken = self.take(path)
-        except gr.Error as e: return [None, status(e.message, bad=True), *nothing[2:]]
-        n, several = len(taken.faces), len(taken.faces) > 1
-        said = f"{n} faces were found; the biggest is number 1." if several else ""
-        faces = gr.update(visible=several, value=boxes(taken) if several else None), gr.update(visible=several, value=1, choices=list(range(1, n + 1)))
+        except gr.Error as e: return [None, status(e.message, bad=True), *nothing]
+        n = len(taken.faces)
+        faces = [seen if n > 1 else hidden, gr.update(value=1, choices=list(range(1, n + 1))), boxes(taken) if n > 1 else None]
         layers, *result = self.on_face(taken, 1, whole, name, other, *settings)
-        return [taken, status(said), *faces, layers, gr.update(visible=True), *result]
+        return [taken, status(f"{n} faces were found: choose below." if n > 1 else ""), *faces, layers, seen, *result]
 
     def on_face(self, taken, face, *settings):
-        return [strip(chosen(taken.faces, face)), *self.on_light(taken, face, *settings)]
+        return [strip(chosen(here(taken).faces, face)), *self.on_light(taken, face, *settings)]
 
     def on_light(self, taken, face, whole, name, other, *settings):
-        to = angles(base_light(chosen(taken.faces, face), name, other))
+        to = angles(base_light(chosen(here(taken).faces, face), name, other))
         return [*to, *self.on_turn(taken, face, whole, name, other, *to, *settings)]
 
     def on_turn(self, taken, face, whole, *settings):
-        g = self.relit(taken.whole if whole else taken.close, face, *settings)
+        g = self.relit(here(taken).whole if whole else taken.close, face, *settings)
         path = new_file(taken, "preview.png")
         write_image(path, g.composite())
         return [(before(taken, face, whole), path), light_now(g.light)]
@@ -268,7 +274,7 @@ class Handlers:
 
     def on_click(self, taken, event: gr.SelectData):
         "The number of the face nearest to a click on the framed photo."
-        middles = [(f.photo.face.box[:2] + f.photo.face.box[2:])/2*taken.scale for f in taken.faces]
+        middles = [(f.photo.face.box[:2] + f.photo.face.box[2:])/2*taken.scale for f in here(taken).faces]
         return int(np.argmin([np.linalg.norm(m - event.index) for m in middles])) + 1
 
     def on_file(self, taken, path, face, whole, name, old, *settings):
@@ -281,12 +287,12 @@ class Handlers:
         return [own + status(said), other, gr.update(choices=light_choices(True), value=OTHER), *self.on_light(taken, face, whole, OTHER, other, *settings)]
 
     def save_picture(self, taken, face, whole, *settings):
-        path = new_file(taken, "relit.png")
+        path = new_file(here(taken), "relit.png")
         write_image(path, self.relit(taken.faces, face, *settings).composite())
         return path
 
     def save_light(self, taken, face, whole, *settings):
-        path = new_file(taken, "light.json")
+        path = new_file(here(taken), "light.json")
         self.relit(taken.close, face, *settings).light.save(path)
         return path
 
@@ -306,8 +312,7 @@ class Handlers:
         (azimuth > 0 is the picture's right), or the text of a light.json; `reference`, if given, is another portrait, an environment map or a
         light.json to take the light from; `residual` 0 to 2 scales shine and cast shadows. Returns the whole picture as PNG, and the light."""
         if photo: taken = self.take(photo)
-        if taken is None: raise gr.Error("Send a photo, or call /decompose with one first.", print_exception=False)
-        f = chosen(taken.faces, face)
+        f = chosen(here(taken).faces, face)
         with friendly(): g = f.relight(self.light_of_file(reference)[0] if reference else light_of_text(light, f), residual)
         path = new_file(taken, "relit.png")
         write_image(path, g.composite())
@@ -329,22 +334,23 @@ def examples():
 
 
 def look():
-    "How Gradio is to show and serve the page: fonts of the visitor's machine, nothing from elsewhere, a ball before each light's name."
-    balls = "\n".join(f'#lights label:nth-of-type({i}) {{ --ball: url("{data_url(ball(SHLight.preset(n), 56))}") }}'
-                      for i, (_, n) in enumerate(light_choices(), 1) if n != OWN) + f"#lights label:nth-of-type({len(light_choices(True))}) {{ --ball: var(--other) }}"
-    theme = gr.themes.Soft(primary_hue="indigo", neutral_hue="stone", font=gr.themes.Font("system-ui"), font_mono=gr.themes.Font("monospace"))
-    for part in ("title", "label"):
-        theme.set(**{f"block_{part}_{what}": value for what, value in (("text_color", "*body_text_color"), ("text_color_dark", "*body_text_color"))})
-    theme.set(block_title_background_fill="none", block_title_background_fill_dark="none", block_title_padding="0",
-              block_label_background_fill="*background_fill_primary", block_label_background_fill_dark="*background_fill_primary")
-    return dict(theme=theme, css=(ASSETS / "app.css").read_text(encoding="utf-8") + balls, max_file_size="50mb", state_session_capacity=200,
+    "How Gradio is to show and serve the page: fonts of the visitor's machine, nothing from elsewhere, a ball over each light's name."
+    rule = '#lights label:nth-of-type({}) {{ --ball: {} }}'.format
+    urls = {OWN: "var(--own)", OTHER: "var(--other)"} | {n: f'url("{data_url(ball(SHLight.preset(n), 56))}")' for n in SHLight.presets()}
+    balls = "\n".join(rule(i, urls[n]) for i, (_, n) in enumerate(light_choices(True), 1))
+    plain = {f"block_{part}_{what}": value for part in ("title", "label") for what, value in (
+        ("text_color", "*body_text_color"), ("text_color_dark", "*body_text_color"), ("background_fill", "*block_background_fill"),
+        ("background_fill_dark", "*block_background_fill"))}
+    theme = gr.themes.Soft(primary_hue="indigo", neutral_hue="stone", font=gr.themes.Font("system-ui"), font_mono=gr.themes.Font("monospace")).set(
+        background_fill_primary="*neutral_50", body_text_color_subdued="*neutral_500", checkbox_border_color="*neutral_300", block_title_padding="0", **plain)
+    return dict(theme=theme, css=(ASSETS / "app.css").read_text(encoding="utf-8") + balls, max_file_size="50mb", state_session_capacity=60,
                 footer_links=["api", "settings"], ssr_mode=False)
 
 
 def save_button(label, write, inputs):
     "A button that has a file made, then downloads it."
     button = gr.Button(label, size="md")
-    file = gr.DownloadButton(visible="hidden", elem_id=write.__name__)
+    file = gr.DownloadButton(elem_id=write.__name__, elem_classes="unseen")
     made = button.click(write, inputs, file, api_visibility="private", concurrency_limit=2)
     made.success(None, js=f"() => setTimeout(() => document.querySelector('#{write.__name__}').click(), 100)")
 
@@ -356,7 +362,7 @@ def build_demo(decomposer=None): # → gr.Blocks; decomposer None: the bundled w
     "The page."
     do = Handlers(decomposer or Decomposer.from_pretrained())
     with gr.Blocks(title="illures: take a face apart, light it anew", analytics_enabled=False, delete_cache=(AGE//4, AGE)) as demo:
-        taken, other = gr.State(None, time_to_live=AGE, delete_callback=forget), gr.State(None, time_to_live=AGE)
+        taken, other = gr.State(None, time_to_live=4*AGE, delete_callback=forget), gr.State(None, time_to_live=4*AGE)
         gr.Markdown(ABOUT, elem_id="about")
         with gr.Row(elem_id="apart"):
             with gr.Column(scale=3, min_width=300):
@@ -364,16 +370,17 @@ def build_demo(decomposer=None): # → gr.Blocks; decomposer None: the bundled w
                                  elem_id="photo", buttons=[], placeholder="Drop a portrait here\n- or -\nclick to choose one")
                 photo.preprocess = as_uploaded # our own reader opens the file: it reads more kinds, and says what is wrong with it
                 said = gr.HTML(elem_id="said")
-                which = gr.Radio([1], value=1, label="Which face?", visible=False, elem_id="which")
-                framed = gr.Image(label="Click a face", format="png", interactive=False, visible=False, buttons=[], elem_id="framed")
                 gr.Examples([[o] for o in examples()], [photo], label="No photo at hand? Click one of these", elem_id="examples", cache_examples=False)
             with gr.Column(scale=7, min_width=320):
                 layers = gr.HTML(strip(), elem_id="layers")
+        with gr.Row(visible=False) as several:
+            which = gr.Radio([1], value=1, label="Which face?", info="the biggest is number 1", scale=3, elem_id="which")
+            framed = gr.Image(label="or click it", format="png", interactive=False, height=260, scale=7, buttons=[], elem_id="framed")
         with gr.Row(elem_id="anew", visible=False) as anew:
             with gr.Column(scale=6, min_width=320, elem_id="result"):
                 compare = gr.ImageSlider(label="Before | after: drag the line", format="png", interactive=False, buttons=["fullscreen"],
                                          max_height=620, elem_id="compare")
-                whole = gr.Checkbox(False, label="Show the whole photo (it is what you save)", container=False, elem_id="whole")
+                whole = gr.Checkbox(False, label="Show the whole photo", container=False, elem_id="whole")
             with gr.Column(scale=5, min_width=320):
                 now = gr.HTML(elem_id="now")
                 name = gr.Radio(light_choices(), value=FIRST, label="Light", elem_id="lights")
@@ -391,14 +398,14 @@ def build_demo(decomposer=None): # → gr.Blocks; decomposer None: the bundled w
                 settings = [residual, strength, warmth, ambient]
                 all_settings = [taken, which, whole, name, other, azimuth, elevation, *settings]
                 with gr.Row():
-                    save_button("Save picture (full size)", do.save_picture, all_settings)
+                    save_button("Save the whole photo", do.save_picture, all_settings)
                     save_button("Save light.json", do.save_light, all_settings)
         gr.Markdown(PRIVACY, elem_id="privacy")
 
         private = dict(api_visibility="private", concurrency_limit=2)
         network = dict(concurrency_id="network", concurrency_limit=1)
         result = [azimuth, elevation, compare, now]
-        photo.change(do.on_photo, [taken, photo, whole, name, other, *settings], [taken, said, framed, which, layers, anew, *result],
+        photo.change(do.on_photo, [taken, photo, whole, name, other, *settings], [taken, said, several, which, framed, layers, anew, *result],
                      api_visibility="private", show_progress_on=[layers], **network)
         which.input(do.on_face, [taken, which, whole, name, other, *settings], [layers, *result], show_progress="hidden", **private)
         framed.select(do.on_click, [taken], [which], show_progress="hidden", **private).then(
@@ -423,7 +430,7 @@ def build_demo(decomposer=None): # → gr.Blocks; decomposer None: the bundled w
 def main():
     try: demo = build_demo()
     except (ValueError, OSError) as e: sys.exit(f"illures: {sentence(e)}")
-    demo.launch(inbrowser=not spaces)
+    demo.launch(inbrowser="SPACE_ID" not in os.environ)
 
 
 if __name__ == "__main__": main()

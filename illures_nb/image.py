@@ -241,10 +241,10 @@ def _decode(data, kind):
     im.load() # also where a TIFF turns itself upright and forgets its orientation
     return _from_pil(im, _deep(data, kind, raw) if raw else None)
 
-# %% ../nbs/10_image.ipynb #9ae278fe
+# %% ../nbs/10_image.ipynb #28fa640b
 def _exr_header(data):
-    "Attributes of a single-part EXR as raw bytes, and where its offset table begins."
-    if data[5] & 0x18: raise ImageReadError("is a deep or multi-part EXR; single flat pictures are read")
+    "Attributes of an EXR (of its first part) as raw bytes, and where its offset table begins."
+    if data[5] & 0x08: raise ImageReadError("is a deep EXR; flat pictures are read")
     attributes, at = {}, 8
     while data[at]:
         name, _, rest = data[at:at + 600].split(b"\0", 2)
@@ -265,7 +265,7 @@ def _exr_channels(content, width):
         at, content = at + width*channels[name.decode("latin1")][1].itemsize, rest[16:]
     return channels, at
 
-# %% ../nbs/10_image.ipynb #69ce8500
+# %% ../nbs/10_image.ipynb #c2631f20
 def _exr_unzip(block, size):
     "Undo ZIP compression: inflate, add up the differences, interleave the even and odd bytes."
     if len(block) == size: return block # stored as it was, when ZIP did not help
@@ -278,7 +278,7 @@ def _exr_unzip(block, size):
 def _exr_by_library(data):
     "Channels of an EXR in a compression that is not read here, by the OpenEXR library: {name: (H, W)}."
     try: import OpenEXR
-    except ImportError: raise ImageReadError("is a tiled EXR or one in a compression that needs one more library (pip install OpenEXR)") from None
+    except ImportError: raise ImageReadError("is an EXR with tiles, parts or a rare compression, which needs one more library (pip install OpenEXR)") from None
     with tempfile.TemporaryDirectory() as d, redirect_stdout(io.StringIO()): # it prints what is wrong
         path = Path(d)/"picture.exr"
         path.write_bytes(data)
@@ -286,7 +286,7 @@ def _exr_by_library(data):
             with OpenEXR.File(str(path), separate_channels=True) as f: return {n: np.array(c.pixels) for n, c in f.channels().items()}
         except Exception as e: raise ImageReadError("is damaged or cut short (the OpenEXR library cannot decode it)") from e
 
-# %% ../nbs/10_image.ipynb #458e75a0
+# %% ../nbs/10_image.ipynb #927d2033
 def _decode_exr(data):
     "The bytes of an EXR → float32 (H, W, 1, 3 or 4): grey, RGB or RGBA, as stored."
     attributes, at = _exr_header(data)
@@ -295,8 +295,9 @@ def _decode_exr(data):
     _check_size(width, height)
     layout, stride = _exr_channels(attributes["channels"], width)
     lines = {0: 1, 2: 1, 3: 16}.get(attributes["compression"][0]) # none, ZIPS, ZIP
-    if lines is None or data[5] & 2: planes = _exr_by_library(data)
+    if lines is None or data[5] & 0x12: planes = _exr_by_library(data) # tiles 2, parts 16
     else:
+        if height*stride > 1100*len(data): raise ImageReadError("is damaged or cut short (more pixels than deflate can pack into it)")
         rows = np.zeros((height, stride), np.uint8)
         for start in struct.unpack_from(f"<{-(-height//lines)}Q", data, at):
             y, size = struct.unpack_from("<ii", data, start)
@@ -331,7 +332,7 @@ def _from_linear(x):
     if x.shape[2] == 4: x = x[..., :3] + (1 - x[..., 3:])
     return _picture(np.clip(linear_to_srgb(x), 0, 1))
 
-# %% ../nbs/10_image.ipynb #d766f0d7
+# %% ../nbs/10_image.ipynb #8d0df440
 def read_image(source # path, file content as bytes, Pillow picture, or array (H, W) or (H, W, 1 to 4): uint8, uint16 or float in [0, 1]
     ):                # float32 (H, W, 3) sRGB in [0, 1], upright, transparency over white, profiles converted, first frame
     "Read any picture; what cannot be read raises `ImageReadError` with one sentence."
@@ -343,14 +344,13 @@ def read_image(source # path, file content as bytes, Pillow picture, or array (H
         return _from_linear({"EXR": _decode_exr, "HDR": _decode_hdr}[kind](data)) if kind in ("EXR", "HDR") else _decode(data, kind)
 
 def read_linear(source # path or file content as bytes
-    ):                 # float32 (H, W, 3) linear light; EXR and HDR as stored, without an upper bound; other pictures by the sRGB curve
+    ):                 # float32 (H, W, 3) linear light; EXR and HDR as stored, unbounded, NaN included; other pictures by the sRGB curve
     "Read a picture as linear light, for environment maps."
     with _naming(source):
         data = _load_bytes(source)
         decode = {"EXR": _decode_exr, "HDR": _decode_hdr}.get(_kind(data))
         if decode is None: return srgb_to_linear(_decode(data, _kind(data)))
         x = decode(data)
-        if np.isnan(x).any(): raise ImageReadError("holds NaN")
         return np.ascontiguousarray(np.repeat(x, 3, 2) if x.shape[2] == 1 else x[..., :3])
 
 # %% ../nbs/10_image.ipynb #9d5db0ac

@@ -6,14 +6,14 @@
 __all__ = ['LAMBERT', 'SH_SCALE', 'BASIS_SCALE', 'MIRROR_SIGNS', 'PRESETS', 'sh_basis', 'ball_normals', 'sphere_directions',
            'shade', 'shade_maps', 'light_direction', 'direct_light', 'kelvin_rgb', 'rotation_matrix', 'sh_rotation',
            'to_standard_order', 'from_standard_order', 'to_dpr_order', 'from_dpr_order', 'envmap_directions',
-           'envmap_solid_angles', 'project_envmap', 'read_exr', 'read_envmap', 'exposed', 'SHLight']
+           'envmap_solid_angles', 'project_envmap', 'read_envmap', 'peak_shading', 'exposed', 'SHLight']
 
-# %% ../nbs/00_light.ipynb #afba5e28
+# %% ../nbs/00_light.ipynb #60d2cfd7
 from dataclasses import dataclass
 from pathlib import Path
-import json, re, struct, zlib
+import json, re
 import numpy as np
-from .image import linear_to_srgb, srgb_to_linear
+from .image import linear_to_srgb, read_linear, srgb_to_linear
 
 # %% ../nbs/00_light.ipynb #9f99fb38
 _ORDER = np.array([0, 1, 1, 1, 2, 2, 2, 2, 2])               # order l of each coefficient
@@ -208,96 +208,7 @@ def project_envmap(radiance # (H, W, 3) linear radiance, equirectangular as draw
         coeffs += np.einsum('hwk,hwc,h->kc', sh_basis(d[rows])/LAMBERT, radiance[rows], omega[rows], optimize=True)
     return coeffs/np.pi
 
-# %% ../nbs/00_light.ipynb #547ee44d
-_EXR_TYPES = {0: '<u4', 1: '<f2', 2: '<f4'}
-_EXR_LINES = {0: 1, 2: 1, 3: 16}                               # scan lines in a chunk: uncompressed, ZIPS, ZIP
-
-def _exr_header(data): # bytes of a single-part scan-line file
-    "Attributes {name: bytes} of an EXR file, and where the header ends."
-    at, out = 8, {}
-    while data[at] != 0:
-        name, kind = data[at:at + 512].split(b'\0', 2)[:2]
-        at += len(name) + len(kind) + 2
-        size, = struct.unpack_from('<i', data, at)
-        if size < 0: raise ValueError('negative size')
-        out[name.decode('latin-1')] = data[at + 4:at + 4 + size]
-        at += 4 + size
-    return out, at + 1
-
-def _exr_channels(chlist): # bytes of the attribute "channels"
-    "Names and NumPy types of the channels, in file order."
-    at, out = 0, []
-    while chlist[at] != 0:
-        name = chlist[at:].split(b'\0', 1)[0]
-        at += len(name) + 1
-        kind, _, sx, sy = struct.unpack_from('<iiii', chlist, at)
-        if (sx, sy) != (1, 1): raise ValueError('subsampled channels')
-        out.append((name.decode('latin-1'), np.dtype(_EXR_TYPES[kind])))
-        at += 16
-    return out
-
-# %% ../nbs/00_light.ipynb #fca09b69
-def _exr_unzip(chunk, # bytes as stored
-               size   # bytes when unpacked
-    ): # bytes
-    "Undo EXR's ZIP compression: inflate, sum up the differences, interleave."
-    if len(chunk) == size: return chunk                        # stored as is when packing would not help
-    packed = np.frombuffer(zlib.decompressobj().decompress(chunk, size), np.uint8).astype(np.int64)
-    if packed.size != size: raise ValueError('chunk too short')
-    packed[1:] -= 128
-    packed = np.cumsum(packed).astype(np.uint8)
-    out = np.empty(size, np.uint8)
-    out[::2], out[1::2] = packed[:(size + 1)//2], packed[(size + 1)//2:]
-    return out.tobytes()
-
-# %% ../nbs/00_light.ipynb #06d8cc19
-def _exr_pixels(data): # bytes of a scan-line file, uncompressed, ZIPS or ZIP
-    "Channels {name: (H, W) float32} of an EXR file."
-    head, at = _exr_header(data)
-    channels = _exr_channels(head['channels'])
-    x0, y0, x1, y1 = struct.unpack('<4i', head['dataWindow'])
-    w, h, lines = x1 - x0 + 1, y1 - y0 + 1, _EXR_LINES[head['compression'][0]]
-    line = sum(t.itemsize for _, t in channels)*w              # bytes
-    if w <= 0 or h <= 0 or h*line > 1100*len(data): raise ValueError('more pixels than deflate can pack')
-    out = {name: np.empty((h, w), np.float32) for name, _ in channels}
-    for offset in struct.unpack_from(f'<{-(-h//lines)}Q', data, at):
-        y, size = struct.unpack_from('<2i', data, offset)
-        rows = min(lines, y1 - y + 1)
-        raw, pos = _exr_unzip(data[offset + 8:offset + 8 + size], rows*line), 0
-        for r in range(y - y0, y - y0 + rows):
-            for name, t in channels:
-                out[name][r] = np.frombuffer(raw, t, w, pos)
-                pos += w*t.itemsize
-    return out
-
-# %% ../nbs/00_light.ipynb #36643809
-def _exr_package(path): # readable file
-    "Channels {name: (H, W)} by the OpenEXR package, for what our reader leaves out."
-    try: import OpenEXR
-    except ImportError: raise ValueError(f'{path} is an EXR file of a kind (tiled, multi-part, PIZ, DWA …) that needs `pip install OpenEXR`; '
-                                         'saved with ZIP compression it can be read without') from None
-    try:
-        with OpenEXR.File(str(path), separate_channels=True) as f: return {k: c.pixels for k, c in f.channels().items()}
-    except Exception as e: raise ValueError(f'{path} is not a readable EXR file ({str(e).splitlines()[0]})') from None
-
-def read_exr(path # .exr file
-    ): # (H, W, 3) float32 linear
-    "Pixels of an EXR file: its R, G, B (of the first layer that has them), or Y for all three."
-    data = Path(path).read_bytes()
-    try:
-        version, = struct.unpack_from('<I', data, 4)
-        plain = not version & 0x1A00 and _exr_header(data)[0]['compression'][0] in _EXR_LINES  # not tiled, deep, multi-part
-        channels = _exr_pixels(data) if plain else None
-    except (struct.error, zlib.error, ValueError, IndexError, KeyError, OverflowError):
-        raise ValueError(f'{path} is a damaged EXR file') from None
-    channels = channels or _exr_package(path)
-    for names in [('R', 'G', 'B'), ('Y', 'Y', 'Y')]:
-        for layer in sorted({k.rpartition('.')[0] for k in channels}):
-            full = [f'{layer}.{c}' if layer else c for c in names]
-            if all(c in channels for c in full): return np.stack([channels[c] for c in full], -1).astype(np.float32)
-    raise ValueError(f'{path} has no R, G, B or Y channels, only {", ".join(sorted(channels))}')
-
-# %% ../nbs/00_light.ipynb #07bd8990
+# %% ../nbs/00_light.ipynb #bd1ae6fc
 def _radiance(pixels, # (H, W), (H, W, 3) or (H, W, 4): integers are sRGB, floats linear
               name    # for error messages
     ): # (H, W, 3) float32, finite, not negative
@@ -307,8 +218,7 @@ def _radiance(pixels, # (H, W), (H, W, 3) or (H, W, 4): integers are sRGB, float
     if x.ndim != 3 or x.shape[-1] not in (1, 3, 4) or min(x.shape) == 0:
         raise ValueError(f'{name} must have shape (H, W, 3), not {np.shape(pixels)}')
     h, w = x.shape[:2]
-    if abs(w - 2*h) > max(2, w//50):
-        raise ValueError(f'{name} is {w}x{h} pixels, but an equirectangular map is twice as wide as high')
+    if abs(w - 2*h) > max(2, w//50): raise ValueError(f'{name} is {w}x{h} pixels, but an equirectangular map is twice as wide as high')
     if x.dtype in (np.uint8, np.uint16): x = srgb_to_linear(x.astype(np.float32)/np.iinfo(x.dtype).max)
     elif x.dtype.kind != 'f': raise ValueError(f'{name} must be floats, uint8 or uint16, not {x.dtype}')
     x = np.nan_to_num(x[..., :3].astype(np.float32), nan=0, posinf=65504).clip(0)
@@ -317,32 +227,31 @@ def _radiance(pixels, # (H, W), (H, W, 3) or (H, W, 4): integers are sRGB, float
 def read_envmap(path # .hdr, .exr, .png, .jpg …, equirectangular
     ): # (H, W, 3) float32 linear radiance, finite, not negative
     "Environment map from a file."
-    path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f'there is no file {path}')
-    data = path.read_bytes()
-    if data[:4] == b'v/1\x01': return _radiance(read_exr(path), path)
-    import cv2
-    try: x = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
-    except cv2.error: x = None
-    if x is None: raise ValueError(f'{path} is not an image that can be read as an environment map (.hdr, .exr, .png, .jpg)')
-    return _radiance(x[..., ::-1] if x.ndim == 3 else x, path)
+    if not Path(path).is_file(): raise FileNotFoundError(f'there is no file {path}')
+    return _radiance(read_linear(path), path)
 
-# %% ../nbs/00_light.ipynb #d521ea77
+# %% ../nbs/00_light.ipynb #9f0d628d
+def peak_shading(coeffs # (9, 3)
+    ): # float >= 0
+    "Shading of the brightest channel at the brightest normal that the camera sees: what one exposes for."
+    return max(0., float(shade(ball_normals(64)[0], coeffs).max()))
+
 def exposed(coeffs,       # (9, 3)
-            brightest=1.  # shading of the brightest channel at the brightest normal that the camera sees
+            brightest=1.  # >= 0, its `peak_shading` afterwards
     ): # (9, 3) scaled
     "A light scaled so that a white ball is well exposed."
-    peak = shade(ball_normals(64)[0], coeffs).max()
-    if peak <= 0: raise ValueError('a light without any positive shading cannot be exposed')
-    return coeffs*(brightest/peak)
+    peak = peak_shading(coeffs)
+    if peak == 0: raise ValueError('a light without any positive shading cannot be exposed')
+    return coeffs*(_number('brightest', brightest, 0)/peak)
 
-# %% ../nbs/00_light.ipynb #300675ca
+# %% ../nbs/00_light.ipynb #16a1ecbc
 def _lamp(azimuth, elevation, strength=1., softness=.15, kelvin=6504, color=None, ambient=0.):
     return direct_light(azimuth, elevation, strength, ambient, kelvin_rgb(kelvin) if color is None else color, softness)
 
 def _left_right(name, *lamps): # lamps: (azimuth, elevation, keyword arguments), for a key light on the left
     return {f'{name}_left': [_lamp(a, e, **kw) for a, e, kw in lamps], f'{name}_right': [_lamp(-a, e, **kw) for a, e, kw in lamps]}
 
+# %% ../nbs/00_light.ipynb #e9d9db10
 PRESETS = {
     'front': [_lamp(0, 5, ambient=.12, softness=.25)],
     'butterfly': [_lamp(0, 52, softness=0), _lamp(0, -30, .06)],                      # high and central: shadow below the nose
@@ -365,13 +274,11 @@ PRESETS = {
 }
 PRESETS = {name: exposed(sum(lamps)) for name, lamps in PRESETS.items()}                 # name -> (9, 3)
 
-# %% ../nbs/00_light.ipynb #79566ca3
+# %% ../nbs/00_light.ipynb #ef793f33
 @dataclass(frozen=True, eq=False, repr=False)
 class _LightValue:
-    "Light as spherical-harmonics coefficients: checked, immutable, with arithmetic."
+    "Light as spherical-harmonics coefficients: checked and immutable."
     coeffs: np.ndarray # (9, 3) float32, rows in the order of `sh_basis`, columns R, G, B
-
-    __array_ufunc__ = None                                    # NumPy scalars leave `2. * light` to __rmul__
 
     def __post_init__(self):
         c = self.coeffs.detach().cpu().numpy() if _is_torch(self.coeffs) else self.coeffs
@@ -381,6 +288,10 @@ class _LightValue:
         if not np.isfinite(c).all(): raise ValueError('light coefficients must be finite, but some are NaN or infinite')
         c.setflags(write=False)
         object.__setattr__(self, 'coeffs', c)
+
+# %% ../nbs/00_light.ipynb #0637299a
+class _LightArithmetic(_LightValue):
+    __array_ufunc__ = None                                    # NumPy scalars leave `2. * light` to __rmul__
 
     def __eq__(self, other): return np.array_equal(self.coeffs, other.coeffs) if isinstance(other, _LightValue) else NotImplemented
     def __hash__(self): return hash(self.coeffs.tobytes())
@@ -392,8 +303,8 @@ class _LightValue:
     __rmul__ = __mul__
     def __truediv__(self, factor): return self*(1/np.asarray(factor, float))
 
-# %% ../nbs/00_light.ipynb #6a72b71e
-class _LightSources(_LightValue):
+# %% ../nbs/00_light.ipynb #10ea82be
+class _LightSources(_LightArithmetic):
     @classmethod
     def from_direction(cls, azimuth,      # degrees; 0 = from the camera, > 0 from the picture's right
                        elevation,         # degrees; > 0 from above
@@ -411,6 +322,8 @@ class _LightSources(_LightValue):
         tint = np.array([_number('color', v, 0) for v in color])*_warmth_rgb(warmth)
         return cls(direct_light(azimuth, elevation, strength, ambient, tint, softness))
 
+# %% ../nbs/00_light.ipynb #d33ec9c0
+class _LightNames(_LightSources):
     @classmethod
     def preset(cls, name # one of `SHLight.presets()`; case, spaces and hyphens do not matter
         ): # SHLight
@@ -431,13 +344,14 @@ class _LightSources(_LightValue):
         if isinstance(source, (str, Path)): return cls(project_envmap(read_envmap(source)))
         return cls(project_envmap(_radiance(source, 'the environment map')))
 
-# %% ../nbs/00_light.ipynb #9adc99de
+# %% ../nbs/00_light.ipynb #a3068369
 def _nine_by_three(coeffs): # (9,) grey, (9, 1) or (9, 3)
     c = np.asarray(coeffs, float)
     if c.shape not in ((9,), (9, 1), (9, 3)): raise ValueError(f'light coefficients must have shape (9,) or (9, 3), not {c.shape}')
     return np.broadcast_to(c.reshape(9, -1), (9, 3))
 
-class _LightConversions(_LightSources):
+# %% ../nbs/00_light.ipynb #e08507d2
+class _LightConversions(_LightNames):
     @classmethod
     def from_standard_sh(cls, coeffs # (9,) grey or (9, 3), real SH in the order (0,0), (1,-1), (1,0), (1,1), (2,-2) .. (2,2)
         ): # SHLight
@@ -458,8 +372,8 @@ class _LightConversions(_LightSources):
         "Coefficients in DPR's order and axes; its network takes one grey column."
         return to_dpr_order(self.coeffs).astype(np.float32)
 
-# %% ../nbs/00_light.ipynb #9801745f
-class _LightFiles(_LightConversions):
+# %% ../nbs/00_light.ipynb #105ef61e
+class _LightText(_LightConversions):
     def to_json(self): # str
         "The light as JSON text."
         rows = ',\n  '.join('[' + ', '.join(f'{v:.9g}' for v in row) + ']' for row in self.coeffs)
@@ -477,6 +391,8 @@ class _LightFiles(_LightConversions):
         try: return cls(coeffs)
         except ValueError as e: raise ValueError(f'{name} is not a light: {e}') from None
 
+# %% ../nbs/00_light.ipynb #bdf95a67
+class _LightFiles(_LightText):
     def save(self, path): # where to, usually ends in .json
         "Write the light to a JSON file."
         try: Path(path).write_text(self.to_json(), encoding='utf-8')
@@ -491,27 +407,27 @@ class _LightFiles(_LightConversions):
         except OSError as e: raise OSError(f'cannot read {path}: {e.strerror}') from None
         return cls.from_json(text, path)
 
-# %% ../nbs/00_light.ipynb #12b1f472
-class _LightChanges(_LightFiles):
-    def rotate(self, yaw=0.,   # degrees; > 0 carries a frontal light to the picture's right
-               pitch=0.,       # degrees; > 0 carries it up
-               roll=0.         # degrees; > 0 turns anticlockwise in the picture; applied first, then pitch, then yaw
+    @classmethod
+    def parse(cls, text # preset name | path of light.json | path of an environment map | 'AZIMUTH,ELEVATION' in degrees
         ): # SHLight
-        "The light turned around the face."
-        return type(self)(sh_rotation(rotation_matrix(yaw, pitch, roll))@self.coeffs)
+        "A light from one word, as in a command line."
+        path, angles = Path(text), re.fullmatch(r'\s*([-+.\d]+)\s*,\s*([-+.\d]+)\s*', str(text))
+        if angles: return cls.from_direction(angles[1], angles[2])
+        if path.suffix.lower() == '.json': return cls.load(path)
+        if path.is_file() or path.suffix.lower() in ('.hdr', '.exr', '.png', '.jpg', '.jpeg'): return cls.from_envmap(path)
+        return cls.preset(text)
 
-    def mirror(self): # SHLight
-        "The light with left and right exchanged."
-        return type(self)(self.coeffs*MIRROR_SIGNS[:, None])
-
-    def exposed(self, brightest=1.): # shading of the brightest channel at the brightest normal that the camera sees
-        "The light scaled so that a white ball is well exposed."
-        return type(self)(exposed(self.coeffs, brightest))
-
+# %% ../nbs/00_light.ipynb #8064fd72
+class _LightMeasures(_LightFiles):
     def shade(self, normals # (..., 3) unit vectors, x right, y up, z to the viewer; NumPy or torch
         ): # (..., 3) linear, >= 0
         "Shading of a surface, clamped at 0."
         return shade(normals, self.coeffs).clip(0)
+
+    @property
+    def peak(self): # float >= 0
+        "How bright it gets: shading of the brightest channel at the brightest normal that the camera sees."
+        return peak_shading(self.coeffs)
 
     def dominant_direction(self): # (3,) float32 unit vector towards the light; zeros for a light that is even all around
         "Where most of the light comes from (its linear terms, weighted by luminance)."
@@ -524,7 +440,28 @@ class _LightChanges(_LightFiles):
         x, y, z = (float(v) for v in self.dominant_direction())
         return float(np.rad2deg(np.arctan2(x, z))), float(np.rad2deg(np.arcsin(np.clip(y, -1, 1))))
 
-# %% ../nbs/00_light.ipynb #6016ae97
+# %% ../nbs/00_light.ipynb #0b58eeae
+class _LightChanges(_LightMeasures):
+    def rotate(self, yaw=0.,   # degrees; > 0 carries a frontal light to the picture's right
+               pitch=0.,       # degrees; > 0 carries it up
+               roll=0.         # degrees; > 0 turns anticlockwise in the picture; applied first, then pitch, then yaw
+        ): # SHLight
+        "The light turned around the face."
+        return type(self)(sh_rotation(rotation_matrix(yaw, pitch, roll))@self.coeffs)
+
+    def mirror(self): # SHLight
+        "The light with left and right exchanged."
+        return type(self)(self.coeffs*MIRROR_SIGNS[:, None])
+
+    def exposed(self, brightest=1.): # >= 0, its `peak` afterwards
+        "The light scaled so that a white ball is well exposed."
+        return type(self)(exposed(self.coeffs, brightest))
+
+    def matched(self, other): # the light whose brightness to take, such as the photo's own
+        "The light scaled to the peak of another one."
+        return self.exposed(other.peak)
+
+# %% ../nbs/00_light.ipynb #11ef55ef
 class SHLight(_LightChanges):
     "Light of a portrait: nine spherical-harmonics coefficients per colour."
     def ball(self, size=128, # pixels a side
@@ -535,21 +472,10 @@ class SHLight(_LightChanges):
         lit = linear_to_srgb(self.shade(n)).clip(0, 1)
         return (lit*cover[..., None] + np.asarray(background, np.float32)*(1 - cover[..., None])).astype(np.float32)
 
-    @classmethod
-    def parse(cls, text # preset name | path of light.json | path of an environment map | 'AZIMUTH,ELEVATION' in degrees
-        ): # SHLight
-        "A light from one word, as in a command line."
-        angles = re.fullmatch(r'\s*([-+.\d]+)\s*,\s*([-+.\d]+)\s*', str(text))
-        if angles: return cls.from_direction(angles[1], angles[2])
-        path = Path(text)
-        if path.suffix.lower() == '.json': return cls.load(path)
-        if path.is_file() or path.suffix.lower() in ('.hdr', '.exr', '.png', '.jpg', '.jpeg'): return cls.from_envmap(path)
-        return cls.preset(text)
-
     def _repr_png_(self): # how Jupyter shows a light
         import cv2
         return cv2.imencode('.png', (self.ball(96)[..., ::-1]*255).round().astype(np.uint8))[1].tobytes()
 
     def __repr__(self):
         a, e = self.dominant_angles()
-        return f'SHLight(mostly from azimuth {a:.0f}°, elevation {e:.0f}°; shading up to {shade(_PROBES, self.coeffs).max():.2f})'
+        return f'SHLight(mostly from azimuth {a:.0f}°, elevation {e:.0f}°; shading up to {self.peak:.2f})'
