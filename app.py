@@ -6,12 +6,14 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False") # before Gradio is im
 try: import spaces # Hugging Face lends GPUs through it; it wants to be imported before torch
 except ImportError: spaces = None
 
+import atexit
 import base64
 import html
 import json
 import secrets
 import shutil
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,7 +29,7 @@ from illures_nb import Decomposer, SHLight
 from illures_nb.cli import sentence
 from illures_nb.decompose import MAPS, as_picture
 from illures_nb.face import crop, crop_transform
-from illures_nb.image import linear_to_srgb, resize, write_image
+from illures_nb.image import linear_to_srgb, read_image, resize, write_image
 from illures_nb.light import ball_normals
 
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -70,12 +72,8 @@ def tiles(f): # a `Decomposition` → name → (S, S, 3 or 4) uint8
 def ball(light, size): # (S, S, 4) uint8
     "A white ball under a light, dimmed where it would be brighter than white; around it nothing."
     normals, cover = ball_normals(size)
-    lit = linear_to_srgb(light.shade(normals)/max(1, peak(light)))
+    lit = linear_to_srgb(light.shade(normals)/max(1, light.peak))
     return np.round(np.dstack([lit, cover]).clip(0, 1)*255).astype(np.uint8)
-
-
-def peak(light): # shading of the brightest thing it could light
-    return float(light.shade(ball_normals(64)[0]).max())
 
 
 def data_url(x):
@@ -125,9 +123,11 @@ class Taken:
     def scale(self): return len(self.whole[0].photo.picture)/len(self.faces[0].photo.picture)
 
 
-def on_view(f, view, corner=(0, 0)): # a `Decomposition` on another picture of its photo: nothing of the face changes
-    "The same face seen in a view of a part of the photo, whose upper left pixel is `corner`."
-    picture = view if max(view.shape) <= PREVIEW else resize(view, PREVIEW)
+def shrunk(picture): return picture if max(picture.shape) <= PREVIEW else resize(picture, PREVIEW)
+
+
+def on_view(f, picture, view, corner=(0, 0)): # a `Decomposition` on another picture of its photo: nothing of the face changes
+    "The same face on a picture of the part of the photo that has the shape of `view` and its upper left pixel at `corner`."
     sy, sx = (a/b for a, b in zip(picture.shape[:2], view.shape))
     back = np.array([[1/sx, 0, .5/sx - .5 + corner[0]], [0, 1/sy, .5/sy - .5 + corner[1]], [0, 0, 1]]) # pixel centres are at integers
     return replace(f, photo=replace(f.photo, picture=picture, transform=f.photo.transform @ back))
@@ -138,12 +138,14 @@ def close_up(f):
     box, (h, w) = f.photo.face.box, f.photo.picture.shape[:2]
     side = max(box[2:] - box[:2])
     (x0, y0), (x1, y1) = (np.clip((box[:2] + box[2:])/2 + (s*1.3*side, s*1.3*side - .1*side), 0, (w, h)).astype(int) for s in (-1, 1))
-    return on_view(f, f.photo.picture[y0:y1, x0:x1], (x0, y0))
+    view = f.photo.picture[y0:y1, x0:x1]
+    return on_view(f, shrunk(view), view, (x0, y0))
 
 
 def taken_apart(faces):
-    folder = Path(gr.utils.get_upload_folder()) / f"illures-{secrets.token_hex(16)}"
-    return Taken(faces, [on_view(f, f.photo.picture) for f in faces], [close_up(f) for f in faces], folder)
+    photo = faces[0].photo.picture
+    whole, folder = shrunk(photo), Path(gr.utils.get_upload_folder()) / secrets.token_hex(32)
+    return Taken(faces, [on_view(f, whole, photo) for f in faces], [close_up(f) for f in faces], folder)
 
 
 def forget(taken):
@@ -191,7 +193,7 @@ def chosen(faces, number): # one `Decomposition`; 1 is the biggest
 def base_light(f, name, other):
     "The light of a name, as bright as the photo's own."
     if name == OWN: return f.light
-    return (other if name == OTHER else SHLight.preset(name)).exposed(peak(f.light))
+    return (other if name == OTHER else SHLight.preset(name)).matched(f.light)
 
 
 def angles(light): # whole degrees, for the sliders
@@ -236,10 +238,14 @@ class Handlers:
         "The light of another portrait, of an environment map or of a light.json, and what it was taken for."
         suffix, name = Path(path).suffix.lower(), Path(path).name
         with friendly(path):
-            if suffix == ".json": return SHLight.load(path).exposed(), f"The light of {name}."
-            faces = [] if suffix in (".hdr", ".exr") else self.decompose(path)
-            if faces: return faces[0].light.exposed(), f"The light on the face in {name}."
-            return SHLight.from_envmap(path).exposed(), f"{name} has no face in it: taken as an environment map."
+            faces = [] if suffix in (".json", ".hdr", ".exr") else self.decompose(path)
+            if faces: return faces[0].light, f"The light on the face in {name}."
+            light = SHLight.load(path) if suffix == ".json" else SHLight.from_envmap(path)
+            light.exposed() # refuses one that is dark all around
+        if suffix in (".json", ".hdr", ".exr"): return light, f"The light of {name}."
+        height, width = read_image(path).shape[:2]
+        if not 1.9 < width/height < 2.1: raise gr.Error(f"{name} has no face in it, and is no environment map (twice as wide as high).", print_exception=False)
+        return light, f"{name} has no face in it: taken as an environment map."
 
     # the page
 
@@ -301,7 +307,7 @@ class Handlers:
     def api_decompose(self, photo, face=1):
         """Take one face of a photo apart (1 = the biggest). Returns its albedo, normals, shading, residual, reconstruction and mask as PNG files, and
         its light (nine rows R, G, B). The photo stays with this client: /relight can use it without sending it again."""
-        taken = self.take(photo)
+        taken = self.take(here(photo))
         f = chosen(taken.faces, face)
         paths = [new_file(taken, f"{name}.png") for name in MAPS]
         for name, path in zip(MAPS, paths): write_image(path, as_picture(name, getattr(f, name)))
@@ -355,11 +361,19 @@ def save_button(label, write, inputs):
     made.success(None, js=f"() => setTimeout(() => document.querySelector('#{write.__name__}').click(), 100)")
 
 
+def own_folder():
+    "Have Gradio put uploads and results into a folder of this process, which goes with it."
+    if "GRADIO_TEMP_DIR" in os.environ: return
+    os.environ["GRADIO_TEMP_DIR"] = str(Path(tempfile.mkdtemp(prefix="illures-")).resolve())
+    atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+
+
 def as_uploaded(payload): return payload and payload.path
 
 
 def build_demo(decomposer=None): # → gr.Blocks; decomposer None: the bundled weights
     "The page."
+    own_folder()
     do = Handlers(decomposer or Decomposer.from_pretrained())
     with gr.Blocks(title="illures: take a face apart, light it anew", analytics_enabled=False, delete_cache=(AGE//4, AGE)) as demo:
         taken, other = gr.State(None, time_to_live=4*AGE, delete_callback=forget), gr.State(None, time_to_live=4*AGE)
@@ -369,10 +383,10 @@ def build_demo(decomposer=None): # → gr.Blocks; decomposer None: the bundled w
                 photo = gr.Image(label="Your photo", type="filepath", format="png", sources=["upload", "webcam", "clipboard"], height=330,
                                  elem_id="photo", buttons=[], placeholder="Drop a portrait here\n- or -\nclick to choose one")
                 photo.preprocess = as_uploaded # our own reader opens the file: it reads more kinds, and says what is wrong with it
-                said = gr.HTML(elem_id="said")
+                said = gr.HTML(elem_id="said", padding=False)
                 gr.Examples([[o] for o in examples()], [photo], label="No photo at hand? Click one of these", elem_id="examples", cache_examples=False)
             with gr.Column(scale=7, min_width=320):
-                layers = gr.HTML(strip(), elem_id="layers")
+                layers = gr.HTML(strip(), elem_id="layers", padding=False)
         with gr.Row(visible=False) as several:
             which = gr.Radio([1], value=1, label="Which face?", info="the biggest is number 1", scale=3, elem_id="which")
             framed = gr.Image(label="or click it", format="png", interactive=False, height=260, scale=7, buttons=[], elem_id="framed")
@@ -382,7 +396,7 @@ def build_demo(decomposer=None): # → gr.Blocks; decomposer None: the bundled w
                                          max_height=620, elem_id="compare")
                 whole = gr.Checkbox(False, label="Show the whole photo", container=False, elem_id="whole")
             with gr.Column(scale=5, min_width=320):
-                now = gr.HTML(elem_id="now")
+                now = gr.HTML(elem_id="now", padding=False)
                 name = gr.Radio(light_choices(), value=FIRST, label="Light", elem_id="lights")
                 azimuth = gr.Slider(-180, 180, 0, step=1, label="Azimuth", info="left … right of the picture; beyond ±90° from behind", elem_id="azimuth")
                 elevation = gr.Slider(-90, 90, 0, step=1, label="Elevation", info="below … above", elem_id="elevation")
@@ -392,9 +406,9 @@ def build_demo(decomposer=None): # → gr.Blocks; decomposer None: the bundled w
                     warmth = gr.Slider(-1, 1, 0, step=.05, label="Warmth", info="blue sky … light bulb", elem_id="warmth")
                     ambient = gr.Slider(0, 1, 0, step=.05, label="Ambient", info="even light from all around", elem_id="ambient")
                 with gr.Accordion("Light from elsewhere", open=False):
-                    file = gr.File(label="Another portrait, an environment map (.hdr, .exr, .jpg, .png), or a light.json", type="filepath", height=140,
+                    file = gr.File(label="A portrait, an environment map or a light.json", type="filepath", height=140,
                                    file_types=["image", ".hdr", ".exr", ".json"], elem_id="file")
-                    file_said = gr.HTML()
+                    file_said = gr.HTML(padding=False)
                 settings = [residual, strength, warmth, ambient]
                 all_settings = [taken, which, whole, name, other, azimuth, elevation, *settings]
                 with gr.Row():

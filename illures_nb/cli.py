@@ -130,7 +130,7 @@ def report(failed:list, # of (photo, exception)
     if not failed: return 0
     return 2 if len(failed) == total and all(isinstance(e, Usage) for _, e in failed) else 1
 
-# %% ../nbs/90_cli.ipynb #76584636
+# %% ../nbs/90_cli.ipynb #a0c7f397
 def check_file(out:Path, # picture to write
                photo     # picture that is read
               ):
@@ -139,12 +139,12 @@ def check_file(out:Path, # picture to write
     if not out.parent.is_dir(): raise Usage(f'--out {out}: there is no folder {out.parent}')
     if out.exists() and Path(photo).exists() and out.samefile(photo): raise Usage(f'--out {out} would overwrite the photo itself')
 
-def relight(args # photo, light, reference, residual, out, face, preset, weights
+def relight(args # photo, light, reference, strength, residual, out, face, preset, weights
            )->int: # exit code
     "Run `illures relight`."
     check_file(args.out, args.photo)
     decomposer = load(args)
-    light = args.light or pick(decomposer(args.reference), 1, args.reference)[0][1].light
+    light = (args.light or pick(decomposer(args.reference), 1, args.reference)[0][1].light)*args.strength
     picture = None
     for _, f in pick(decomposer(args.photo), args.face, args.photo):
         picture = f.relight(light, args.residual).composite(picture)
@@ -169,23 +169,25 @@ def evaluate(args # folder, weights, out
     print(yale_report(run_yale(args.folder, weights=args.weights, out=args.out)))
     return 0
 
-# %% ../nbs/90_cli.ipynb #e0791d61
+# %% ../nbs/90_cli.ipynb #0c36f06d
 def _face(text):
     if text == 'all': return text
     if not text.isdigit() or int(text) < 1: raise argparse.ArgumentTypeError(f'{text!r} is neither "all" nor the number of a face (1 is the biggest)')
     return int(text)
 
-def _residual(text):
-    try: x = float(text)
-    except ValueError: x = -1
-    if not 0 <= x <= 2: raise argparse.ArgumentTypeError(f'{text!r} is not a number from 0 to 2')
-    return x
+def _number(most):
+    def parse(text):
+        try: x = float(text)
+        except ValueError: x = -1
+        if not 0 <= x <= most: raise argparse.ArgumentTypeError(f'{text!r} is not a number from 0 to {most}')
+        return x
+    return parse
 
 def _light(text):
     try: return parse_light(text)
     except (ValueError, OSError) as e: raise argparse.ArgumentTypeError(sentence(e)) from None
 
-# %% ../nbs/90_cli.ipynb #ac1b868c
+# %% ../nbs/90_cli.ipynb #0d4c7014
 def _model_arguments(p):
     "What `load` reads."
     g = p.add_mutually_exclusive_group()
@@ -205,7 +207,8 @@ def _relight_arguments(p):
     g.add_argument('--light', type=_light, metavar='L', help='preset name, AZ,EL in degrees, light.json, or an environment map (.hdr, .exr, .png, .jpg)')
     g.add_argument('--reference', metavar='PHOTO', help='take the light of the biggest face of another photo')
     p.add_argument('--out', required=True, type=Path, metavar='FILE', help='picture to write, .png or .jpg')
-    p.add_argument('--residual', type=_residual, default=1., metavar='0..2', help='how much shine and cast shadow to keep: 0 none, 1 as it is (default), 2 twice')
+    p.add_argument('--strength', type=_number(100), default=1., metavar='X', help='brightness of the light: 2 is twice as bright (default: 1)')
+    p.add_argument('--residual', type=_number(2), default=1., metavar='0..2', help='how much shine and cast shadow to keep: 0 none, 1 as it is (default), 2 twice')
     p.add_argument('--face', type=_face, default='all', metavar='all|N', help='every face (default), or one: 1 is the biggest')
     _model_arguments(p)
 
@@ -215,7 +218,7 @@ def _evaluate_arguments(p):
     p.add_argument('--weights', metavar='FILE', help='preset, .safetensors file or hub repository (default: lite)')
     p.add_argument('--out', type=Path, metavar='FILE.md', help='also write the tables and two pictures')
 
-# %% ../nbs/90_cli.ipynb #8c38bc24
+# %% ../nbs/90_cli.ipynb #c529f2ef
 class Command(NamedTuple):
     "A row of the table of commands."
     help: str           # what it does, in one line
@@ -240,7 +243,7 @@ examples:
   illures relight portrait.jpg --light studio.hdr --out relit.png    an environment map
   illures relight portrait.jpg --light maps/other/light.json --out relit.png
   illures relight portrait.jpg --reference other.jpg --out relit.png the light of another face
-  illures relight portrait.jpg --light front --residual 0 --out matte.png
+  illures relight portrait.jpg --light front --strength 1.5 --residual 0 --out matte.png
 
 AZ is 0 at the camera and > 0 on the picture's right; EL is > 0 above. Presets:
 """ + '\n'.join('  ' + ', '.join(SHLight.presets()[i:i+6]) for i in range(0, len(SHLight.presets()), 6))),

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OFFSET', 'MAX_GAIN', 'MAPS', 'mirror_maps', 'infer', 'fit_light', 'Photo', 'roll', 'crop_scale', 'face_box',
            'on_photo', 'log_gain', 'apply_gain', 'upsample_gain', 'feather', 'to_frame', 'composite', 'Decomposition',
-           'light_weights', 'assemble', 'find_weights', 'Decomposer', 'as_picture', 'sheet']
+           'refit', 'assemble', 'find_weights', 'Decomposer', 'as_picture', 'sheet']
 
 # %% ../nbs/40_decompose.ipynb #986f798b
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ def infer(net:torch.nn.Module, # answers (B,3,S,S) with `Maps`
     mean = Maps(*((a + b)/2 for a, b in zip(straight, mirror_maps(mirrored))))
     return mean._replace(normals=F.normalize(mean.normals, dim=1))
 
-# %% ../nbs/40_decompose.ipynb #fede66e6
+# %% ../nbs/40_decompose.ipynb #afe29805
 def _ridge_fit(X, T, w, centre, pull):
     "Weighted least squares XᵀL ≈ T for each colour, pulled to `centre`: (3,9,P), (3,P), (P,), (3,9), (3,) → (9,3)."
     WX = X*w
@@ -46,34 +46,29 @@ def _ridge_fit(X, T, w, centre, pull):
     b = (WX @ T[..., None])[..., 0] + pull[:, None]*centre
     return np.linalg.solve(G, b[..., None])[..., 0].T
 
-def _robust(r, i, steps):
-    "Weights from residuals in robust standard deviations: Cauchy's in the first half of the steps, Tukey's in the second."
-    r = r/(1.4826*np.median(r) + 1e-6)
-    return 1/(1 + (r/2.385)**2) if i < steps//2 else np.maximum(1 - (r/4.685)**2, 0)**2
-
-# %% ../nbs/40_decompose.ipynb #15e1c722
-def fit_light(target:np.ndarray,  # (..., 3) linear picture without its residual: what albedo·shading should be
+# %% ../nbs/40_decompose.ipynb #c4b8ef5a
+def fit_light(target:np.ndarray,  # (..., 3) linear picture: what albedo·shading should be
               albedo:np.ndarray,  # (..., 3) linear
               normals:np.ndarray, # (..., 3) unit
               weights:np.ndarray, # (...) ≥ 0, how much each pixel counts
               prior:SHLight|None=None, # where the ridge pulls to; None: nowhere
-              ridge:float=30.,    # trust in `prior`, in pixels
-              steps:int=10,       # reweightings
+              ridge:float=.01,    # trust in `prior`, as a share of the pixels
+              steps:int=12,       # reweightings
               most:int=4096       # pixels used, evenly spread when there are more
              )->SHLight:
     "The light that explains a picture best, by robust least squares."
-    ok = (weights > 0) & np.isfinite(target).all(-1) & np.isfinite(albedo).all(-1) & np.isfinite(normals).all(-1)
-    pick = np.flatnonzero(ok)
+    pick = np.flatnonzero((weights > 0) & np.isfinite(target).all(-1) & np.isfinite(albedo).all(-1) & np.isfinite(normals).all(-1))
     pick = pick[pick % (len(pick)//most*2 + 1) == 0]            # an odd stride, so that it walks across columns
     T, A, N = (np.asarray(x).reshape(-1, 3)[pick].T for x in (target, albedo, normals))     # (3, P)
     w, Y = np.asarray(weights).ravel()[pick], sh_basis(N.T).T                               # (P,), (9, P)
     if prior is None and len(w) < 9: raise ValueError(f'{len(w)} usable pixels are too few to fit a light')
     mean = np.maximum(A**2 @ w/max(w.sum(), 1e-6), 1e-4)                                    # albedo² of an average pixel
-    pull, centre = (1e-9*len(w)*mean, np.zeros((3, 9))) if prior is None else (ridge*mean, prior.coeffs.T)
-    X, keep = A[:, None]*Y, np.ones_like(w)
-    for i in range(steps + 1):
+    pull, centre = (1e-9*len(w)*mean, np.zeros((3, 9))) if prior is None else ((ridge*w.sum() + 9)*mean, prior.coeffs.T)
+    X, keep = A[:, None]*Y, 1.
+    for _ in range(steps + 1):
         L = _ridge_fit(X, T, w*keep, centre, pull)
-        if len(w): keep = _robust(abs(T - A*(L.T @ Y)).mean(0), i, steps)
+        r = abs(T - A*np.maximum(L.T @ Y, 0)).mean(0)
+        if len(r): keep = 1/(1 + (r/(3.5*np.median(r) + 1e-6))**2)**2                      # Geman-McClure; the median sets the scale
     return SHLight(L)
 
 # %% ../nbs/40_decompose.ipynb #3a19d4e8
@@ -120,7 +115,7 @@ def on_photo(x:np.ndarray, # (S, S[, C]) float32 in the crop
     if s > 1: x = cv2.GaussianBlur(x, (0, 0), .5*np.sqrt(s*s - 1), borderType=cv2.BORDER_REPLICATE)
     return cv2.warpAffine(x, A, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
 
-# %% ../nbs/40_decompose.ipynb #b9c5ee03
+# %% ../nbs/40_decompose.ipynb #02b8feb4
 OFFSET = .02   # τ, linear light: about the sRGB level 39 of 255
 MAX_GAIN = 50. # of I + τ, and its inverse
 
@@ -129,7 +124,10 @@ def log_gain(new:np.ndarray,  # (S, S, 3) relit rendering, linear
              mask:np.ndarray  # (S, S) soft mask
             )->np.ndarray:    # (S, S, 3) float32 log gain, continued beyond the mask
     "Logarithm of the offset ratio image."
-    g = np.log((np.maximum(new, 0) + OFFSET)/(np.maximum(own, 0) + OFFSET))
+    new, own = (np.maximum(x, 0) for x in (new, own))
+    Y, Y0 = (x @ np.float32([[.2126], [.7152], [.0722]]) for x in (new, own))               # luminance
+    t = Y/(Y + OFFSET)
+    g = t*np.log((new + OFFSET)/(own + OFFSET)) + (1 - t)*np.log((Y + OFFSET)/(Y0 + OFFSET))
     g = np.clip(g, -np.log(MAX_GAIN), np.log(MAX_GAIN)).astype(np.float32)
     sigma, m = len(mask)/24, mask[..., None].astype(np.float32)
     blur = lambda x: cv2.GaussianBlur(x, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
@@ -280,28 +278,29 @@ class Decomposition(_Layers):
         "The whole photo with this face re-rendered; every pixel outside the face as it was."
         return composite(self.rendering, (self.origin or self).rendering, self.mask, self.photo, onto)
 
-# %% ../nbs/40_decompose.ipynb #cf1886e5
-def light_weights(crop:np.ndarray,     # (S, S, 3) sRGB
-                  residual:np.ndarray, # (S, S, 3) linear, predicted
-                  mask:np.ndarray      # (S, S)
-                 )->np.ndarray:        # (S, S)
-    "How much each pixel tells about the light: nothing where burnt out, little where the residual is large."
-    return mask*(crop.max(-1) < .985)/(1 + (abs(residual).max(-1)/.1)**2)
+# %% ../nbs/40_decompose.ipynb #43475897
+def refit(maps:Maps,       # (S,S,3) arrays and light (9,3), in the crop's frame
+          crop:np.ndarray, # (S,S,3) sRGB
+          mask:np.ndarray  # (S,S)
+         )->tuple:         # SHLight, residual (S,S,3)
+    "Light fitted to the photo, and the residual without what that light explains."
+    x, weights, prior = srgb_to_linear(crop), mask*(crop.max(-1) < .985), SHLight(maps.light)
+    light, split = (fit_light(t, maps.albedo, maps.normals, weights, prior) for t in (x, x - maps.residual))
+    return light, maps.residual + maps.albedo*(split.shade(maps.normals) - light.shade(maps.normals))
 
-def assemble(maps:Maps,  # of one crop: (3,S,S) and (9,3) arrays, in the crop's frame
+def assemble(maps:Maps,  # of one crop: (3,S,S) arrays and light (9,3), in the crop's frame
              photo:Photo
             )->"Decomposition":
-    "Refit the light, make the mask, and turn everything to the photo's frame."
-    albedo, normals, residual = (np.ascontiguousarray(x.transpose(1, 2, 0), np.float32) for x in (maps.albedo, maps.normals, maps.residual))
+    "Make the mask, refit the light, and turn everything to the photo's frame."
     if not all(np.isfinite(x).all() for x in maps): raise ValueError('the network answered NaN or infinite values: its weights are damaged')
-    size, M = len(albedo), photo.transform
-    mask = face_mask(transform_points(photo.face.landmarks, M), size, photo.crop)
-    weights = light_weights(photo.crop, residual, mask)
-    light = fit_light(srgb_to_linear(photo.crop) - residual, albedo, normals, weights, SHLight(maps.light), ridge=30*(size/128)**2)
-    normals = normals @ rotation_matrix(roll=roll(M)).T.astype(np.float32)
-    return Decomposition(albedo, normals, light.rotate(roll=roll(M)), residual, mask, photo)
+    A, N, L, R = (x if x.ndim == 2 else np.ascontiguousarray(x.transpose(1, 2, 0), np.float32) for x in maps)
+    M = photo.transform
+    mask = face_mask(transform_points(photo.face.landmarks, M), len(A), photo.crop)
+    light, residual = refit(Maps(A, N, L, R), photo.crop, mask)
+    turn = rotation_matrix(roll=roll(M)).T.astype(np.float32)
+    return Decomposition(A, N @ turn, light.rotate(roll=roll(M)), residual, mask, photo)
 
-# %% ../nbs/40_decompose.ipynb #38ce5a57
+# %% ../nbs/40_decompose.ipynb #f7be2aaf
 def find_weights(name:str|Path, # preset, .safetensors file, or hub repository owner/name[/preset]
                  size:int=128   # which crop size of a preset
                 )->Path:
@@ -315,7 +314,7 @@ def find_weights(name:str|Path, # preset, .safetensors file, or hub repository o
     parts = str(name).split('/')
     if isinstance(name, str) and len(parts) in (2, 3) and all(parts) and not Path(name).suffix and not Path(name).exists():
         return _from_hub('/'.join(parts[:2]), f'{(parts + ["lite"])[2]}-{size}.safetensors')
-    raise ValueError(f'{name} is neither a preset ({", ".join(PRESETS)}), nor a .safetensors file, nor a hub repository like owner/name')
+    raise ValueError(f'{str(name)!r} is neither a preset ({", ".join(PRESETS)}), nor a .safetensors file, nor a hub repository like owner/name')
 
 def _from_hub(repo, file):
     "A file of a hub repository, from the local cache when it is there."
@@ -371,7 +370,7 @@ def as_picture(name:str,    # one of `MAPS`
     if name not in y: raise ValueError(f'there is no map {name!r}; the maps are {", ".join(MAPS)}')
     return np.round(np.clip(y[name](), 0, 1)*255).astype(np.uint8)
 
-# %% ../nbs/40_decompose.ipynb #e01d55d1
+# %% ../nbs/40_decompose.ipynb #792f2d42
 def _panel(x, label, side):
     "A picture at one size with its label below."
     x = cv2.resize(x, (side, side), interpolation=cv2.INTER_AREA if len(x) > side else cv2.INTER_CUBIC)
@@ -389,9 +388,9 @@ def sheet(f:Decomposition,
     def layer(name):
         m = f.mask[..., None]
         return np.round(as_picture(name, getattr(f, name))*m + 44*(1 - m)).astype(np.uint8)
-    relit = [(face(f.relight(SHLight.preset(n)).composite()), n.replace('_', ' ')) for n in lights]
+    relit = [(face(f.relight(SHLight.preset(n).matched(f.light)).composite()), n.replace('_', ' ')) for n in lights]
     panels = [(face(f.photo.picture), 'photo'), *((layer(n), n) for n in MAPS[:-1]),
-              (np.round(f.light.ball(side, 44/255)*255).astype(np.uint8), 'light'), *relit,
+              (np.round((f.light/max(1., f.light.peak)).ball(side, 44/255)*255).astype(np.uint8), 'light'), *relit,
               (face(f.relight(f.light, residual=0).composite()), 'without residual')]
     rows = [[_panel(x, label, side) for x, label in row] for row in (panels[:5], panels[5:])]
     return np.concatenate([np.concatenate(row, 1) for row in rows])

@@ -164,7 +164,7 @@ def _landmark_net():
     net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
     return _fuse(net.eval()).to(memory_format=torch.channels_last)
 
-# %% ../nbs/20_face.ipynb #60def23d
+# %% ../nbs/20_face.ipynb #74cdac9e
 def _view(levels, M): # what the network sees through M: from the small picture unless that would blur
     small, A = levels[0]
     N = _then(invert_transform(A), M)
@@ -173,25 +173,29 @@ def _view(levels, M): # what the network sees through M: from the small picture 
     return np.repeat(x[..., None], 3, 2) if x.ndim == 2 else x
 
 @torch.inference_mode()
-def _look(levels, views, mirror): # one pass: points (N, 68, 2) px of the photo and logits (N,)
+def _look(levels, views, mirror):
+    "One pass: points (N, 68, 2) px of the photo, logits (N,), and how far the mirror image disagrees (N,) in sides of the view."
     x = torch.from_numpy(np.stack([_view(levels, M) for M in views])).permute(0, 3, 1, 2)
     t, logit = _landmark_net()(torch.cat([x, x.flip(3)]) if mirror else x)
-    if mirror:
-        (t, u), (logit, v) = t.chunk(2), logit.chunk(2)
-        t, logit = (t + (u[:, FLIP_68]*t.new_tensor([-1, 1]) + t.new_tensor([1, 0])))/2, (logit+v)/2
+    u, v = t[-len(views):], logit[-len(views):]
+    if mirror: u = u[:, FLIP_68]*u.new_tensor([-1, 1]) + u.new_tensor([1, 0])
+    t, logit, apart = (t[:len(views)] + u)/2, torch.minimum(logit[:len(views)], v), (t[:len(views)] - u).norm(dim=2).mean(1)
     t = t.double().numpy()*VIEW_SIZE - .5
-    return np.stack([transform_points(p, invert_transform(M)) for p, M in zip(t, views)]), logit.numpy()
+    return np.stack([transform_points(p, invert_transform(M)) for p, M in zip(t, views)]), logit.numpy(), apart.numpy()
 
-# %% ../nbs/20_face.ipynb #f6d284a6
+# %% ../nbs/20_face.ipynb #429e7b54
 def refine(levels:list, # [(small picture, photo px → its px), (photo, identity)]
            views:list, # of (2, 3) photo px → view px, where faces may be
-           passes:int=2, # each after the first looks through the view its forerunner's landmarks give
-          )->tuple[np.ndarray, np.ndarray]: # landmarks (N, 68, 2) px of the photo, logits (N,) of there being an upright face
-    "68 landmarks from roughly placed views, the last pass averaged with its mirror image."
-    for k in range(passes):
-        points, logit = _look(levels, views, k == passes-1)
-        views = [view_transform(p) for p in points]
-    return points, logit
+          )->tuple[np.ndarray, np.ndarray]: # landmarks (M, 68, 2) px of the photo, margins (M,): a face above 1 or so; hopeless views are dropped
+    "68 landmarks from roughly placed views, in three passes."
+    points, logit, _ = _look(levels, views, False)
+    points, margin = points[logit > -1], np.inf
+    for _ in range(2 if len(points) else 0):
+        last = points
+        points, logit, apart = _look(levels, [view_transform(p) for p in last], True)
+        moved = np.linalg.norm(points-last, axis=2).mean(1)/np.linalg.norm(points[:, 36]-points[:, 45], axis=1)
+        margin = np.minimum(margin, logit)
+    return points, margin - 30*moved - 20*apart if len(points) else np.zeros(0)
 
 # %% ../nbs/20_face.ipynb #54d0e68b
 class DetectorError(RuntimeError):
@@ -226,12 +230,12 @@ def _five_points(image, smallest, steps=(.6, .7, .7)): # image (H, W, 3) uint8
     found = [np.array([*f["keypoints"].values()], float) for f in found]
     return [view_transform(p, _FIVE) for p in found if np.ptp(p, 0).min() > 1]
 
-# %% ../nbs/20_face.ipynb #9417072a
-_LONG = 512 # long side, px, of the picture the finder looks at first
+# %% ../nbs/20_face.ipynb #afa0c766
+_LONG = 480 # long side, px, of the picture the finder looks at first
 
-def _shrunk(image, long): # (H, W[, 3]) any dtype → uint8 RGB at most `long` px, tiny ones enlarged, and the map that led there
+def _shrunk(image, long, least=320): # (H, W[, 3]) any dtype → uint8 RGB of `least` to `long` px, tiny ones enlarged 4 times at most, and the map that led there
     h, w = image.shape[:2]
-    k = min(long/max(h, w), max(1, min(4, 320/max(h, w))))
+    k = min(long/max(h, w), max(1, min(4, least/max(h, w))))
     hw = max(1, round(h*k)), max(1, round(w*k))
     x = image if k == 1 else cv2.resize(image, hw[::-1], interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC)
     if x.ndim == 2: x = np.repeat(x[..., None], 3, 2)
@@ -261,7 +265,7 @@ def _padded(image): # room around a head that fills the picture
     x = cv2.copyMakeBorder(image, p, p, p, p, cv2.BORDER_CONSTANT, value=(96, 96, 96))
     return x, np.array([[1., 0, p], [0, 1, p]])
 
-# %% ../nbs/20_face.ipynb #d16aee9c
+# %% ../nbs/20_face.ipynb #97b5baf2
 def _grid(h, w): # h × w px → views, px of the picture → view px
     "Upright squares over a picture: one a third larger, nine as large, nine of 0.7 of its shorter side."
     out = []
@@ -272,17 +276,17 @@ def _grid(h, w): # h × w px → views, px of the picture → view px
     return out
 
 def _tries(levels): # [(small, photo px → small px), (photo, identity)]
-    "Ever harder looks at a photo; each gives views, photo px → view px."
+    "Ever harder looks at a photo: the margin they need, and views, photo px → view px."
     (small, A), (photo, _) = levels
-    yield [_then(A, M) for M in _five_points(small, 20)]
+    yield 1, [_then(A, M) for M in _five_points(small, 20)]
     low, B = _shrunk(photo, 400)
     even, loose = _evened(low), (.6, .7, .6)
-    yield [_then(B, M) for M in _five_points(even, 20, loose)]
+    yield 1, [_then(B, M) for M in _five_points(even, 20, loose)]
     for look, C in (_padded(low), _padded(even), *(_turned(low, d) for d in (45, -45, 90, -90)), *(_turned(even, d) for d in (60, -60))):
-        yield [_then(_then(B, C), M) for M in _five_points(look, 24, loose)]
+        yield 4, [_then(_then(B, C), M) for M in _five_points(look, 24, loose)]
     large, C = _shrunk(photo, 1280)
-    if max(large.shape) > 1.5*max(small.shape): yield [_then(C, M) for M in _five_points(large, 20)]
-    yield [_then(A, M) for M in _grid(*small.shape[:2])]
+    if max(large.shape) > 1.5*max(small.shape): yield 2, [_then(C, M) for M in _five_points(large, 20)]
+    yield 2, [_then(A, M) for M in _grid(*small.shape[:2])]
 
 # %% ../nbs/20_face.ipynb #b073b637
 def _overlap(a, b):
@@ -295,7 +299,7 @@ def _apart(faces, most=.35): # non-maximum suppression: surest first, overlaps (
         if all(_overlap(f.box, g.box) < most for g in kept): kept.append(f)
     return kept
 
-# %% ../nbs/20_face.ipynb #292d7cd4
+# %% ../nbs/20_face.ipynb #67f1de75
 def _faces(points, scores): # (N, 68, 2), (N,)
     return [Face(np.r_[p.min(0), p.max(0)].astype(np.float32), float(s), p.astype(np.float32)) for p, s in zip(points, scores)]
 
@@ -303,14 +307,14 @@ def _find_mtcnn(image):
     "Faces by MTCNN and our landmark network, which also judges them."
     small, A = _shrunk(image, _LONG)
     levels, found = [(small, A), (image, np.eye(2, 3))], []
-    for views in _tries(levels):
+    for need, views in _tries(levels):
         if not views: continue
-        points, logit = refine(levels, views)
-        found += _faces(points, 1/(1+np.exp(-logit)))
-        if max(f.score for f in found) > .9: break
-    return _apart([f for f in found if f.score > .5])
+        points, margin = refine(levels, views)
+        found += _faces(points[margin > need], 1/(1+np.exp(-margin[margin > need])))
+        if any(f.score > .9 for f in found): break
+    return _apart(found)
 
-# %% ../nbs/20_face.ipynb #f0fc611a
+# %% ../nbs/20_face.ipynb #cad2227b
 @lru_cache(1)
 def _fan():
     "face-alignment's detector and 2-D landmark network, on the GPU if there is one."
@@ -324,7 +328,7 @@ def _fan():
 
 def _find_face_alignment(image):
     "Faces by the face-alignment package, looked for in at most 1024 px."
-    small, A = _shrunk(image, 1024)
+    small, A = _shrunk(image, 1024, 0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "No faces were detected")
         points, _, boxes = _fan().get_landmarks_from_image(small, return_bboxes=True, return_landmark_score=True)
@@ -393,7 +397,7 @@ def _unlike_skin(rgb, skin): # (S, S, 3) sRGB, (S, S) bool → (S, S) in [0, 1]
     off = [(hue[..., k] - np.polyval(line[k], np.clip(y, lo, hi)))/(.12 + 2.5*np.std(hue[skin][:, k] - np.polyval(line[k], y[skin]))) for k in (0, 1)]
     return np.clip(dark**2 + bright**2 + .5*(off[0]**2 + off[1]**2), 0, 1).astype(np.float32)
 
-# %% ../nbs/20_face.ipynb #a3d1a253
+# %% ../nbs/20_face.ipynb #aece1eac
 def _around(x): # median, then mean over neighbours on a circle
     x = np.median([np.roll(x, k) for k in range(-3, 4)], 0)
     return np.mean([np.roll(x, k) for k in range(-2, 3)], 0)
@@ -401,7 +405,7 @@ def _around(x): # median, then mean over neighbours on a circle
 def _ray_ends(p, size, rgb, rays): # → (rays,) px from the bridge of the nose at which hair, hat or background begins
     inner, skin = _sure_skin(p, size)
     if skin.sum() < 20: return np.full(rays, 2*size, np.float32)
-    polar = lambda x: cv2.warpPolar(x, (size, rays), tuple(map(float, p[27])), size, cv2.INTER_LINEAR) # (angle, radius), first to the right, then down
+    polar = lambda x: cv2.warpPolar(x, (size, rays), tuple(map(float, p[27])), size, cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS) # (angle, radius), first to the right, then down
     w = max(3, size//18) # unlike skin for so long, and it is no spectacle frame
     odd = cv2.blur(polar(_unlike_skin(rgb, skin)), (w, 1), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
     ends = (odd > .6) & (np.arange(size) >= (polar(inner) > 127).sum(1)[:, None])

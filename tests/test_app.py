@@ -58,7 +58,7 @@ def face(decomposer, astronaut_path): return decomposer(astronaut_path)[0]
 
 
 def pixels(path): return np.asarray(Image.open(path))
-def like(a, b): return a.shape == b.shape and abs(a.astype(int) - b).mean() < 1 # another thread sums in another order: the mask's edge can move
+def like(a, b): return a.shape == b.shape and abs(a.astype(int) - b).max() <= 2 # the server's threads may sum in another order
 def photo_file(picture, path): Image.fromarray(picture).save(path); return path
 
 
@@ -108,12 +108,12 @@ def test_relight_takes_light_from_files(client, astronaut_path, two_faces, tmp_p
     window = SHLight.preset("window")
     window.save(tmp_path / "light.json")
     _, numbers = client.predict(handle_file(astronaut_path), reference=handle_file(tmp_path / "light.json"), api_name="/relight")
-    np.testing.assert_allclose(numbers["coeffs"], window.exposed().coeffs, atol=1e-4)
+    np.testing.assert_allclose(numbers["coeffs"], window.coeffs, atol=1e-4)
     sky = np.zeros((32, 64, 3), np.float32)
     sky[8:16, 8:16] = 20  # above, on the picture's right
     write_image(tmp_path / "sky.exr", sky)
     _, numbers = client.predict(reference=handle_file(tmp_path / "sky.exr"), api_name="/relight")
-    np.testing.assert_allclose(numbers["coeffs"], SHLight.from_envmap(sky).exposed().coeffs, atol=1e-4)
+    np.testing.assert_allclose(numbers["coeffs"], SHLight.from_envmap(sky).coeffs, rtol=1e-3, atol=1e-3)
     _, numbers = client.predict(reference=handle_file(portrait), api_name="/relight")
     assert abs(SHLight(numbers["coeffs"]).dominant_direction() @ face.light.dominant_direction()) > .9  # the same person in the same light
 
@@ -146,7 +146,10 @@ def test_bad_lights_get_one_sentence(client, astronaut_path, tmp_path):
     (tmp_path / "bad.json").write_text("{}")
     for light in ("no such light", "1,x", "{}", "/etc/passwd", "light.json"):
         assert is_sentence(ask(client, light=light, api_name="/relight")), light
-    assert "bad.json" in ask(client, reference=handle_file(tmp_path / "bad.json"), api_name="/relight")
+    Image.new("RGB", (40, 40), "grey").save(tmp_path / "grey.png")
+    for name in ("bad.json", "grey.png"):
+        text = ask(client, reference=handle_file(tmp_path / name), api_name="/relight")
+        assert name in text and is_sentence(text)
     assert is_sentence(ask(client, residual=5, api_name="/relight"))
 
 

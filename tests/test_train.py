@@ -1,0 +1,175 @@
+"From nothing to weights: `illures synth`, `illures train`; killed and continued; what they refuse."
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+pytest.importorskip("numba", reason="the rasteriser needs numba: pip install 'illures_nb[synth]'")
+from illures_nb.cli import COMMANDS, main  # noqa: E402
+from illures_nb.networks import PRESETS, load_weights  # noqa: E402
+
+ENV = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def illures(capsys):
+    "Run a command here: exit code, standard output, standard error."
+    def run(*args):
+        capsys.readouterr()
+        try: code = main([str(a) for a in args])
+        except SystemExit as e: code = e.code
+        return code, *capsys.readouterr()
+    return run
+
+
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory):
+    "A pool that the command wrote without any asset: one shard, 64 faces of 32²."
+    out = tmp_path_factory.mktemp("pool")
+    assert main(["synth", "sfsnet-syn", "--out", str(out), "--n", "10", "--size", "32", "--workers", "1"]) == 0
+    return out
+
+
+def start(*args):
+    "The command as a process of its own, the leader of a group."
+    code = "import sys; from illures_nb.cli import main; sys.exit(main())"
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], env=ENV, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def kill(process):
+    "As a power cut would: the process and all it started."
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def wait_for(condition, process, seconds=300):
+    until = time.time() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.time() < until, "it takes too long"
+        time.sleep(.2)
+
+
+def tensors(path):
+    with safe_open(path, "pt") as f: return {k: f.get_tensor(k) for k in f.keys()}, f.metadata()
+
+
+def test_help_teaches(illures):
+    for name in ("synth", "train"):
+        code, out, _ = illures(name, "--help")
+        assert code == 0 and out.count(f"illures {name} ") >= 4 and "examples:" in out and "goes on" in out
+
+
+def test_stages_are_presets():
+    from illures_nb.train.stages import STAGES
+    assert list(STAGES) == list(PRESETS) and all(s.preset == name for name, s in STAGES.items()) and {"synth", "train"} <= COMMANDS.keys()
+
+
+def test_synth_without_assets(pool, illures):
+    "Rounded up to a whole shard; a second call finds nothing to do."
+    assert [p.name for p in pool.iterdir()] == ["shard-00000.npz"]
+    with np.load(pool / "shard-00000.npz") as z: assert z["albedo"].shape == (64, 3, 32, 32) and z["mask"].mean() > 50
+    before = (pool / "shard-00000.npz").stat().st_mtime_ns
+    code, out, _ = illures("synth", "sfsnet-syn", "--out", pool, "--n", 64, "--size", 32)
+    assert code == 0 and out.strip() == str(pool) and (pool / "shard-00000.npz").stat().st_mtime_ns == before
+
+
+def test_killed_synth_goes_on(pool, tmp_path):
+    "Two processes, killed when the first shard is there: no half shard, and the same faces in the end as one process makes."
+    args = ("synth", "sfsnet-syn", "--out", tmp_path, "--n", 256, "--size", 32, "--workers", 2)
+    process = start(*args)
+    wait_for(lambda: list(tmp_path.glob("shard-0000?.npz")), process)
+    kill(process)
+    whole = sorted(tmp_path.glob("shard-0000?.npz"))
+    assert whole and all(np.load(p)["mask"].shape == (64, 32, 32) for p in whole)
+    for i in (2, 3): shutil.copy(pool / "shard-00000.npz", tmp_path / f"shard-0000{i}.npz")  # not to wait for all of them
+    assert main([*map(str, args)]) == 0
+    mine, theirs = np.load(tmp_path / "shard-00000.npz"), np.load(pool / "shard-00000.npz")
+    assert all(np.array_equal(mine[k], theirs[k]) for k in theirs.files)
+    assert not np.array_equal(np.load(tmp_path / "shard-00001.npz")["albedo"], theirs["albedo"])
+
+
+TOY = ("--size", 32, "--batch", 4, "--device", "cpu", "--every", 0)
+
+
+def test_training_teaches(pool, tmp_path, illures):
+    "Some steps lower the held-out loss; the weights can be used."
+    code, out, err = illures("train", "lite", "--data", pool, "--held", pool, "--out", tmp_path / "run", "--steps", 25, "--lr", 3e-3, *TOY[:4], "--device", "cpu", "--every", 3)
+    assert code == 0 and out.strip() == str(tmp_path / "run/weights.safetensors") and ("bf16" in err or "fp32" in err)
+    with open(tmp_path / "run/log.csv", newline="") as f: rows = list(csv.DictReader(f))
+    assert rows[-1]["step"] == "25" and rows[-1]["images"] == "100"
+    assert len(rows) == 1 or float(rows[-1]["val_total"]) < float(rows[0]["val_total"])
+    net = load_weights(tmp_path / "run/weights.safetensors", "lite")
+    maps = net(torch.rand(1, 3, 32, 32))
+    assert net.meta["steps"] == "25" and maps.light.shape == (1, 9, 3) and torch.isfinite(maps.albedo).all()
+
+
+def test_killed_training_goes_on_bit_for_bit(pool, tmp_path):
+    "A process killed after a checkpoint and continued ends where one that was never stopped ends."
+    args = lambda out: ("train", "lite", "--data", pool, "--out", tmp_path / out, "--steps", 6, *TOY)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert main([*map(str, args("whole"))]) == 0
+        process, log = start(*args("killed")), tmp_path / "killed/log.csv"
+        wait_for(lambda: log.exists() and log.read_text().count("\n") > 2, process)
+        kill(process)
+        at = int(tensors(tmp_path / "killed/state.safetensors")[1]["step"])
+        assert at >= 2
+        assert main([*map(str, args("killed"))]) == 0
+    finally: torch.set_num_threads(threads)
+    (a, m), (b, n) = (tensors(tmp_path / o / "state.safetensors") for o in ("whole", "killed"))
+    assert m == n and m["step"] == "6" and a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_one_sentence(pool, tmp_path, illures):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("in the way")
+    shutil.copytree(pool, tmp_path / "damaged")
+    (tmp_path / "damaged/shard-00000.npz").write_bytes((pool / "shard-00000.npz").read_bytes()[:9999])
+    train = ("train", "lite", "--data", pool, "--out", tmp_path / "out", "--steps", 1)
+    for args, code, words in (
+            (("train", "lite", "--data", tmp_path / "empty", "--out", tmp_path / "out"), 1, "illures synth"),
+            (("train", "lite", "--data", tmp_path / "damaged", "--out", tmp_path / "out"), 1, "shard-00000.npz is damaged"),
+            ((*train, "--size", 64), 1, "trains on 64²"),
+            ((*train, "--size", 32, "--envs", tmp_path / "gone.npz"), 1, "gone.npz"),
+            ((*train, "--size", 32, "--envs", tmp_path / "file"), 1, "environment maps"),
+            ((*train, "--size", 32, "--init", tmp_path / "gone.safetensors"), 1, "gone.safetensors"),
+            (("train", "lite", "--data", pool, "--out", tmp_path / "file"), 2, "cannot write into"),
+            (("train", "lite", "--data", pool, "--out", tmp_path / "out", "--lr", "much"), 2, "--lr"),
+            (("train", "vgg", "--data", pool, "--out", tmp_path / "out"), 2, "vgg"),
+            (("synth", "sfsnet-syn", "--out", tmp_path / "out", "--kit", tmp_path / "gone"), 1, "ICT-FaceKit"),
+            (("synth", "sfsnet-syn", "--out", tmp_path / "out", "--skins", tmp_path / "empty"), 1, "skins"),
+            (("synth", "sfsnet-syn", "--out", tmp_path / "file"), 2, "cannot write into"),
+            (("synth", "sfsnet-syn", "--out", tmp_path / "out", "--n", 0), 2, "--n")):
+        got, _, err = illures(*args)
+        last = err.strip().splitlines()[-1]
+        assert got == code and words in last and last.startswith("illures") and "Traceback" not in err, (args, got, err)
+
+
+def test_disk_full(pool, tmp_path, illures):
+    "Files may not grow beyond 1 MB: training and synthesis say so, in one sentence, and leave no half file."
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        train = illures("train", "lite", "--data", pool, "--out", tmp_path / "run", "--steps", 1, "--batch", 4, "--size", 32, "--device", "cpu")
+        synth = illures("synth", "sfsnet-syn", "--out", tmp_path / "pool", "--n", 64, "--size", 64, "--workers", 0)
+    finally: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    for code, _, err in (train, synth): assert code == 1 and "too large" in err.strip().splitlines()[-1] and "Traceback" not in err, err
+    assert not list(tmp_path.glob("*/*"))
+
+
+def test_package_holds_the_subpackages():
+    "`pip install` must bring synth and train along."
+    from setuptools import find_packages
+    assert {"illures_nb", "illures_nb.synth", "illures_nb.train"} <= set(find_packages(Path(__file__).parents[1], include=["illures_nb*"]))
