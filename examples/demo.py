@@ -1,5 +1,7 @@
 """Decompose and relight one portrait through the command line, with the bundled weights: what `make demo` runs."""
 import argparse
+import glob
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -18,7 +20,7 @@ MAPS = ["albedo", "normals", "shading", "residual", "reconstruction", "mask"]
 def example(out):
     "One of our own example portraits; without them, the NASA portrait that comes with scikit-image."
     portraits = sorted(o for o in (ROOT / "assets" / "examples").glob("*") if o.suffix in (".jpg", ".png"))
-    if portraits: return portraits[0]
+    if portraits: return Path(os.path.relpath(portraits[0]))
     from skimage.data import astronaut
     Image.fromarray(astronaut()).save(out / "photo.png")
     return out / "photo.png"
@@ -32,10 +34,13 @@ def illures(*args):
 
 def around_face(photo, # picture file
                 margin=.8):
-    "Square about the biggest face, with `margin` of its size on each side: left, top, right, bottom."
-    x0, y0, x1, y1 = detect_faces(read_image(photo))[0].box
-    x, y, r = (x0 + x1)/2, (y0 + y1)/2, max(x1 - x0, y1 - y0)*(.5 + margin)
-    return tuple(round(o) for o in (x - r, y - r, x + r, y + r))
+    "Square about the biggest face, with `margin` of its size on each side where the photo has it: left, top, right, bottom."
+    image = read_image(photo)
+    x0, y0, x1, y1 = detect_faces(image)[0].box
+    height, width = image.shape[:2]
+    side = min(max(x1 - x0, y1 - y0)*(1 + 2*margin), height, width)
+    x, y = (max(0, min(middle - side/2, end - side)) for middle, end in (((x0 + x1)/2, width), ((y0 + y1)/2, height)))
+    return tuple(round(o) for o in (x, y, x + side, y + side))
 
 
 def sheet(rows, # list of rows, each a list of (caption, picture)
@@ -60,7 +65,7 @@ def main(args=None):
     illures("decompose", photo, "--out", opts.out / "maps")
     relit = {light: opts.out / f"relit_{light}.png" for light in LIGHTS}
     for light, file in relit.items(): illures("relight", photo, "--light", light, "--out", file)
-    maps = next((opts.out / "maps").rglob("albedo.png")).parent
+    maps = min((opts.out / "maps").glob(f"{glob.escape(photo.stem)}*/albedo.png")).parent  # of the first face
     first = opts.out / "00_contact_sheet.png"
     box, pictures = around_face(photo), {"photo": photo, **relit}
     sheet([[(name.replace("_", " "), Image.open(file).crop(box)) for name, file in pictures.items()],

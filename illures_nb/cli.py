@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COMMANDS', 'parse_light', 'Usage', 'NoFace', 'sentence', 'pick', 'Folders', 'write_maps', 'check_folder', 'decompose',
-           'load', 'report', 'check_file', 'relight', 'app', 'evaluate', 'Command', 'parser', 'main']
+           'load', 'report', 'check_file', 'relight', 'app', 'evaluate', 'Command', 'synth', 'train', 'parser', 'main']
 
 # %% ../nbs/90_cli.ipynb #2fb8cbe3
 import argparse, re, runpy, sys, tempfile
@@ -18,17 +18,17 @@ from .image import write_image
 from .light import SHLight
 from .networks import PRESETS
 
-# %% ../nbs/90_cli.ipynb #d5f10b58
+# %% ../nbs/90_cli.ipynb #2832eabf
 _ANGLES = re.compile(r'([+-]?\d+(?:\.\d*)?),([+-]?\d+(?:\.\d*)?)')
 
 def parse_light(text:str # preset name, AZ,EL in degrees, light.json, or an environment map
-               )->SHLight:
+               )->tuple: # SHLight, and whether its brightness means something
     "The light a user means."
-    if re.sub(r'[\s_-]+', '_', text.strip().lower()) in SHLight.presets(): return SHLight.preset(text)
-    if m := _ANGLES.fullmatch(text.replace(' ', '')): return SHLight.from_direction(float(m[1]), float(m[2]))
+    if re.sub(r'[\s_-]+', '_', text.strip().lower()) in SHLight.presets(): return SHLight.preset(text), False
+    if m := _ANGLES.fullmatch(text.replace(' ', '')): return SHLight.from_direction(float(m[1]), float(m[2])), False
     if not Path(text).is_file():
         raise ValueError(f'{text!r} is no light: neither a preset ({", ".join(SHLight.presets())}), nor AZ,EL in degrees, nor a file that is there')
-    return SHLight.load(text) if text.lower().endswith('.json') else SHLight.from_envmap(text)
+    return (SHLight.load(text), True) if text.lower().endswith('.json') else (SHLight.from_envmap(text), False)
 
 def _glue_angles(argv):
     "`--light -35,15` → `--light=-35,15`."
@@ -130,7 +130,7 @@ def report(failed:list, # of (photo, exception)
     if not failed: return 0
     return 2 if len(failed) == total and all(isinstance(e, Usage) for _, e in failed) else 1
 
-# %% ../nbs/90_cli.ipynb #a0c7f397
+# %% ../nbs/90_cli.ipynb #630d1bd4
 def check_file(out:Path, # picture to write
                photo     # picture that is read
               ):
@@ -144,10 +144,11 @@ def relight(args # photo, light, reference, strength, residual, out, face, prese
     "Run `illures relight`."
     check_file(args.out, args.photo)
     decomposer = load(args)
-    light = (args.light or pick(decomposer(args.reference), 1, args.reference)[0][1].light)*args.strength
+    light, absolute = args.light or (pick(decomposer(args.reference), 1, args.reference)[0][1].light, True)
     picture = None
     for _, f in pick(decomposer(args.photo), args.face, args.photo):
-        picture = f.relight(light, args.residual).composite(picture)
+        shown = light if absolute or light.peak == 0 else light.matched(f.light)
+        picture = f.relight(shown*args.strength, args.residual).composite(picture)
     write_image(args.out, picture)
     print(args.out)
     return 0
@@ -218,7 +219,7 @@ def _evaluate_arguments(p):
     p.add_argument('--weights', metavar='FILE', help='preset, .safetensors file or hub repository (default: lite)')
     p.add_argument('--out', type=Path, metavar='FILE.md', help='also write the tables and two pictures')
 
-# %% ../nbs/90_cli.ipynb #c529f2ef
+# %% ../nbs/90_cli.ipynb #6a1c47a7
 class Command(NamedTuple):
     "A row of the table of commands."
     help: str           # what it does, in one line
@@ -245,12 +246,91 @@ examples:
   illures relight portrait.jpg --reference other.jpg --out relit.png the light of another face
   illures relight portrait.jpg --light front --strength 1.5 --residual 0 --out matte.png
 
-AZ is 0 at the camera and > 0 on the picture's right; EL is > 0 above. Presets:
+AZ is 0 at the camera and > 0 on the picture's right; EL is > 0 above. Presets, angles and maps are made as bright as the photo's own
+light (--strength makes them brighter or darker); a light.json and the light of a reference are taken as they are. Presets:
 """ + '\n'.join('  ' + ', '.join(SHLight.presets()[i:i+6]) for i in range(0, len(SHLight.presets()), 6))),
     'app': Command('the demo in the browser', lambda p: None, app),
     'evaluate': Command('measure normals, albedo, light and relighting on a benchmark', _evaluate_arguments, evaluate, """\
 example:
   illures evaluate yale CroppedYale --out yale.md"""),
+}
+
+# %% ../nbs/90_cli.ipynb #1ea7ccd5
+def synth(args # recipe, out, n, kit, skins, brows, size, seed, workers
+         )->int: # exit code
+    "Run `illures synth`."
+    from illures_nb.train.data import write_pool
+    check_folder(args.out)
+    write_pool(args.out, args.kit, args.n, args.skins, args.brows, args.size, args.seed, args.workers)
+    print(args.out)
+    return 0
+
+def train(args # stage, data, envs, held, out, init, steps, batch, lr, seed, size, device, workers, every
+         )->int: # exit code
+    "Run `illures train`."
+    from dataclasses import replace
+    from illures_nb.train import stages
+    from illures_nb.train.data import held_out, scenes
+    check_folder(args.out)
+    given = {k: getattr(args, k) for k in ('steps', 'batch', 'lr', 'seed', 'size') if getattr(args, k) is not None}
+    stage, envs = replace(stages.STAGES[args.stage], **given), scenes(args.envs)
+    held = held_out(args.held, scenes(args.envs, 'test'), batch=stage.batch) if args.held else []
+    print(stages.train(stage, args.data, envs, args.out, args.init, args.device, args.workers, args.every, held))
+    return 0
+
+# %% ../nbs/90_cli.ipynb #a62dc187
+def _above(low, kind=int): # an argparse type: numbers from `low` on
+    def number(text):
+        try: x = kind(text)
+        except ValueError: x = None
+        if x is None or not low <= x < float('inf'): raise argparse.ArgumentTypeError(f'{text!r} is not a {"whole " * (kind is int)}number from {low} on')
+        return x
+    return number
+
+def _synth_arguments(p):
+    p.add_argument('recipe', choices=['sfsnet-syn'], help='sfsnet-syn: people before a camera, to be lit while training')
+    p.add_argument('--out', required=True, type=Path, metavar='DIR', help='folder of shards; what is there already is kept')
+    p.add_argument('--n', type=_above(1), default=8192, help='faces, rounded up to shards of 64 (default: 8192, 3.4 GB at 128)')
+    p.add_argument('--kit', type=Path, metavar='PATH', help='ICT-FaceKit checkout or its compact .npz (default: the analytic head)')
+    p.add_argument('--skins', type=Path, metavar='DIR', help='skin textures in its UV layout, beside the procedural ones')
+    p.add_argument('--brows', type=Path, metavar='DIR', help='eyebrow decals, beside the drawn ones')
+    p.add_argument('--size', type=_above(16), default=128, help='side of the crops in pixels (default: 128)')
+    p.add_argument('--seed', type=_above(0), default=0, help='another seed, other people (default: 0)')
+    p.add_argument('--workers', type=_above(0), default=2, help='processes (default: 2; 0: no others)')
+
+# %% ../nbs/90_cli.ipynb #a8266534
+def _train_arguments(p):
+    p.add_argument('stage', choices=list(PRESETS), help='the network; lite and illures by equations 3 and 4, sfsnet by equation 3')
+    p.add_argument('--data', required=True, type=Path, metavar='DIR', help='what `illures synth` wrote; it may still be growing')
+    p.add_argument('--out', required=True, type=Path, metavar='DIR', help='for state, weights, log.csv and sheet.png; a state found there is continued')
+    p.add_argument('--envs', type=Path, metavar='NPZ', help='environment maps: maps (n, H, W, 3), scene_group (n,) (default: painted ones)')
+    p.add_argument('--held', type=Path, metavar='DIR', help='a second pool, of another seed, to validate on at every checkpoint')
+    p.add_argument('--init', metavar='W', help='weights to start from: a preset or a .safetensors file')
+    for name, kind, text in (('steps', _above(1), 'optimiser steps'), ('batch', _above(2), 'photographs per step'), ('seed', _above(0), 'of first weights and photographs'),
+                             ('lr', _above(1e-9, float), 'highest learning rate'), ('size', _above(16), 'side of the crops')):
+        p.add_argument(f'--{name}', type=kind, help=f"{text} (default: the stage's)")
+    p.add_argument('--device', choices=['cpu', 'cuda'], help='default: cuda where there is one')
+    p.add_argument('--workers', type=_above(0), default=1, help='processes that make photographs (default: 1)')
+    p.add_argument('--every', type=_above(0, float), default=180., metavar='SECONDS', help='between checkpoints (default: 180)')
+
+# %% ../nbs/90_cli.ipynb #f7399c54
+COMMANDS |= {
+    'synth': Command('a pool of synthetic faces to train on', _synth_arguments, synth, """\
+examples:
+  illures synth sfsnet-syn --out pool --n 4096 --kit ICT-FaceKit --skins skins
+  illures synth sfsnet-syn --out held --n 64 --kit ICT-FaceKit --skins skins --seed 99
+  illures synth sfsnet-syn --out toy --n 64 --size 64                 no file needed
+
+Stopped or killed, the same command goes on; the same seed gives the same faces, however many processes write them."""),
+    'train': Command('train a network on synthetic faces', _train_arguments, train, """\
+examples:
+  illures train lite --data pool --held held --envs envmaps.npz --out runs/lite
+  illures train lite --data pool --out runs/more --init runs/lite/weights.safetensors --lr 5e-4
+  illures train lite --data toy --size 64 --steps 200 --batch 8 --out runs/toy
+  illures decompose portrait.jpg --weights runs/lite/weights.safetensors --out maps
+
+Stopped or killed, the same command goes on from the last checkpoint. The progress bar shows the loss and the
+mean angular error of the normals, in degrees, over the last fifty steps or so; log.csv has every term."""),
 }
 
 # %% ../nbs/90_cli.ipynb #efc91bee

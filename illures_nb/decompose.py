@@ -323,13 +323,15 @@ def _from_hub(repo, file):
     try: return Path(hf_hub_download(repo, file))
     except (OSError, ValueError) as e: raise FileNotFoundError(f'cannot get {file} from the hub repository {repo} ({type(e).__name__})') from e
 
-# %% ../nbs/40_decompose.ipynb #fbd6061c
+# %% ../nbs/40_decompose.ipynb #fca2c260
 class Decomposer:
     "Photo in, faces out: detection, network, light."
     def __init__(self, net:torch.nn.Module, # from `build` or `load_weights`
                  size:int=128,              # side of the crop it sees
                  device=None):              # None: the GPU if there is one
-        self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        gpu = torch.cuda.is_available()
+        self.device = torch.device(device or ('cuda' if gpu else 'cpu'))
+        if self.device.type == 'cuda' and not gpu: raise ValueError(f'the device {str(device)!r} was asked for, but torch finds no GPU here')
         self.net, self.size = fuse(net).to(self.device), size
 
     @classmethod

@@ -265,7 +265,7 @@ def _padded(image): # room around a head that fills the picture
     x = cv2.copyMakeBorder(image, p, p, p, p, cv2.BORDER_CONSTANT, value=(96, 96, 96))
     return x, np.array([[1., 0, p], [0, 1, p]])
 
-# %% ../nbs/20_face.ipynb #97b5baf2
+# %% ../nbs/20_face.ipynb #c2054777
 def _grid(h, w): # h × w px → views, px of the picture → view px
     "Upright squares over a picture: one a third larger, nine as large, nine of 0.7 of its shorter side."
     out = []
@@ -282,11 +282,12 @@ def _tries(levels): # [(small, photo px → small px), (photo, identity)]
     low, B = _shrunk(photo, 400)
     even, loose = _evened(low), (.6, .7, .6)
     yield 1, [_then(B, M) for M in _five_points(even, 20, loose)]
-    for look, C in (_padded(low), _padded(even), *(_turned(low, d) for d in (45, -45, 90, -90)), *(_turned(even, d) for d in (60, -60))):
-        yield 4, [_then(_then(B, C), M) for M in _five_points(look, 24, loose)]
+    for look, C in (_padded(low), _padded(even)): yield 1.5, [_then(_then(B, C), M) for M in _five_points(look, 24, loose)]
+    for look, C in (*(_turned(low, d) for d in (45, -45, 90, -90)), *(_turned(even, d) for d in (60, -60))):
+        yield 3, [_then(_then(B, C), M) for M in _five_points(look, 24, loose)]
     large, C = _shrunk(photo, 1280)
     if max(large.shape) > 1.5*max(small.shape): yield 2, [_then(C, M) for M in _five_points(large, 20)]
-    yield 2, [_then(A, M) for M in _grid(*small.shape[:2])]
+    yield 2.5, [_then(A, M) for M in _grid(*small.shape[:2])]
 
 # %% ../nbs/20_face.ipynb #b073b637
 def _overlap(a, b):

@@ -5,13 +5,12 @@
 # %% auto #0
 __all__ = ['zbuffer', 'interpolate', 'unit', 'vertex_normals', 'View', 'look', 'bump_normals', 'directions', 'soft_visibility']
 
-# %% ../../nbs/52_raster.ipynb #9b3cc35c
+# %% ../../nbs/52_raster.ipynb #e2422af4
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from ..face import crop_transform
 
@@ -149,9 +148,9 @@ def _blend_torch(values, faces, tri, bary):
     "`_blend` as gathers."
     return (values[faces[tri.clamp_min(0)]] * (bary * (tri >= 0)[..., None])[..., None]).sum(2)
 
-# %% ../../nbs/52_raster.ipynb #8cab10c7
+# %% ../../nbs/52_raster.ipynb #d81f11e2
 def _unit_length(x, dim):
-    "Length of vectors along a short axis (torch's own norm and normalize take fifty times longer there)."
+    "Length of vectors along a short axis, where torch's own norm is slow."
     return sum(c * c for c in x.unbind(dim)).sqrt().unsqueeze(dim)
 
 def unit(x:torch.Tensor, # vectors

@@ -6,13 +6,12 @@
 __all__ = ['Geometry', 'hair_shell', 'strands', 'hair_colour', 'sample_geometry', 'Lit', 'shade_sh', 'sfsnet_syn', 'load_envmaps',
            'arriving', 'fit_sh', 'illuminate', 'sample_light']
 
-# %% ../../nbs/54_recipes.ipynb #ba0a228b
+# %% ../../nbs/54_recipes.ipynb #0fe1f643
 from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from ..image import linear_to_srgb, srgb_to_linear
 from ..light import envmap_directions, envmap_solid_angles, project_envmap, sh_basis, sh_rotation, shade_maps

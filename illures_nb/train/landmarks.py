@@ -63,7 +63,7 @@ def read_videos(folder:str, # holds index.csv, the clips and their NAME.landmark
             k += 1
     return out
 
-# %% ../../nbs/63_landmarks.ipynb #2b32c6c2
+# %% ../../nbs/63_landmarks.ipynb #ae87f9cc
 def read_pool(folder:str, # shards of `illures_nb.train.data.write_pool`
               maps:str, # .npz of environment maps to light them with
               least:float=.12, # how far the tip of the nose lies off the middle between the ears, in widths of the face
@@ -76,6 +76,7 @@ def read_pool(folder:str, # shards of `illures_nb.train.data.write_pool`
         z = np.load(file)
         p = z["landmarks"]
         aside = abs(p[:, 30, 0] - p[:, [0, 16], 0].mean(1))/np.ptp(p[:, :17, 0], axis=1) > least
+        if not aside.any(): continue
         g = Geometry(**{k: torch.from_numpy(z[k][aside]) for k in z.files})
         image = illuminate(g, sample_light(g, envs, rng)).image
         image = image/image.flatten(1).quantile(.97, 1)[:, None, None, None]*torch.rand(len(image), 1, 1, 1).mul(.6).add(.4)
@@ -285,14 +286,14 @@ def _save(out, net, mean, opt, step):
     save_file({k: v.half() if v.is_floating_point() else v for k, v in mean.state_dict().items()}, out, {"steps": str(step)})
     Path(out).chmod(0o644)
 
-# %% ../../nbs/63_landmarks.ipynb #f4932b4c
+# %% ../../nbs/63_landmarks.ipynb #31f985b5
 def fit(samples:list, # of (picture, points, group)
         out:str, # .safetensors to write; its checkpoint lies beside it
         steps:int=3300, batch:int=64, lr:float=2e-3, places:list=(), # pictures without faces
         workers:int=1, seed:int=0,
        )->LandmarkNet: # running average of the weights
     "Trains; goes on from the checkpoint if there is one."
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
     torch.manual_seed(seed)
     net, mean, state, done = LandmarkNet(), LandmarkNet(), Path(out).with_suffix(".ckpt.pt"), 0
     mean.load_state_dict(net.state_dict())
