@@ -219,7 +219,7 @@ def _evaluate_arguments(p):
     p.add_argument('--weights', metavar='FILE', help='preset, .safetensors file or hub repository (default: lite)')
     p.add_argument('--out', type=Path, metavar='FILE.md', help='also write the tables and two pictures')
 
-# %% ../nbs/90_cli.ipynb #6a1c47a7
+# %% ../nbs/90_cli.ipynb #fac4ac87
 class Command(NamedTuple):
     "A row of the table of commands."
     help: str           # what it does, in one line
@@ -236,7 +236,7 @@ examples:
 
 writes maps/portrait/ (maps/portrait-face1/, … when there are several faces):
   albedo.png normals.png shading.png residual.png reconstruction.png mask.png light.json sheet.png
-PNGs are for looking: normals are (n+1)/2, shading is halved, a residual of 0 is mid grey; --exr writes the numbers."""),
+PNGs are for looking: normals are (n+1)/2, shading is a quarter, a residual of 0 is mid grey; --exr writes the numbers."""),
     'relight': Command('the photo with its faces under another light', _relight_arguments, relight, """\
 examples:
   illures relight portrait.jpg --light rembrandt_left --out relit.png

@@ -362,12 +362,12 @@ class Decomposer:
         photos = [Photo(picture, face, M, crop(x, M, self.size)) for face, M in zip(faces, Ms)]
         return [assemble(maps, photo) for maps, photo in zip(self.look(np.stack([p.crop for p in photos])), photos)]
 
-# %% ../nbs/40_decompose.ipynb #9b2aedb8
+# %% ../nbs/40_decompose.ipynb #5702b5a3
 def as_picture(name:str,    # one of `MAPS`
                x:np.ndarray # (..., 3), mask (...)
               )->np.ndarray: # uint8, same shape
     "A map as an 8-bit picture."
-    y = {'albedo': lambda: linear_to_srgb(np.clip(x, 0, 1)), 'normals': lambda: (x + 1)/2, 'shading': lambda: linear_to_srgb(np.clip(x/2, 0, 1)),
+    y = {'albedo': lambda: linear_to_srgb(np.clip(x, 0, 1)), 'normals': lambda: (x + 1)/2, 'shading': lambda: linear_to_srgb(np.clip(x/4, 0, 1)),
          'residual': lambda: x + .5, 'reconstruction': lambda: x, 'mask': lambda: x}
     if name not in y: raise ValueError(f'there is no map {name!r}; the maps are {", ".join(MAPS)}')
     return np.round(np.clip(y[name](), 0, 1)*255).astype(np.uint8)

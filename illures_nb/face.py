@@ -398,7 +398,7 @@ def _unlike_skin(rgb, skin): # (S, S, 3) sRGB, (S, S) bool → (S, S) in [0, 1]
     off = [(hue[..., k] - np.polyval(line[k], np.clip(y, lo, hi)))/(.12 + 2.5*np.std(hue[skin][:, k] - np.polyval(line[k], y[skin]))) for k in (0, 1)]
     return np.clip(dark**2 + bright**2 + .5*(off[0]**2 + off[1]**2), 0, 1).astype(np.float32)
 
-# %% ../nbs/20_face.ipynb #aece1eac
+# %% ../nbs/20_face.ipynb #6595b35c
 def _around(x): # median, then mean over neighbours on a circle
     x = np.median([np.roll(x, k) for k in range(-3, 4)], 0)
     return np.mean([np.roll(x, k) for k in range(-2, 3)], 0)
@@ -410,9 +410,10 @@ def _ray_ends(p, size, rgb, rays): # → (rays,) px from the bridge of the nose 
     w = max(3, size//18) # unlike skin for so long, and it is no spectacle frame
     odd = cv2.blur(polar(_unlike_skin(rgb, skin)), (w, 1), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
     ends = (odd > .6) & (np.arange(size) >= (polar(inner) > 127).sum(1)[:, None])
-    reach = np.where(ends.any(1), ends.argmax(1), 2*size)
-    reach[np.sin(2*np.pi*np.arange(rays)/rays) > .1] = 2*size # downwards the jaw line decides
-    return np.minimum(reach, (polar(_fill(_outline(p), size)) > 0).sum(1) + size/16).astype(np.float32)
+    outer = (polar(_fill(_outline(p), size)) > 0).sum(1) + size/16
+    reach = np.minimum(np.where(ends.any(1), ends.argmax(1), np.inf), outer)
+    jaw = np.clip((np.sin(2*np.pi*np.arange(rays)/rays) + .1)/.4, 0, 1) # downwards the jaw line decides
+    return ((1-jaw)*reach + jaw*outer).astype(np.float32)
 
 def _hair_line(p, size, rgb, rays=120): # → (size, size) float32, 1 inside
     "Walks outward from the bridge of the nose until the pixels stay unlike skin."

@@ -94,13 +94,12 @@ def test_synth_without_assets(pool, illures):
 
 def test_killed_synth_goes_on(pool, tmp_path):
     "Two processes, killed when the first shard is there: no half shard, and the same faces in the end as one process makes."
-    args = ("synth", "sfsnet-syn", "--out", tmp_path, "--n", 256, "--size", 32, "--workers", 2)
+    args = ("synth", "sfsnet-syn", "--out", tmp_path, "--n", 128, "--size", 32, "--workers", 2)
     process = start(*args)
     wait_for(lambda: list(tmp_path.glob("shard-0000?.npz")), process)
     kill(process)
     whole = sorted(tmp_path.glob("shard-0000?.npz"))
     assert whole and all(np.load(p)["mask"].shape == (64, 32, 32) for p in whole)
-    for i in (2, 3): shutil.copy(pool / "shard-00000.npz", tmp_path / f"shard-0000{i}.npz")  # not to wait for all of them
     assert main([*map(str, args)]) == 0
     mine, theirs = np.load(tmp_path / "shard-00000.npz"), np.load(pool / "shard-00000.npz")
     assert all(np.array_equal(mine[k], theirs[k]) for k in theirs.files)
