@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['OFFSET', 'MAX_GAIN', 'MAPS', 'mirror_maps', 'infer', 'fit_light', 'Photo', 'roll', 'crop_scale', 'face_box',
            'on_photo', 'log_gain', 'apply_gain', 'upsample_gain', 'feather', 'to_frame', 'composite', 'Decomposition',
-           'refit', 'assemble', 'find_weights', 'Decomposer', 'as_picture', 'sheet']
+           'refit', 'with_reach', 'assemble', 'find_weights', 'Decomposer', 'as_picture', 'sheet']
 
 # %% ../nbs/40_decompose.ipynb #986f798b
 from dataclasses import dataclass, replace
@@ -71,7 +71,7 @@ def fit_light(target:np.ndarray,  # (..., 3) linear picture: what albedo·shadin
         if len(r): keep = 1/(1 + (r/(3.5*np.median(r) + 1e-6))**2)**2                      # Geman-McClure; the median sets the scale
     return SHLight(L)
 
-# %% ../nbs/40_decompose.ipynb #3a19d4e8
+# %% ../nbs/40_decompose.ipynb #2222a939
 @dataclass(frozen=True, eq=False)
 class Photo:
     "Where a face was found: the picture and the way from its pixels to the crop's."
@@ -79,6 +79,12 @@ class Photo:
     face: Face            # box, score, landmarks in the picture
     transform: np.ndarray # (2, 3) similarity, picture px → crop px
     crop: np.ndarray      # (S, S, 3) float32 sRGB
+    reach: np.ndarray|None = None # (S+2m, S+2m) soft mask on the crop and m pixels around it: high foreheads leave the crop
+
+    @property
+    def around(self): # (2, 3) similarity, picture px → pixels of `reach`
+        "The crop's transform, moved by the margin."
+        return self.transform + [[0, 0, (len(self.reach) - len(self.crop))//2]]*2
 
 def roll(M:np.ndarray # (2, 3) similarity, photo px → crop px
         )->float:     # degrees, anticlockwise as seen in the picture
@@ -165,47 +171,45 @@ def upsample_gain(gain:np.ndarray,   # (S, S, 3) log gain in the crop
     guide = _grey(photo.picture[y0:y1, x0:x1])*np.float32(1/255)
     return slope*guide[..., None] + offset
 
-# %% ../nbs/40_decompose.ipynb #509c45b4
-def feather(mask:np.ndarray, # (S, S)
-            photo:Photo,
-            box:tuple        # x0, y0, x1, y1
-           )->np.ndarray:    # (y1-y0, x1-x0) float32, exactly 0 outside the face
+# %% ../nbs/40_decompose.ipynb #1f274da0
+def feather(photo:Photo, # with its reach
+            box:tuple    # x0, y0, x1, y1
+           )->np.ndarray: # (y1-y0, x1-x0) float32, exactly 0 outside the face
     "The soft mask on the photo's pixels."
-    m = on_photo(mask, photo.transform, box, border=cv2.BORDER_CONSTANT)
+    m = on_photo(photo.reach, photo.around, box, border=cv2.BORDER_CONSTANT)
     return np.maximum(m - .01, 0)/np.float32(.99)
 
-# %% ../nbs/40_decompose.ipynb #2f9fd0cd
-def to_frame(x:np.ndarray,    # (S, S[, C]) float32 map in the crop
-             mask:np.ndarray, # (S, S)
-             photo:Photo,
-             unit:bool=False  # renormalise vectors
-            )->np.ndarray:    # (H, W[, C]) float32, NaN outside the face
-    "A crop's map on all of the photo's pixels."
+# %% ../nbs/40_decompose.ipynb #cf37af05
+def to_frame(x:np.ndarray,   # (S, S[, C]) float32 map in the crop
+             photo:Photo,    # with its reach
+             unit:bool=False # renormalise vectors
+            )->np.ndarray:   # (H, W[, C]) float32, NaN outside the face
+    "A crop's map on all of the photo's pixels; a forehead above the crop goes on as its border row does."
     h, w = photo.picture.shape[:2]
-    x0, y0, x1, y1 = box = face_box(mask, photo.transform, (h, w))
+    x0, y0, x1, y1 = box = face_box(photo.reach, photo.around, (h, w))
     out = np.full((h, w, *x.shape[2:]), np.nan, np.float32)
     if x0 == x1 or y0 == y1: return out
     y = on_photo(x, photo.transform, box)
     if unit: y /= np.maximum(np.linalg.norm(y, axis=-1, keepdims=True), 1e-6)
-    y[feather(mask, photo, box) == 0] = np.nan
+    y[feather(photo, box) == 0] = np.nan
     out[y0:y1, x0:x1] = y
     return out
 
-# %% ../nbs/40_decompose.ipynb #7d6dae4b
+# %% ../nbs/40_decompose.ipynb #f284d853
 def composite(new:np.ndarray,  # (S, S, 3) relit rendering, linear
               own:np.ndarray,  # (S, S, 3) rendering of the photo as it is, linear
               mask:np.ndarray, # (S, S)
-              photo:Photo,
+              photo:Photo,     # with its reach
               onto:np.ndarray|None=None # (H, W, 3) uint8 to start from; None: the photo
              )->np.ndarray:    # (H, W, 3) uint8
     "The photo with a face re-rendered; only the face's box is worked on."
     out = np.array(photo.picture if onto is None else onto)
     if out.shape != photo.picture.shape or out.dtype != np.uint8:
         raise ValueError(f'the picture to start from must be uint8 {photo.picture.shape}, not {out.dtype} {out.shape}')
-    x0, y0, x1, y1 = box = face_box(mask, photo.transform, out.shape)
+    x0, y0, x1, y1 = box = face_box(photo.reach, photo.around, out.shape)
     if x0 == x1 or y0 == y1: return out
     gain = upsample_gain(log_gain(new, own, mask), photo, box)
-    out[y0:y1, x0:x1] = apply_gain(out[y0:y1, x0:x1], gain, feather(mask, photo, box))
+    out[y0:y1, x0:x1] = apply_gain(out[y0:y1, x0:x1], gain, feather(photo, box))
     return out
 
 # %% ../nbs/40_decompose.ipynb #dc457ee4
@@ -241,7 +245,7 @@ class _Layers:
         "The rendering as a picture."
         return linear_to_srgb(np.clip(self.rendering, 0, 1))
 
-# %% ../nbs/40_decompose.ipynb #2c681f11
+# %% ../nbs/40_decompose.ipynb #4977cf5c
 class Decomposition(_Layers):
     "One face of a photo: albedo, normals, light, residual. A value: every change makes a new one and costs no network."
     def __repr__(self):
@@ -271,14 +275,14 @@ class Decomposition(_Layers):
                 )->np.ndarray:  # (H, W[, 3]) float32, NaN outside the face
         "A map on the photo's pixels."
         if name not in MAPS: raise ValueError(f'there is no map {name!r}; the maps are {", ".join(MAPS)}')
-        return to_frame(getattr(self, name), self.mask, self.photo, unit=name == 'normals')
+        return to_frame(getattr(self, name), self.photo, unit=name == 'normals')
 
     def composite(self, onto:np.ndarray|None=None # (H, W, 3) uint8: the photo, other faces of it already relit; None: as it was
                  )->np.ndarray:                   # (H, W, 3) uint8
         "The whole photo with this face re-rendered; every pixel outside the face as it was."
         return composite(self.rendering, (self.origin or self).rendering, self.mask, self.photo, onto)
 
-# %% ../nbs/40_decompose.ipynb #43475897
+# %% ../nbs/40_decompose.ipynb #7a488d32
 def refit(maps:Maps,       # (S,S,3) arrays and light (9,3), in the crop's frame
           crop:np.ndarray, # (S,S,3) sRGB
           mask:np.ndarray  # (S,S)
@@ -288,14 +292,23 @@ def refit(maps:Maps,       # (S,S,3) arrays and light (9,3), in the crop's frame
     light, split = (fit_light(t, maps.albedo, maps.normals, weights, prior) for t in (x, x - maps.residual))
     return light, maps.residual + maps.albedo*(split.shade(maps.normals) - light.shade(maps.normals))
 
+def with_reach(photo:Photo,
+               margin:int # crop px on every side
+              )->Photo:
+    "The photo with its soft mask, which may leave the crop."
+    size, M = len(photo.crop) + 2*margin, photo.transform + [[0, 0, margin]]*2
+    wide = crop(photo.picture, M, size).astype(np.float32)/255
+    return replace(photo, reach=face_mask(transform_points(photo.face.landmarks, M), size, wide))
+
 def assemble(maps:Maps,  # of one crop: (3,S,S) arrays and light (9,3), in the crop's frame
              photo:Photo
             )->"Decomposition":
     "Make the mask, refit the light, and turn everything to the photo's frame."
     if not all(np.isfinite(x).all() for x in maps): raise ValueError('the network answered NaN or infinite values: its weights are damaged')
     A, N, L, R = (x if x.ndim == 2 else np.ascontiguousarray(x.transpose(1, 2, 0), np.float32) for x in maps)
-    M = photo.transform
-    mask = face_mask(transform_points(photo.face.landmarks, M), len(A), photo.crop)
+    M, m = photo.transform, len(A)//4
+    photo = with_reach(photo, m)
+    mask = photo.reach[m:-m, m:-m]
     light, residual = refit(Maps(A, N, L, R), photo.crop, mask)
     turn = rotation_matrix(roll=roll(M)).T.astype(np.float32)
     return Decomposition(A, N @ turn, light.rotate(roll=roll(M)), residual, mask, photo)

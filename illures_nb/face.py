@@ -387,21 +387,22 @@ def _sure_skin(p, size): # where a face is skin whatever its hair: the inner fac
     parts = [_fill(cv2.convexHull(p[a:b].astype(np.float32))[:, 0], size) for a, b in ((17, 22), (22, 27), (36, 42), (42, 48), (48, 60), (31, 36))]
     return inner, (inner > 127) & (cv2.dilate(np.max(parts, 0), thick) < 64)
 
-# %% ../nbs/20_face.ipynb #6283b2e0
+# %% ../nbs/20_face.ipynb #041d2cd6
 def _unlike_skin(rgb, skin): # (S, S, 3) sRGB, (S, S) bool → (S, S) in [0, 1]
     "How far a pixel lies outside the brightnesses and hues of a face's own skin, shadowed skin included."
     x = np.maximum(cv2.GaussianBlur(rgb, (0, 0), len(rgb)/100), 0)**2.2 + .01
     y, hue = np.log(x.mean(2)), np.log(x[..., :2]/x[..., 2:]) @ np.array([[1, .5], [-1, .5]]) # red against green, yellow against blue
     lo, hi = np.percentile(y[skin], [4, 98])
-    dark, bright = np.maximum(lo-y, 0)/.45, np.maximum(y-hi, 0)/.35
+    dark, mid = np.maximum(lo-y, 0)/.45, np.percentile(y[skin], 60)
+    shine = np.clip((y-mid)/(hi-mid + .05), 0, 1) # highlights wash out: what is bright cannot be judged by its hue
     line = [np.polyfit(y[skin], hue[skin][:, k], 1) if hi-lo > .05 else (0, hue[skin][:, k].mean()) for k in (0, 1)]
     off = [(hue[..., k] - np.polyval(line[k], np.clip(y, lo, hi)))/(.12 + 2.5*np.std(hue[skin][:, k] - np.polyval(line[k], y[skin]))) for k in (0, 1)]
-    return np.clip(dark**2 + bright**2 + .5*(off[0]**2 + off[1]**2), 0, 1).astype(np.float32)
+    return np.clip(dark**2 + .5*(1-shine)*(off[0]**2 + off[1]**2), 0, 1).astype(np.float32)
 
-# %% ../nbs/20_face.ipynb #6595b35c
-def _around(x): # median, then mean over neighbours on a circle
-    x = np.median([np.roll(x, k) for k in range(-3, 4)], 0)
-    return np.mean([np.roll(x, k) for k in range(-2, 3)], 0)
+# %% ../nbs/20_face.ipynb #4e49a11a
+def _around(x): # over neighbours on a circle: closes notches narrower than 54°, then median and mean
+    near = lambda x, n: np.array([np.roll(x, k) for k in range(-n, n+1)])
+    return near(np.median(near(near(near(x, 9).max(0), 9).min(0), 3), 0), 3).mean(0)
 
 def _ray_ends(p, size, rgb, rays): # → (rays,) px from the bridge of the nose at which hair, hat or background begins
     inner, skin = _sure_skin(p, size)
@@ -422,7 +423,7 @@ def _hair_line(p, size, rgb, rays=120): # → (size, size) float32, 1 inside
     limit = np.interp(np.arctan2(v, u) % (2*np.pi), 2*np.pi*np.arange(rays+1)/rays, np.r_[reach, reach[0]])
     return np.clip((limit - np.hypot(u, v))/(size/32) + .5, 0, 1).astype(np.float32)
 
-# %% ../nbs/20_face.ipynb #38ef3f05
+# %% ../nbs/20_face.ipynb #81d653d3
 def face_mask(landmarks:np.ndarray, # (68, 2) px in the crop
               size:int=128, # side of the mask, px
               crop:np.ndarray|None=None, # (size, size, 3) sRGB in [0, 1]: pulls the mask back from hair, hats and background
@@ -433,4 +434,4 @@ def face_mask(landmarks:np.ndarray, # (68, 2) px in the crop
     if crop is not None:
         if np.shape(crop) != (size, size, 3): raise ValueError(f"crop must have the shape ({size}, {size}, 3), not {np.shape(crop)}")
         m *= _hair_line(p, size, np.asarray(crop, np.float32))
-    return cv2.GaussianBlur(m, (0, 0), size/128, borderType=cv2.BORDER_REPLICATE)
+    return np.clip(cv2.GaussianBlur(m, (0, 0), size/96, borderType=cv2.BORDER_REPLICATE), 0, 1)
