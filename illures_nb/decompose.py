@@ -282,7 +282,7 @@ class Decomposition(_Layers):
         "The whole photo with this face re-rendered; every pixel outside the face as it was."
         return composite(self.rendering, (self.origin or self).rendering, self.mask, self.photo, onto)
 
-# %% ../nbs/40_decompose.ipynb #7a488d32
+# %% ../nbs/40_decompose.ipynb #aa0c5c3c
 def refit(maps:Maps,       # (S,S,3) arrays and light (9,3), in the crop's frame
           crop:np.ndarray, # (S,S,3) sRGB
           mask:np.ndarray  # (S,S)
@@ -306,6 +306,7 @@ def assemble(maps:Maps,  # of one crop: (3,S,S) arrays and light (9,3), in the c
     "Make the mask, refit the light, and turn everything to the photo's frame."
     if not all(np.isfinite(x).all() for x in maps): raise ValueError('the network answered NaN or infinite values: its weights are damaged')
     A, N, L, R = (x if x.ndim == 2 else np.ascontiguousarray(x.transpose(1, 2, 0), np.float32) for x in maps)
+    if np.ptp(photo.crop, -1).max() < 2/255: A, L, R = (x.mean(-1, keepdims=True).repeat(3, -1) for x in (A, L, R)) # grey photo, grey layers
     M, m = photo.transform, len(A)//4
     photo = with_reach(photo, m)
     mask = photo.reach[m:-m, m:-m]
