@@ -18,17 +18,13 @@ from .image import write_image
 from .light import SHLight
 from .networks import PRESETS
 
-# %% ../nbs/90_cli.ipynb #2832eabf
+# %% ../nbs/90_cli.ipynb #59ca1cdf
 _ANGLES = re.compile(r'([+-]?\d+(?:\.\d*)?),([+-]?\d+(?:\.\d*)?)')
 
 def parse_light(text:str # preset name, AZ,EL in degrees, light.json, or an environment map
                )->tuple: # SHLight, and whether its brightness means something
     "The light a user means."
-    if re.sub(r'[\s_-]+', '_', text.strip().lower()) in SHLight.presets(): return SHLight.preset(text), False
-    if m := _ANGLES.fullmatch(text.replace(' ', '')): return SHLight.from_direction(float(m[1]), float(m[2])), False
-    if not Path(text).is_file():
-        raise ValueError(f'{text!r} is no light: neither a preset ({", ".join(SHLight.presets())}), nor AZ,EL in degrees, nor a file that is there')
-    return (SHLight.load(text), True) if text.lower().endswith('.json') else (SHLight.from_envmap(text), False)
+    return SHLight.parse(text), text.lower().endswith('.json')
 
 def _glue_angles(argv):
     "`--light -35,15` → `--light=-35,15`."
