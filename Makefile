@@ -12,7 +12,7 @@ export GRADIO_ANALYTICS_ENABLED := False
 notebooks pytest: export MPLBACKEND := agg
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(VENV)/run.done  ## decompose and relight an example portrait, write demo_out/
 	@$(BIN)/python examples/demo.py --out demo_out
@@ -33,6 +33,9 @@ pytest: $(VENV)/dev.done  ## app, command line, repository (notebooks and packag
 
 bench: $(VENV)/run.done  ## print the speed table
 	@$(BIN)/python bench/bench.py
+
+bench-synth: $(VENV)/dev.done  ## speed of making synthetic faces: make bench-synth ASSETS=DIR (default: no assets)
+	@$(BIN)/python bench/synth.py $(if $(ASSETS),--assets $(ASSETS))
 
 export: $(VENV)/dev.done  ## after editing notebooks: clean them and write the package
 	$(BIN)/nbdev_clean
@@ -66,4 +69,4 @@ $(VENV)/lab.done: $(VENV)/dev.done
 	@$(PIP) jupyterlab
 	@touch $@
 
-.PHONY: help demo app test lint notebooks pytest bench export outputs lab
+.PHONY: help demo app test lint notebooks pytest bench bench-synth export outputs lab

@@ -14,7 +14,7 @@ stages = ["Planning", "Pre-Alpha", "Alpha", "Beta", "Production/Stable", "Mature
 def lines(key): return [o.strip() for o in cfg.get(key, "").splitlines() if o.strip()]
 
 
-extras = {k: lines(f"{k}_requirements") for k in ("synth", "train", "formats", "dev")}
+extras = {k: lines(f"{k}_requirements") for k in ("synth", "cluster", "train", "formats", "dev")}
 extras["dev"] = sorted(set(sum(extras.values(), [])))
 setup(
     name=cfg["lib_name"], version=cfg["version"], description=cfg["description"], keywords=cfg["keywords"],

@@ -1,4 +1,4 @@
-"From nothing to weights: `illures synth`, `illures train`; killed and continued; what they refuse."
+"From a toy set to weights: `illures train`; killed and continued; what it refuses. (tests/test_synth.py makes sets.)"
 import csv
 import os
 import shutil
@@ -16,6 +16,11 @@ from safetensors import safe_open
 pytest.importorskip("numba", reason="the rasteriser needs numba: pip install 'illures_nb[synth]'")
 from illures_nb.cli import COMMANDS, main  # noqa: E402
 from illures_nb.networks import PRESETS, load_weights  # noqa: E402
+from illures_nb.synth.assets import painted_scenes  # noqa: E402
+from illures_nb.synth.lighting import illuminate, sample_light  # noqa: E402
+from illures_nb.synth.raster import Geometry  # noqa: E402
+from illures_nb.synth.shards import write_samples  # noqa: E402
+from illures_nb.train.data import Pool  # noqa: E402
 
 ENV = os.environ | {"OMP_NUM_THREADS": "1"}
 
@@ -42,9 +47,25 @@ def illures(capsys):
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory):
-    "A pool that the command wrote without any asset: one shard, 64 faces of 32²."
+    "A set that the command wrote without any asset: one shard, 50 faces of 32²."
     out = tmp_path_factory.mktemp("pool")
-    assert main(["synth", "sfsnet-syn", "--out", str(out), "--n", "10", "--size", "32", "--workers", "1"]) == 0
+    assert main(["synth", "sfsnet-syn", "--out", str(out), "--scale", ".004", "--size", "32", "--workers", "1"]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def traced(pool, tmp_path_factory):
+    "A stand-in for a path-traced set: rasterised faces in five lights, stored alike; the first of three people is held out."
+    out, rng, envs = tmp_path_factory.mktemp("traced"), np.random.default_rng(0), painted_scenes(6)
+    faces = [Pool(pool).draw(rng, 1) for _ in range(6)]
+
+    def sample(index):
+        g, rng = faces[index], np.random.default_rng(index)
+        lit = illuminate(many := Geometry.cat([g] * 5), sample_light(many, envs, rng))
+        arrays = {k: getattr(g, k)[0].numpy() for k in ("albedo", "normals", "mask", "head", "landmarks")}
+        return arrays | dict(image=lit.image.numpy().astype(np.float16), light=lit.light.numpy()), {"identity": index // 2, "split": "train" if index > 1 else "test"}
+
+    write_samples(out, sample, {"recipe": "expre-syn", "size": 32, "samples": 6, "per_shard": 2}, 5, 1)
     return out
 
 
@@ -73,9 +94,8 @@ def tensors(path):
 
 
 def test_help_teaches(illures):
-    for name in ("synth", "train"):
-        code, out, _ = illures(name, "--help")
-        assert code == 0 and out.count(f"illures {name} ") >= 4 and "examples:" in out and "goes on" in out
+    code, out, _ = illures("train", "--help")
+    assert code == 0 and out.count("illures train ") >= 4 and "examples:" in out and "goes on" in out
 
 
 def test_stages_are_presets():
@@ -83,35 +103,12 @@ def test_stages_are_presets():
     assert list(STAGES) == list(PRESETS) and all(s.preset == name for name, s in STAGES.items()) and {"synth", "train"} <= COMMANDS.keys()
 
 
-def test_synth_without_assets(pool, illures):
-    "Rounded up to a whole shard; a second call finds nothing to do."
-    assert [p.name for p in pool.iterdir()] == ["shard-00000.npz"]
-    with np.load(pool / "shard-00000.npz") as z: assert z["albedo"].shape == (64, 3, 32, 32) and z["mask"].mean() > 50
-    before = (pool / "shard-00000.npz").stat().st_mtime_ns
-    code, out, _ = illures("synth", "sfsnet-syn", "--out", pool, "--n", 64, "--size", 32)
-    assert code == 0 and out.strip() == str(pool) and (pool / "shard-00000.npz").stat().st_mtime_ns == before
-
-
-def test_killed_synth_goes_on(pool, tmp_path):
-    "Two processes, killed when the first shard is there: no half shard, and the same faces in the end as one process makes."
-    args = ("synth", "sfsnet-syn", "--out", tmp_path, "--n", 128, "--size", 32, "--workers", 2)
-    process = start(*args)
-    wait_for(lambda: list(tmp_path.glob("shard-0000?.npz")), process)
-    kill(process)
-    whole = sorted(tmp_path.glob("shard-0000?.npz"))
-    assert whole and all(np.load(p)["mask"].shape == (64, 32, 32) for p in whole)
-    assert main([*map(str, args)]) == 0
-    mine, theirs = np.load(tmp_path / "shard-00000.npz"), np.load(pool / "shard-00000.npz")
-    assert all(np.array_equal(mine[k], theirs[k]) for k in theirs.files)
-    assert not np.array_equal(np.load(tmp_path / "shard-00001.npz")["albedo"], theirs["albedo"])
-
-
 TOY = ("--size", 32, "--batch", 4, "--device", "cpu", "--every", 0)
 
 
-def test_training_teaches(pool, tmp_path, illures):
-    "Some steps lower the held-out loss; the weights can be used."
-    code, out, err = illures("train", "lite", "--data", pool, "--held", pool, "--out", tmp_path / "run", "--steps", 25, "--lr", 3e-3, *TOY[:4], "--device", "cpu", "--every", 3)
+def test_training_teaches(pool, traced, tmp_path, illures):
+    "Some steps on two sets lower the held-out loss; the weights can be used."
+    code, out, err = illures("train", "lite", "--data", pool, traced, "--held", pool, traced, "--out", tmp_path / "run", "--steps", 25, "--lr", 3e-3, *TOY[:4], "--device", "cpu", "--every", 3)
     assert code == 0 and out.strip() == str(tmp_path / "run/weights.safetensors") and ("bf16" in err or "fp32" in err)
     with open(tmp_path / "run/log.csv", newline="") as f: rows = list(csv.DictReader(f))
     assert rows[-1]["step"] == "25" and rows[-1]["images"] == "100"
@@ -138,38 +135,44 @@ def test_one_sentence(pool, tmp_path, illures):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("in the way")
     shutil.copytree(pool, tmp_path / "damaged")
-    (tmp_path / "damaged/shard-00000.npz").write_bytes((pool / "shard-00000.npz").read_bytes()[:9999])
+    (tmp_path / "damaged/shard-00000.tar").write_bytes((pool / "shard-00000.tar").read_bytes()[:9999])
+    (tmp_path / "old").mkdir()
+    np.savez(tmp_path / "old/shard-00000.npz", albedo=np.zeros((64, 3, 32, 32), np.uint8))
+    write_samples(tmp_path / "maps", lambda i: ({"maps": np.zeros(3)}, {}), {"recipe": "align-albedo", "size": 32, "samples": 1, "per_shard": 1}, workers=1)
+    for name, size in (("foreign", 32), ("large", 64)):
+        write_samples(tmp_path / name, lambda i: ({"mask": np.zeros(3)}, {"split": "train"}), {"recipe": "sfsnet-syn", "size": size, "samples": 1, "per_shard": 1}, workers=1)
     train = ("train", "lite", "--data", pool, "--out", tmp_path / "out", "--steps", 1)
     for args, code, words in (
             (("train", "lite", "--data", tmp_path / "empty", "--out", tmp_path / "out"), 1, "illures synth"),
-            (("train", "lite", "--data", tmp_path / "damaged", "--out", tmp_path / "out"), 1, "shard-00000.npz is damaged"),
+            (("train", "lite", "--data", tmp_path / "damaged", "--out", tmp_path / "out"), 1, "shard-00000.tar is damaged"),
+            (("train", "lite", "--data", tmp_path / "old", "--out", tmp_path / "out"), 1, "earlier version"),
+            (("train", "lite", "--data", tmp_path / "maps", "--out", tmp_path / "out"), 1, "holds align-albedo"),
+            (("train", "lite", "--data", tmp_path / "foreign", "--out", tmp_path / "out"), 1, "it is not a shard of sfsnet-syn"),
+            (("train", "lite", "--data", pool, tmp_path / "large", "--out", tmp_path / "out"), 1, "all must have one size"),
+            ((*train, "--held", tmp_path / "gone"), 1, "illures synth"),
             ((*train, "--size", 64), 1, "trains on 64²"),
             ((*train, "--size", 32, "--envs", tmp_path / "gone.npz"), 1, "gone.npz"),
             ((*train, "--size", 32, "--envs", tmp_path / "file"), 1, "environment maps"),
             ((*train, "--size", 32, "--init", tmp_path / "gone.safetensors"), 1, "gone.safetensors"),
             (("train", "lite", "--data", pool, "--out", tmp_path / "file"), 2, "cannot write into"),
             (("train", "lite", "--data", pool, "--out", tmp_path / "out", "--lr", "much"), 2, "--lr"),
-            (("train", "vgg", "--data", pool, "--out", tmp_path / "out"), 2, "vgg"),
-            (("synth", "sfsnet-syn", "--out", tmp_path / "out", "--kit", tmp_path / "gone"), 1, "ICT-FaceKit"),
-            (("synth", "sfsnet-syn", "--out", tmp_path / "out", "--skins", tmp_path / "empty"), 1, "skins"),
-            (("synth", "sfsnet-syn", "--out", tmp_path / "file"), 2, "cannot write into"),
-            (("synth", "sfsnet-syn", "--out", tmp_path / "out", "--n", 0), 2, "--n")):
+            (("train", "vgg", "--data", pool, "--out", tmp_path / "out"), 2, "vgg")):
         got, _, err = illures(*args)
         last = err.strip().splitlines()[-1]
         assert got == code and words in last and last.startswith("illures") and "Traceback" not in err, (args, got, err)
 
 
 def test_disk_full(pool, tmp_path, illures):
-    "Files may not grow beyond 1 MB: training and synthesis say so, in one sentence, and leave no half file."
+    "Files may not grow beyond 100 kB: training and synthesis say so, in one sentence, and leave no half file."
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         train = illures("train", "lite", "--data", pool, "--out", tmp_path / "run", "--steps", 1, "--batch", 4, "--size", 32, "--device", "cpu")
-        synth = illures("synth", "sfsnet-syn", "--out", tmp_path / "pool", "--n", 64, "--size", 32, "--workers", 0)
+        synth = illures("synth", "sfsnet-syn", "--out", tmp_path / "pool", "--scale", .004, "--size", 32, "--workers", 0)
     finally: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     for code, _, err in (train, synth): assert code == 1 and "too large" in err.strip().splitlines()[-1] and "Traceback" not in err, err
-    assert not list(tmp_path.glob("*/*"))
+    assert [p.name for p in tmp_path.glob("*/*")] == ["dataset.json"]
 
 
 def test_package_holds_the_subpackages():

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['REGIONS', 'FaceKit', 'read_obj', 'load_facekit', 'analytic_kit', 'morph', 'preset_expression', 'sample_face',
-           'rotation']
+           'deformation_bases', 'deform', 'rotation']
 
-# %% ../../nbs/50_facekit.ipynb #03713eda
+# %% ../../nbs/50_facekit.ipynb #81d44ae3
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +32,26 @@ class FaceKit:
     expression_names:tuple # E names (ARKit-like)
     landmarks:torch.Tensor # (68,) int64 vertices of the iBUG landmarks
 
-# %% ../../nbs/50_facekit.ipynb #6858e188
+# %% ../../nbs/50_facekit.ipynb #c8bdb054
+def _turn_eyes(V, faces, part, expression, names, most=np.pi / 6):
+    "ICT's eyeLook* move the lids only: at full strength they shall turn the eyeballs, too, by 30° (in place)."
+    for s, side in (("l", 1.), ("r", -1.)): # sclera_l lies at x > 0
+        on = faces[(part == REGIONS.index(f"sclera_{s}")) | (part == REGIONS.index(f"iris_{s}"))].unique()
+        c = (V[on].amax(0) + V[on].amin(0)) / 2
+        for way, k, a in (("Out", 1, most * side), ("In", 1, -most * side), ("Up", 0, -most), ("Down", 0, most)):
+            if (name := f"eyeLook{way}_{s.upper()}") not in names: continue
+            axis, d = torch.eye(3)[k], V[on] - c
+            turned = d * np.cos(a) + torch.linalg.cross(axis.expand_as(d), d) * np.sin(a) + axis * (d @ axis)[:, None] * (1 - np.cos(a)) # Rodrigues
+            expression[names.index(name), on] = turned - d
+
+# %% ../../nbs/50_facekit.ipynb #64db55f6
 def _from_arrays(vertices, faces, uvs, uv_faces, part, identity, expression, names, landmarks):
-    "Tensors of the right types, with the origin moved between the pupils."
-    f = lambda x: torch.as_tensor(np.asarray(x, np.float32))
-    i = lambda x: torch.as_tensor(np.asarray(x, np.int64))
-    V, lm = f(vertices), i(landmarks)
-    return FaceKit(V - V[lm[36:48]].mean(0), i(faces), f(uvs), i(uv_faces), i(part), f(identity), f(expression),
-                   tuple(map(str, names)), lm)
+    "Tensors of the right types, with the origin moved between the pupils and eyes that turn."
+    f = lambda x: torch.tensor(np.asarray(x, np.float32))
+    i = lambda x: torch.tensor(np.asarray(x, np.int64))
+    V, lm, E, names = f(vertices), i(landmarks), f(expression), tuple(map(str, names))
+    _turn_eyes(V, i(faces), i(part), E, names)
+    return FaceKit(V - V[lm[36:48]].mean(0), i(faces), f(uvs), i(uv_faces), i(part), f(identity), E, names, lm)
 
 def _load_npz(path):
     "The compact form: one .npz with everything."
@@ -175,7 +188,7 @@ def preset_expression(kit:FaceKit, # the morphable head
     muscle = [n.removesuffix("_L").removesuffix("_R") for n in kit.expression_names]
     return torch.tensor([_BOTH[name].get(m, 0.) * strength for m in muscle])
 
-# %% ../../nbs/50_facekit.ipynb #61e508c9
+# %% ../../nbs/50_facekit.ipynb #eb680475
 def sample_face(kit:FaceKit, # the morphable head
                 n:int, # how many
                 rng:np.random.Generator, # source of all randomness
@@ -189,8 +202,45 @@ def sample_face(kit:FaceKit, # the morphable head
         if lively > .35: w[i] += preset_expression(kit, rng.choice(list(_BOTH)), rng.uniform(.2, 1) * exaggeration).numpy()
         stray = rng.random(w.shape[1]) < .12
         w[i, stray] += rng.uniform(0, .4, stray.sum()) * exaggeration * (lively > .15)
+    lids = np.array([n.startswith(("eyeBlink", "eyeSquint")) for n in kit.expression_names])
+    w[:, lids] += rng.uniform(0, .3, (n, 1))                              # the model's neutral eyes are wide open, people's are not
     top = 1.0 if exaggeration <= 1 else 1.4
     return torch.tensor(a, dtype=torch.float32), torch.tensor(w.clip(0, top), dtype=torch.float32)
+
+# %% ../../nbs/50_facekit.ipynb #98f8a93a
+def _cosines(p, degree):
+    "Low-order cosine fields over the box of the face (p (V, 3) in [0, 1]³, constant beyond it), fading backwards: (M, V, 3)."
+    p = p.clamp(0, 1); fade = .5 - .5 * torch.cos(torch.pi * p[:, 2])
+    waves = [torch.cos(torch.pi * i * p[:, 0]) * torch.cos(torch.pi * (d - i) * p[:, 1]) * fade for d in range(1, degree + 1) for i in range(d + 1)]
+    return torch.stack([w[:, None] * torch.eye(3, dtype=p.dtype)[k] for w in waves for k in (2, 0, 1)])
+
+def _similarities(V):
+    "Translations, rotations and scaling as fields: (7, V, 3)."
+    e = torch.eye(3, dtype=V.dtype)
+    return torch.stack([e[k].expand_as(V) for k in range(3)] + [torch.cross(e[k].expand_as(V), V, dim=-1) for k in range(3)] + [V])
+
+@lru_cache(maxsize=4)
+def deformation_bases(kit:FaceKit, # the morphable head
+                      n:int=20 # how many
+                     )->torch.Tensor: # (n, V, 3) centimetres; 0.5 cm rms over the face at unit weight
+    "Smooth low-frequency displacement fields, orthogonal over the face and free of rigid motion and scale."
+    V = kit.vertices.double(); on = kit.faces[kit.part == 0].unique()
+    on = on[V[on, 1] > V[kit.landmarks[8], 1] - 1]                                           # ears to chin, no neck
+    lo, hi = V[on].min(0).values, V[on].max(0).values
+    kept = []
+    for f in [*_similarities(V), *_cosines((V - lo) / (hi - lo), 5)]:
+        size = f[on].norm()
+        for b in kept: f = f - (f[on] * b[on]).sum() * b
+        if f[on].norm() > .1 * size: kept.append(f / f[on].norm())                            # what is not yet spanned
+    return (torch.stack(kept[7:7 + n]) * .5 * len(on)**.5).float()
+
+# %% ../../nbs/50_facekit.ipynb #be8a686c
+def deform(kit:FaceKit, # the morphable head
+           vertices:torch.Tensor, # (B, V, 3) centimetres, head frame, as `morph` makes them
+           weights:torch.Tensor # (B, n) of the deformation bases, about N(0, 0.4)
+          )->torch.Tensor: # (B, V, 3) centimetres
+    "Bend heads by the smooth deformation bases."
+    return vertices + torch.einsum("bn,nvc->bvc", weights, deformation_bases(kit, weights.shape[1]))
 
 # %% ../../nbs/50_facekit.ipynb #06ace0bf
 def rotation(yaw:torch.Tensor, # (B,) radians, > 0 turns the face to the picture's right

@@ -63,25 +63,24 @@ def read_videos(folder:str, # holds index.csv, the clips and their NAME.landmark
             k += 1
     return out
 
-# %% ../../nbs/63_landmarks.ipynb #ae87f9cc
-def read_pool(folder:str, # shards of `illures_nb.train.data.write_pool`
+# %% ../../nbs/63_landmarks.ipynb #c136c9a0
+def read_pool(folder:str, # a set of sfsnet-syn, from `illures synth` (synth.shards.write_shards)
               maps:str, # .npz of environment maps to light them with
               least:float=.12, # how far the tip of the nose lies off the middle between the ears, in widths of the face
               seed:int=0,
              )->list: # of (picture (S, S, 3) uint8 RGB, points (68, 2) px, "rendered")
     "Rendered heads that look aside."
-    from illures_nb.synth.recipes import Geometry, illuminate, load_envmaps, sample_light
+    from illures_nb.synth.lighting import illuminate, load_envmaps, sample_light
+    from illures_nb.synth.raster import Geometry
+    from illures_nb.synth.shards import Shards
     out, rng, envs = [], np.random.default_rng(seed), load_envmaps(maps)
-    for file in sorted(Path(folder).glob("*.npz")):
-        z = np.load(file)
-        p = z["landmarks"]
-        aside = abs(p[:, 30, 0] - p[:, [0, 16], 0].mean(1))/np.ptp(p[:, :17, 0], axis=1) > least
-        if not aside.any(): continue
-        g = Geometry(**{k: torch.from_numpy(z[k][aside]) for k in z.files})
-        image = illuminate(g, sample_light(g, envs, rng)).image
-        image = image/image.flatten(1).quantile(.97, 1)[:, None, None, None]*torch.rand(len(image), 1, 1, 1).mul(.6).add(.4)
-        image = (255*image.clamp(0, 1)**(1/2.2)).byte().permute(0, 2, 3, 1).numpy()
-        out += [(x, q, "rendered") for x, q in zip(image, p[aside].astype(np.float64))]
+    for face, _ in Shards(folder):
+        p = face["landmarks"]
+        if abs(p[30, 0] - p[[0, 16], 0].mean())/np.ptp(p[:17, 0]) <= least: continue
+        g = Geometry(**{k: torch.from_numpy(v)[None] for k, v in face.items()})
+        image = illuminate(g, sample_light(g, envs, rng)).image[0]
+        image = image/image.quantile(.97)*rng.uniform(.4, 1)
+        out.append(((255*image.clamp(0, 1)**(1/2.2)).byte().permute(1, 2, 0).numpy(), p.astype(np.float64), "rendered"))
     return out
 
 # %% ../../nbs/63_landmarks.ipynb #6b1d9a45
@@ -326,7 +325,7 @@ def errors(net:LandmarkNet,
         out.append(np.linalg.norm(q-p, axis=1).mean()/np.linalg.norm(p[36]-p[45]))
     return np.array(out)
 
-# %% ../../nbs/63_landmarks.ipynb #c9702275
+# %% ../../nbs/63_landmarks.ipynb #56266eb8
 def main(argv:list|None=None # the command line's words
         )->None:
     "Trains the landmark network on portraits and clips and reports its error on those held out."
@@ -335,7 +334,7 @@ def main(argv:list|None=None # the command line's words
     a.add_argument("--portraits", required=True, help="folder with landmarks68.npz and images/")
     a.add_argument("--videos", required=True, help="folder with index.csv, clips and NAME.landmarks68.npz")
     a.add_argument("--places", help=".npz of environment maps: pictures without faces")
-    a.add_argument("--pool", help="folder of rendered heads from write_pool; needs --places for their light")
+    a.add_argument("--pool", help="folder of rendered heads (illures synth sfsnet-syn); needs --places for their light")
     a.add_argument("--out", required=True, help=".safetensors to write; rerun to go on from the checkpoint beside it")
     a.add_argument("--steps", type=int, default=3300, help="batches of 64 views (default: %(default)s)")
     a = a.parse_args(argv)

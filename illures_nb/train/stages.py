@@ -6,7 +6,7 @@
 __all__ = ['STAGES', 'Stage', 'learning_rate', 'State', 'bf16_helps', 'to_device', 'train_step', 'validate', 'training_sheet',
            'checkpoint', 'train']
 
-# %% ../../nbs/62_stages.ipynb #b9bdbf53
+# %% ../../nbs/62_stages.ipynb #a282e61a
 import csv
 import json
 import math
@@ -22,10 +22,11 @@ from safetensors.torch import save_file
 from ..image import linear_to_srgb, write_image
 from ..light import shade_maps
 from ..networks import build, load_weights, save_weights
-from .data import Batch, Photographs, forkable, one_thread
+from ..synth.shards import one_thread
+from .data import Batch, Photographs, forkable
 from .losses import angular_error, decomposition_loss
 
-# %% ../../nbs/62_stages.ipynb #e8f6871f
+# %% ../../nbs/62_stages.ipynb #16bc7207
 @dataclass(frozen=True)
 class Stage:
     "What a stage trains, on how much, how fast, towards what."
@@ -38,6 +39,7 @@ class Stage:
     decay:float = 1e-2 # AdamW weight decay (the paper: Adam without)
     ema:float = .998 # weights are averaged over about 1/(1-ema) steps
     clip:float = 1. # largest gradient norm
+    traced:float = .5 # share of batches from path-traced sets, where both kinds are given
     seed:int = 0
     weights:dict = field(default_factory=lambda: dict(albedo=2., normals=1.5, light=.05, local=1., residual=1., image=1.)) # λ of eq. 3 and 4
 
@@ -202,10 +204,10 @@ def _loader(data, first, workers):
     return torch.utils.data.DataLoader(data, batch_size=None, sampler=range(first, len(data)), num_workers=workers,
                                        prefetch_factor=4 if workers else None, worker_init_fn=one_thread)
 
-# %% ../../nbs/62_stages.ipynb #e228513d
+# %% ../../nbs/62_stages.ipynb #0f7e8df7
 def train(stage:Stage, # what
-          pool:Path, # folder of geometries (data.write_pool)
-          envs:np.ndarray, # (n, H, W, 3) environments (recipes.load_envmaps)
+          data, # folders of sets (shards.write_shards), or one
+          envs:np.ndarray, # (n, H, W, 3) environments (assets.Assets.environments)
           out:Path, # state, weights, log.csv and sheets go here; a state found here is continued
           init:Path=None, # weights to start from
           device:str=None, # "cuda" when there is one
@@ -216,12 +218,12 @@ def train(stage:Stage, # what
     "Train a stage; killed at any moment it loses what came after the last checkpoint, and the same call goes on from there."
     from tqdm import tqdm
     out, device = Path(out), device or ("cuda" if torch.cuda.is_available() else "cpu")
-    data, bf16 = Photographs(pool, envs, stage.batch, stage.steps, stage.seed), bf16_helps(device)
-    if data.pool.size != stage.size: raise ValueError(f"{pool} holds faces of {data.pool.size}² pixels; this stage trains on {stage.size}².")
+    stream, bf16 = Photographs(data, envs, stage.batch, stage.steps, stage.seed, stage.traced), bf16_helps(device)
+    if stream.size != stage.size: raise ValueError(f"{stream.sets[0].set.folder} holds faces of {stream.size}² pixels; this stage trains on {stage.size}².")
     state, held = _begin(stage, init, device, out), [to_device(b, device) for b in held or []]
     last, kept = time.time(), state.step # the last checkpoint's
     with forkable(), tqdm(total=stage.steps, initial=kept, unit="step", mininterval=5, desc=f"{stage.preset}, {device}, {'bf16' if bf16 else 'fp32'}") as bar:
-        for b in (to_device(b, device) for b in _loader(data, kept, workers)):
+        for b in (to_device(b, device) for b in _loader(stream, kept, workers)):
             try: terms = train_step(state, b, bf16)
             except FloatingPointError as e: raise FloatingPointError(f"{e} {out} keeps the checkpoint of step {kept}.") from None
             state.mean = {k: .98 * state.mean.get(k, v) + .02 * v for k, v in terms.items()}
