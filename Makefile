@@ -37,6 +37,9 @@ bench: $(VENV)/run.done  ## print the speed table
 bench-synth: $(VENV)/dev.done  ## speed of making synthetic faces: make bench-synth ASSETS=DIR (default: no assets)
 	@$(BIN)/python bench/synth.py $(if $(ASSETS),--assets $(ASSETS))
 
+bench-train: $(VENV)/dev.done  ## steps a second of every training stage, and the time spent waiting for data
+	@$(BIN)/python bench/train.py
+
 export: $(VENV)/dev.done  ## after editing notebooks: clean them and write the package
 	$(BIN)/nbdev_clean
 	$(BIN)/nbdev_export

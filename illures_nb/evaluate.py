@@ -118,7 +118,7 @@ def relight_error(pred:np.ndarray, # (H, W) linear
     p, t = (np.where(mask, linear_to_srgb(np.clip(x, 0, 1)), 96/255) for x in (k*pred, truth))
     return rmse, float(ssim_map(p, t)[mask].mean())
 
-# %% ../nbs/70_evaluate.ipynb #05006f39
+# %% ../nbs/70_evaluate.ipynb #a836e7fd
 def dominant_direction(coeffs:np.ndarray # grey SH light (9,)
     )->np.ndarray: # unit vector towards the light
     "Dominant direction of an SH light: its linear part."
@@ -131,8 +131,10 @@ def light_ranks(coeffs:np.ndarray # (subjects, classes, 9) grey SH lights; NaN w
     c = coeffs/np.maximum(np.linalg.norm(coeffs, axis=-1, keepdims=True), 1e-12)
     n, k = c.shape[:2]; ranks = np.full((n, k), k + 1)
     for s in range(n):
-        means = np.nanmean(np.delete(c, s, 0), 0)                      # (classes, 9)
+        rest = np.delete(c, s, 0); known = np.isfinite(rest).all(-1)[..., None]
+        means = np.where(known, rest, 0).sum(0)/known.sum(0).clip(1)   # (classes, 9)
         d = np.linalg.norm(c[s, :, None] - means[None], axis=-1)       # (photo, class)
+        d[:, ~known.any(0)[:, 0]] = np.inf                             # nobody else has a light of this class
         ok = np.isfinite(c[s]).all(-1)
         ranks[s, ok] = (d <= np.diag(d)[:, None] + 1e-9).sum(1)[ok]      # a tie is no recognition
     return ranks
@@ -378,13 +380,14 @@ _SPLIT = list(_FORMATS).index('albedo')                               # the firs
 
 def _columns(*names): return {k: _FORMATS[k] for k in names}
 
-# %% ../nbs/70_evaluate.ipynb #abbcce36
+# %% ../nbs/70_evaluate.ipynb #8975e822
 def markdown(rows:list, # dicts, one per line; missing values print as a dash
              columns:dict, # key → format
+             heads:dict=_HEADS, # key → how people call it
     )->str: # a markdown table
     "A table for people: the first column is `name`."
     cell = lambda r, k, f: '–' if r.get(k) is None or r[k] != r[k] else format(r[k], f)
-    lines = [['', *(_HEADS.get(k, k) for k in columns)], ['---']*(len(columns) + 1), *([r['name'], *(cell(r, k, f) for k, f in columns.items())] for r in rows)]
+    lines = [['', *(heads.get(k, k) for k in columns)], ['---']*(len(columns) + 1), *([r['name'], *(cell(r, k, f) for k, f in columns.items())] for r in rows)]
     return '\n'.join('| ' + ' | '.join(l) + ' |' for l in lines)
 
 # %% ../nbs/70_evaluate.ipynb #e995c1ec
@@ -531,19 +534,20 @@ def yale_report(result:YaleResult, # from `yale`
         f'(input pixels {pixels["std_log"]:.3f}), coefficient of variation {o["cv"]:.3f} ({pixels["cv"]:.3f}).',
         '## Per light', result.per_light(), '## Per subject', result.per_subject()]) + '\n'
 
-# %% ../nbs/70_evaluate.ipynb #fcfb2724
+# %% ../nbs/70_evaluate.ipynb #019fc42d
 def run_yale(folder, # Extended Yale B, cropped
              weights:str=None, # preset, .safetensors path or hub id; default: the bundled weights
              out:str=None, # a .md file for the tables; two pictures go beside it
              extras:bool=True, # also light classes and relighting
              progress:bool=True, # count on stderr
+             device:str=None, # "cpu", "cuda"; None: the GPU if there is one
     )->YaleResult: # figures; print(yale_report(result)) shows them
     "The whole protocol with a set of weights; what `illures evaluate yale` does."
     out = out and Path(out)
     if out and not out.parent.is_dir(): raise FileNotFoundError(f'{out}: no such folder to write into')
     yale_subjects(folder)                                             # complain before loading anything
     from illures_nb.decompose import Decomposer
-    result = yale(Decomposer.from_pretrained(*([weights] if weights else [])), folder, extras=extras, progress=progress)
+    result = yale(Decomposer.from_pretrained(*([weights] if weights else []), device=device), folder, extras=extras, progress=progress)
     if out: write_yale(result, folder, out, str(weights or 'illures'))
     return result
 

@@ -1,4 +1,4 @@
-"From a toy set to weights: `illures train`; killed and continued; what it refuses. (tests/test_synth.py makes sets.)"
+"From toy sets to weights: `illures train`; killed and continued; in two processes; what it refuses. (tests/test_synth.py makes sets.)"
 import csv
 import os
 import shutil
@@ -15,12 +15,9 @@ from safetensors import safe_open
 
 pytest.importorskip("numba", reason="the rasteriser needs numba: pip install 'illures_nb[synth]'")
 from illures_nb.cli import COMMANDS, main  # noqa: E402
-from illures_nb.networks import PRESETS, load_weights  # noqa: E402
-from illures_nb.synth.assets import painted_scenes  # noqa: E402
-from illures_nb.synth.lighting import illuminate, sample_light  # noqa: E402
-from illures_nb.synth.raster import Geometry  # noqa: E402
+from illures_nb.networks import load_weights  # noqa: E402
 from illures_nb.synth.shards import write_samples  # noqa: E402
-from illures_nb.train.data import Pool  # noqa: E402
+from illures_nb.train.toys import toy_sets  # noqa: E402
 
 ENV = os.environ | {"OMP_NUM_THREADS": "1"}
 
@@ -46,27 +43,13 @@ def illures(capsys):
 
 
 @pytest.fixture(scope="module")
-def pool(tmp_path_factory):
-    "A set that the command wrote without any asset: one shard, 50 faces of 32²."
-    out = tmp_path_factory.mktemp("pool")
-    assert main(["synth", "sfsnet-syn", "--out", str(out), "--scale", ".004", "--size", "32", "--workers", "1"]) == 0
-    return out
+def sets(tmp_path_factory):
+    "A toy set of every kind, of 32²; the first of three people is held out."
+    return toy_sets(tmp_path_factory.mktemp("sets"))
 
 
 @pytest.fixture(scope="module")
-def traced(pool, tmp_path_factory):
-    "A stand-in for a path-traced set: rasterised faces in five lights, stored alike; the first of three people is held out."
-    out, rng, envs = tmp_path_factory.mktemp("traced"), np.random.default_rng(0), painted_scenes(6)
-    faces = [Pool(pool).draw(rng, 1) for _ in range(6)]
-
-    def sample(index):
-        g, rng = faces[index], np.random.default_rng(index)
-        lit = illuminate(many := Geometry.cat([g] * 5), sample_light(many, envs, rng))
-        arrays = {k: getattr(g, k)[0].numpy() for k in ("albedo", "normals", "mask", "head", "landmarks")}
-        return arrays | dict(image=lit.image.numpy().astype(np.float16), light=lit.light.numpy()), {"identity": index // 2, "split": "train" if index > 1 else "test"}
-
-    write_samples(out, sample, {"recipe": "expre-syn", "size": 32, "samples": 6, "per_shard": 2}, 5, 1)
-    return out
+def pool(sets): return sets["sfsnet-syn"]
 
 
 def start(*args):
@@ -95,32 +78,55 @@ def tensors(path):
 
 def test_help_teaches(illures):
     code, out, _ = illures("train", "--help")
-    assert code == 0 and out.count("illures train ") >= 4 and "examples:" in out and "goes on" in out
+    assert code == 0 and out.count("illures train ") >= 4 and "examples:" in out and "goes on" in out and "accelerate launch" in out
 
 
-def test_stages_are_presets():
+def test_stages_of_the_command():
+    "The command knows every stage without importing the trainer."
+    from illures_nb.cli import parser
     from illures_nb.train.stages import STAGES
-    assert list(STAGES) == list(PRESETS) and all(s.preset == name for name, s in STAGES.items()) and {"synth", "train"} <= COMMANDS.keys()
+    for stage in (*STAGES, "ablations"): assert parser().parse_args(["train", stage, "--data", "x", "--out", "y"]).stage == stage
+    assert {"synth", "train"} <= COMMANDS.keys()
 
 
 TOY = ("--size", 32, "--batch", 4, "--device", "cpu", "--every", 0)
 
 
-def test_training_teaches(pool, traced, tmp_path, illures):
-    "Some steps on two sets lower the held-out loss; the weights can be used."
-    code, out, err = illures("train", "lite", "--data", pool, traced, "--held", pool, traced, "--out", tmp_path / "run", "--steps", 25, "--lr", 3e-3, *TOY[:4], "--device", "cpu", "--every", 3)
-    assert code == 0 and out.strip() == str(tmp_path / "run/weights.safetensors") and ("bf16" in err or "fp32" in err)
+def last_row(out):
+    with open(out / "log.csv", newline="") as f: return list(csv.DictReader(f))[-1]
+
+
+def test_training_teaches(sets, tmp_path, illures):
+    "Some steps on two sets lower the held-out loss; the weights can be used; there is a report."
+    two = sets["sfsnet-syn"], sets["expre-syn"]
+    code, out, err = illures("train", "stage1b", "--data", *two, "--held", *two, "--out", tmp_path / "run", "--steps", 25, "--lr", 3e-3, "--multilit", .3, *TOY[:6], "--every", 3)
+    assert code == 0 and out.strip() == str(tmp_path / "run/weights.safetensors") and ("bf16" in err or "fp32" in err) and "25/25" in err
     with open(tmp_path / "run/log.csv", newline="") as f: rows = list(csv.DictReader(f))
-    assert rows[-1]["step"] == "25" and rows[-1]["images"] == "100"
-    assert len(rows) == 1 or float(rows[-1]["val_total"]) < float(rows[0]["val_total"])
+    assert rows[-1]["step"] == "25" and rows[-1]["images"] == "100" and rows[-1]["multilit/cross"]
+    assert len(rows) == 1 or float(rows[-1]["val_photographs/total"]) < float(rows[0]["val_photographs/total"])
     net = load_weights(tmp_path / "run/weights.safetensors", "lite")
     maps = net(torch.rand(1, 3, 32, 32))
     assert net.meta["steps"] == "25" and maps.light.shape == (1, 9, 3) and torch.isfinite(maps.albedo).all()
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert "stage1b" in page and "val_photographs/angle" in page and str(tmp_path) not in page and (tmp_path / "run/report.png").stat().st_size > 5000
+
+
+def test_stages_build_on_each_other(sets, tmp_path, illures):
+    "AlignNets, then pairs of frames with their help, through the command."
+    def train(stage, *more):
+        code, out, err = illures("train", stage, "--out", tmp_path / stage, "--steps", 2, *TOY, *more)
+        assert code == 0, err
+        return out.strip()
+    a, n = (train(k, "--data", sets[k]) for k in ("align-albedo", "align-normals"))
+    first = train("stage1b", "--data", sets["expre-syn"])
+    last = train("stage2", "--data", sets["videos"], sets["expre-syn"], "--held", sets["expre-syn"], "--init", first, a, n)
+    assert load_weights(a).preset == "align_albedo" and load_weights(n).preset == "align_normals" and load_weights(last).preset == "lite"
+    assert any(k.endswith("share_residual") for k in last_row(tmp_path / "stage2"))
 
 
 def test_killed_training_goes_on_bit_for_bit(pool, tmp_path):
     "A process killed after a checkpoint and continued ends where one that was never stopped ends."
-    args = lambda out: ("train", "lite", "--data", pool, "--out", tmp_path / out, "--steps", 6, *TOY)
+    args = lambda out: ("train", "stage1b", "--data", pool, "--out", tmp_path / out, "--steps", 6, *TOY)
     assert main([*map(str, args("whole"))]) == 0
     process, log = start(*args("killed")), tmp_path / "killed/log.csv"
     wait_for(lambda: log.exists() and log.read_text().count("\n") > 2, process)
@@ -131,7 +137,59 @@ def test_killed_training_goes_on_bit_for_bit(pool, tmp_path):
     assert m == n and m["step"] == "6" and a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
-def test_one_sentence(pool, tmp_path, illures):
+DISTRIBUTED = """
+import sys, torch
+from pathlib import Path
+from illures_nb.synth.assets import painted_scenes
+from illures_nb.train import stages
+torch.set_num_threads(1)
+stages.bf16_helps = lambda device: False  # its rounding would hide small differences
+kind, data, out = sys.argv[1:]
+s = stages.find(kind, size=32, steps=4, batch=8, warmup=2, lr=1e-3)
+held = stages.held_batches(s, data, painted_scenes(4, 9), 1)
+stages.train(s, data, painted_scenes(8), Path(out), device="cpu", workers=0, every=1e9, held=held)
+"""
+
+
+@pytest.mark.parametrize("kind, recipe", [("stage1b", "sfsnet-syn"), ("align-albedo", "align-albedo")])
+def test_two_processes_do_what_one_does(kind, recipe, sets, tmp_path):
+    "`accelerate launch` with two processes, each with its half of every batch, ends close to where one process ends."
+    pytest.importorskip("accelerate", reason="training in several processes needs accelerate: pip install 'illures_nb[train]'")
+    (tmp_path / "toy.py").write_text(DISTRIBUTED)
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    for name, command in (("one", [sys.executable]), ("two", [*launch, "--main_process_port", "0"])):
+        done = subprocess.run([*command, tmp_path / "toy.py", kind, sets[recipe], tmp_path / name], env=ENV, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("4/4") == 1 and ("cpu:0 x 2" in done.stderr) == (name == "two") # one of them speaks
+    one, two = (last_row(tmp_path / n) for n in ("one", "two"))
+    terms = [k for k in one if k not in ("steps_per_s", "waiting")]
+    assert one.keys() == two.keys() and all(float(two[k]) == pytest.approx(float(one[k]), rel=.02, abs=.002) for k in terms), (one, two)
+    (a, _), (b, _) = (tensors(tmp_path / n / "state.safetensors") for n in ("one", "two"))
+    from illures_nb.train.stages import State, find
+    start = State(find(kind, size=32)).nets.state_dict()
+    norm = lambda x: sum((v.float() ** 2).sum() for v in x) ** .5
+    moved, apart = norm(a["net." + k] - v for k, v in start.items()), norm(a["net." + k] - b["net." + k] for k in start)
+    assert 0 < apart < .2 * moved, (apart, moved) # means over a mask are taken in each half: close, not equal
+
+
+def test_trainer_needs_little(pool, tmp_path):
+    "A bare machine: torch, NumPy, OpenCV and safetensors; nothing that draws, watches or launches."
+    code = f"""
+import builtins, sys
+honest, absent = builtins.__import__, {{"tqdm", "accelerate", "tensorboard", "matplotlib", "scipy", "joblib", "gradio", "mtcnn", "mitsuba", "face_alignment"}}
+def bare(name, *args, **more):
+    if name.split(".")[0] in absent: raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+    return honest(name, *args, **more)
+builtins.__import__ = bare
+from illures_nb.cli import main
+sys.exit(main(["train", "stage1b", "--data", {str(pool)!r}, "--out", {str(tmp_path / "run")!r}, "--size", "32", "--batch", "4", "--steps", "2", "--device", "cpu"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=ENV, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and "2/2" in done.stderr, done.stderr
+    assert (tmp_path / "run/report.html").is_file() and not (tmp_path / "run/tensorboard").exists()
+
+
+def test_one_sentence(sets, pool, tmp_path, illures):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("in the way")
     shutil.copytree(pool, tmp_path / "damaged")
@@ -141,21 +199,25 @@ def test_one_sentence(pool, tmp_path, illures):
     write_samples(tmp_path / "maps", lambda i: ({"maps": np.zeros(3)}, {}), {"recipe": "align-albedo", "size": 32, "samples": 1, "per_shard": 1}, workers=1)
     for name, size in (("foreign", 32), ("large", 64)):
         write_samples(tmp_path / name, lambda i: ({"mask": np.zeros(3)}, {"split": "train"}), {"recipe": "sfsnet-syn", "size": size, "samples": 1, "per_shard": 1}, workers=1)
-    train = ("train", "lite", "--data", pool, "--out", tmp_path / "out", "--steps", 1)
+    train = ("train", "stage1b", "--data", pool, "--out", tmp_path / "out", "--steps", 1)
     for args, code, words in (
-            (("train", "lite", "--data", tmp_path / "empty", "--out", tmp_path / "out"), 1, "illures synth"),
-            (("train", "lite", "--data", tmp_path / "damaged", "--out", tmp_path / "out"), 1, "shard-00000.tar is damaged"),
-            (("train", "lite", "--data", tmp_path / "old", "--out", tmp_path / "out"), 1, "earlier version"),
-            (("train", "lite", "--data", tmp_path / "maps", "--out", tmp_path / "out"), 1, "holds align-albedo"),
-            (("train", "lite", "--data", tmp_path / "foreign", "--out", tmp_path / "out"), 1, "it is not a shard of sfsnet-syn"),
-            (("train", "lite", "--data", pool, tmp_path / "large", "--out", tmp_path / "out"), 1, "all must have one size"),
+            (("train", "stage1b", "--data", tmp_path / "empty", "--out", tmp_path / "out"), 1, "illures synth"),
+            (("train", "stage1b", "--data", tmp_path / "damaged", "--out", tmp_path / "out"), 1, "shard-00000.tar is damaged"),
+            (("train", "stage1b", "--data", tmp_path / "old", "--out", tmp_path / "out"), 1, "earlier version"),
+            (("train", "stage1b", "--data", tmp_path / "maps", "--out", tmp_path / "out"), 1, "holds align-albedo: stage1b is trained on photographs"),
+            (("train", "stage2", "--data", sets["expre-syn"], "--out", tmp_path / "out"), 1, "needs a set videos"),
+            (("train", "stage2", "--data", sets["expre-syn"], sets["videos"], "--size", 32, "--out", tmp_path / "out"), 1, "needs trained weights of"),
+            (("train", "stage2", "--data", sets["expre-syn"], sets["videos"], "--size", 64, "--out", tmp_path / "out"), 1, "trains on 64²"),
+            (("train", "ablations", "--data", sets["expre-syn"], "--out", tmp_path / "out"), 1, "needs a set"),
+            (("train", "stage1b", "--data", tmp_path / "foreign", "--out", tmp_path / "out"), 1, "it is not a shard of sfsnet-syn"),
+            (("train", "stage1b", "--data", pool, tmp_path / "large", "--out", tmp_path / "out"), 1, "all must have one size"),
             ((*train, "--held", tmp_path / "gone"), 1, "illures synth"),
             ((*train, "--size", 64), 1, "trains on 64²"),
             ((*train, "--size", 32, "--envs", tmp_path / "gone.npz"), 1, "gone.npz"),
             ((*train, "--size", 32, "--envs", tmp_path / "file"), 1, "environment maps"),
             ((*train, "--size", 32, "--init", tmp_path / "gone.safetensors"), 1, "gone.safetensors"),
-            (("train", "lite", "--data", pool, "--out", tmp_path / "file"), 2, "cannot write into"),
-            (("train", "lite", "--data", pool, "--out", tmp_path / "out", "--lr", "much"), 2, "--lr"),
+            (("train", "stage1b", "--data", pool, "--out", tmp_path / "file"), 2, "cannot write into"),
+            (("train", "stage1b", "--data", pool, "--out", tmp_path / "out", "--lr", "much"), 2, "--lr"),
             (("train", "vgg", "--data", pool, "--out", tmp_path / "out"), 2, "vgg")):
         got, _, err = illures(*args)
         last = err.strip().splitlines()[-1]
@@ -168,7 +230,7 @@ def test_disk_full(pool, tmp_path, illures):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        train = illures("train", "lite", "--data", pool, "--out", tmp_path / "run", "--steps", 1, "--batch", 4, "--size", 32, "--device", "cpu")
+        train = illures("train", "stage1b", "--data", pool, "--out", tmp_path / "run", "--steps", 1, "--batch", 4, "--size", 32, "--device", "cpu")
         synth = illures("synth", "sfsnet-syn", "--out", tmp_path / "pool", "--scale", .004, "--size", 32, "--workers", 0)
     finally: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     for code, _, err in (train, synth): assert code == 1 and "too large" in err.strip().splitlines()[-1] and "Traceback" not in err, err

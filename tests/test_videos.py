@@ -1,0 +1,166 @@
+"From a folder of clips to pairs: `illures videos`, `illures photos`; killed and continued; what they refuse."
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("numba", reason="train.data needs numba: pip install 'illures_nb[train]'")
+from illures_nb.cli import main  # noqa: E402
+from illures_nb.face import detect_faces  # noqa: E402
+from illures_nb.synth.shards import read_shard  # noqa: E402
+from illures_nb.train.data import Photos, VideoPairs  # noqa: E402
+
+
+@pytest.fixture
+def illures(capsys):
+    "Run a command here: exit code, standard output, standard error."
+    def run(*args):
+        capsys.readouterr()
+        try: code = main([str(a) for a in args])
+        except SystemExit as e: code = e.code
+        return code, *capsys.readouterr()
+    return run
+
+
+def film(path, pictures, codec="mp4v"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    v = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 12.5, pictures[0].shape[1::-1])
+    for x in pictures: v.write(np.ascontiguousarray(x[..., ::-1]))
+    v.release()
+
+
+@pytest.fixture(scope="module")
+def talking(astronaut):
+    "Frames of the astronaut stretched this way and that, and her landmarks in them."
+    photo = astronaut[:300, 80:400]
+    points, out = detect_faces(photo)[0].landmarks, []
+    for k in range(12):
+        M = np.array([[1 + .05 * np.sin(k), .06 * np.cos(1.7 * k), 0], [0, 1 - .08 * np.sin(1.3 * k), 0]])
+        M[:, 2] = [160, 150] - M[:, :2] @ [160, 150]
+        out.append((cv2.warpAffine(photo, M, (320, 300), borderMode=cv2.BORDER_REPLICATE), (points @ M[:, :2].T + M[:, 2]).astype(np.float32)))
+    return out
+
+
+@pytest.fixture
+def clips(talking, tmp_path):
+    "A folder: two clips of one person, one of a single frame, one without a face, one that is no clip; landmarks beside each."
+    folder, (pictures, points) = tmp_path / "clips", zip(*talking)
+    for name, frames in (("a.mp4", pictures), ("sub/b.avi", pictures[:6]), ("one.mp4", pictures[:1]), ("wall.mp4", [np.full((300, 320, 3), 90, np.uint8)] * 2)):
+        film(folder / name, list(frames), "MJPG" if name.endswith("avi") else "mp4v")
+        n = len(frames) if name != "wall.mp4" else 0
+        np.savez((folder / name).with_suffix(".landmarks68.npz"), frame=np.arange(n), points=np.float32(points[:n]).reshape(n, 68, 2))
+    (folder / "text.mkv").write_text("no video")
+    (folder / "index.csv").write_text("file,identity,licence\na.mp4,eileen,public domain\nsub/b.avi,eileen,public domain\n")
+    return folder
+
+
+def test_help_teaches(illures):
+    for command in ("videos", "photos"):
+        code, out, _ = illures(command, "--help")
+        assert code == 0 and "examples:" in out and "goes on" in out
+
+
+def test_given_landmarks(clips, tmp_path, illures):
+    "The good clips become pairs, the others a sentence each."
+    code, out, err = illures("videos", clips, "--out", tmp_path / "set", "--landmarks", "given")
+    assert code == 1 and "Traceback" not in err
+    for words in ("one.mp4 gives one frame", "wall.mp4 has none of the frames", "text.mkv cannot be read"): assert err.count(words) == 1, err
+    rows = json.loads((tmp_path / "set/clips.json").read_bytes())
+    assert rows["a.mp4"]["kept"] >= 10 and rows["sub/b.avi"]["kept"] >= 5 and (tmp_path / "set/sheet.png").is_file()
+    arrays, info = next(read_shard(tmp_path / "set/shard-a.mp4.tar"))
+    assert arrays["frame"].shape == (128, 128, 3) and info["identity"] == "eileen" and info["licence"] == "public domain" and abs(info["yaw"]) < 30
+    pairs = VideoPairs(tmp_path / "set", 4, 10)
+    p = pairs[3]
+    assert p.image_i.shape == (4, 3, 128, 128) and torch.equal(p.contours_j, VideoPairs(tmp_path / "set", 4, 10)[3].contours_j)
+    assert (p.contours_i - p.contours_j).abs().amax((1, 2, 3)).min() > .3
+    assert Photos(tmp_path / "set", 4, 10)[0].mask.shape == (4, 1, 128, 128)
+
+
+def test_ours(talking, tmp_path, illures):
+    "Our finder follows the face about as well as given landmarks say, and held-out people do not train."
+    film(tmp_path / "clips/a.mp4", [x for x, _ in talking])
+    code, out, err = illures("videos", tmp_path / "clips", "--out", tmp_path / "set", "--landmarks", "ours", "--every", 1, "--held", "a")
+    assert code == 0, err
+    with pytest.raises(FileNotFoundError, match="illures videos"): VideoPairs(tmp_path / "set", 2, 5)
+    assert VideoPairs(tmp_path / "set", 2, 5, split="test")[0].image_j.shape == (2, 3, 128, 128)
+    for arrays, info in read_shard(tmp_path / "set/shard-a.mp4.tar"):
+        true = talking[info["number"]][1]
+        eyes = np.linalg.norm(true[36] - true[45]) / info["side"] * 128
+        assert abs(np.linalg.norm(arrays["landmarks"][36] - arrays["landmarks"][45]) / eyes - 1) < .1
+
+
+def test_killed_goes_on(clips, tmp_path):
+    "Killed after the first clip, the same command ends with the same bytes."
+    args = lambda out: ("videos", str(clips), "--out", str(tmp_path / out), "--landmarks", "ours", "--every", "1")
+    assert main([*args("whole")]) == 1
+    code = "import sys; from illures_nb.cli import main; sys.exit(main())"
+    p = subprocess.Popen([sys.executable, "-c", code, *args("killed")], stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    until = time.time() + 120
+    while not (tmp_path / "killed/clips.json").exists(): assert p.poll() is None and time.time() < until; time.sleep(.05)
+    os.killpg(p.pid, signal.SIGKILL)
+    p.communicate()
+    first = {q.name: q.stat().st_mtime_ns for q in (tmp_path / "killed").glob("*.tar")}
+    assert main([*args("killed")]) == 1
+    tars = lambda out: {q.name: q.read_bytes() for q in (tmp_path / out).glob("*.tar")}
+    assert tars("whole") == tars("killed") and len(tars("whole")) == 3
+    kept = [n for n, t in first.items() if (tmp_path / "killed" / n).stat().st_mtime_ns == t]
+    assert kept, "everything was done again"
+
+
+def test_photos(astronaut_path, broken_files, tmp_path, illures):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(astronaut_path, folder)
+    shutil.copy(broken_files["half"], folder / "half.jpg")
+    code, out, err = illures("photos", folder, "--out", tmp_path / "set", "--landmarks", "ours", "--licence", "NASA")
+    assert code == 0 and "unreadable 1" in out, (out, err)
+    (_, info), = read_shard(tmp_path / "set/shard-00000.tar")
+    assert info["identity"] == "astronaut" and info["licence"] == "NASA"
+    assert Photos(tmp_path / "set", 3, 5)[0].image.shape == (3, 3, 128, 128)
+
+
+def test_one_sentence(clips, tmp_path, illures):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "dull").mkdir()
+    shutil.copy(clips / "wall.mp4", tmp_path / "dull")
+    assert illures("videos", clips / "sub", "--out", tmp_path / "set", "--landmarks", "given")[0] == 0
+    shutil.copytree(tmp_path / "set", tmp_path / "damaged")
+    shard = tmp_path / "damaged/shard-b.avi.tar"
+    shard.write_bytes(shard.read_bytes()[:-30000])
+    for args, code, words in (
+            (("videos", tmp_path / "empty", "--out", tmp_path / "x"), 1, "holds no videos"),
+            (("videos", tmp_path / "gone", "--out", tmp_path / "x"), 1, "There is no folder"),
+            (("videos", tmp_path / "dull", "--out", tmp_path / "x", "--landmarks", "ours"), 2, "no face was good enough"),
+            (("videos", clips, "--out", tmp_path / "file"), 2, "cannot write into"),
+            (("videos", clips / "sub", "--out", tmp_path / "set", "--landmarks", "given", "--size", 64), 1, "another set (its size is 128, not 64)"),
+            (("videos", clips, "--out", tmp_path / "x", "--held", "zoe"), 1, "Nobody in"),
+            (("videos", clips, "--out", tmp_path / "x", "--every", "often"), 2, "--every"),
+            (("photos", tmp_path / "empty", "--out", tmp_path / "y"), 1, "holds no photographs"),
+            (("photos", clips, "--out", tmp_path / "y", "--landmarks", "mine"), 2, "--landmarks")):
+        got, _, err = illures(*args)
+        last = err.strip().splitlines()[-1]
+        assert got == code and words in last and last.startswith("illures") and "Traceback" not in err, (args, got, err)
+    with pytest.raises(ValueError, match="is damaged"): VideoPairs(tmp_path / "damaged", 2, 5)
+    (tmp_path / "damaged/clips.json").write_text("{")
+    got, _, err = illures("videos", clips / "sub", "--out", tmp_path / "damaged", "--landmarks", "given")
+    assert got == 1 and "clips.json is damaged" in err
+
+
+def test_disk_full(clips, tmp_path, illures):
+    "Files may not grow beyond 50 kB: one sentence, no half file."
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try: code, _, err = illures("videos", clips, "--out", tmp_path / "set", "--landmarks", "given")
+    finally: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert code == 1 and "too large" in err.strip().splitlines()[-1] and "Traceback" not in err, err
+    assert not [*(tmp_path / "set").glob("*.tar*")]
