@@ -292,7 +292,7 @@ def _path(recipe, assets, seed, index, size, spp):
     return arrays, {"person": _person(recipe, assets, seed, identity, 4 * size).info, "weights": _weights(assets.kit(), w), "camera": _camera(shot, view),
                     "lights": [x.to_dict() for x in lights], "spp": spp}
 
-# %% ../../nbs/54_recipes.ipynb #5a0ec078
+# %% ../../nbs/54_recipes.ipynb #6ba8693a
 def _subject(recipe, assets, seed, index, size):
     "A person for AlignNet with its expressions (n, E), its looks as the set wants them (n Persons), and what was done to it."
     kit, rng = assets.kit(), _rng(recipe, seed, index)
@@ -304,9 +304,9 @@ def _subject(recipe, assets, seed, index, size):
         atlas, style = person.atlas.copy(), int(rng.integers(50))
         atlas[:, :len(atlas), ATLAS["albedo"]] = style_texture(atlas[:, :len(atlas), ATLAS["albedo"]], style, rng)
         return person, e, [replace(person, atlas=atlas)] * len(e), {"style": style}
-    bend = _rng(recipe, seed, index, _DEFORMATION).normal(0, .4, (len(e), 20)).astype(np.float32)
-    bent = [replace(person, neutral=x) for x in deform(kit, person.neutral.expand(len(e), -1, -1), torch.from_numpy(bend))]
-    return person, e, bent, {"deformation": bend.round(3).tolist()}
+    bend = _rng(recipe, seed, index, _DEFORMATION).normal(0, .5, (1, 20)).astype(np.float32)
+    bent = replace(person, neutral=deform(kit, person.neutral[None], torch.from_numpy(bend))[0])
+    return person, e, [bent] * len(e), {"deformation": bend[0].round(3).tolist()}
 
 def _maps(recipe, assets, seed, index, size, spp):
     "Albedo or normals of one subject in all expressions and views, with landmarks to draw contours from."
