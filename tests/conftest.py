@@ -10,7 +10,24 @@ from PIL import Image
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio and the hub's client are imported: later
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-torch.set_num_threads(1)  # small networks: a second thread gains little and loses much on a busy machine
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    "Small networks: a second thread gains little and loses much on a busy machine; whatever a module changes, the next one starts with one."
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def illures(capsys):
+    "Run a command in this process: exit code, standard output, standard error."
+    from illures_nb.cli import main
+    def run(*args):
+        capsys.readouterr()
+        try: code = main([str(a) for a in args])
+        except SystemExit as e: code = e.code
+        return code, *capsys.readouterr()
+    return run
 
 
 @pytest.fixture(scope="session")

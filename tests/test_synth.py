@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 pytest.importorskip("numba", reason="the rasteriser needs numba: pip install 'illures_nb[synth]'")
@@ -20,26 +19,6 @@ from illures_nb.cli import RECIPES, main  # noqa: E402
 
 ENV = os.environ | {"OMP_NUM_THREADS": "1"}
 TOY = ["--scale", ".00528", "--size", "24"]  # 66 people: a shard of 64 and one of 2
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    "The machine may be busy; two threads would wait for each other."
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def illures(capsys):
-    "Run a command here: exit code, standard output, standard error."
-    def run(*args):
-        capsys.readouterr()
-        try: code = main([str(a) for a in args])
-        except SystemExit as e: code = e.code
-        return code, *capsys.readouterr()
-    return run
 
 
 @pytest.fixture(scope="module")

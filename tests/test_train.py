@@ -22,26 +22,6 @@ from illures_nb.train.toys import toy_sets  # noqa: E402
 ENV = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    "Toy steps are too small for more; two threads on a busy machine wait for each other."
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def illures(capsys):
-    "Run a command here: exit code, standard output, standard error."
-    def run(*args):
-        capsys.readouterr()
-        try: code = main([str(a) for a in args])
-        except SystemExit as e: code = e.code
-        return code, *capsys.readouterr()
-    return run
-
-
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory):
     "A toy set of every kind, of 32²; the first of three people is held out."

@@ -19,17 +19,6 @@ from illures_nb.synth.shards import read_shard  # noqa: E402
 from illures_nb.train.data import Photos, VideoPairs  # noqa: E402
 
 
-@pytest.fixture
-def illures(capsys):
-    "Run a command here: exit code, standard output, standard error."
-    def run(*args):
-        capsys.readouterr()
-        try: code = main([str(a) for a in args])
-        except SystemExit as e: code = e.code
-        return code, *capsys.readouterr()
-    return run
-
-
 def film(path, pictures, codec="mp4v"):
     path.parent.mkdir(parents=True, exist_ok=True)
     v = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 12.5, pictures[0].shape[1::-1])

@@ -18,7 +18,7 @@ import torch
 
 from .facekit import REGIONS
 from .lighting import Lit, fit_sh, free_shading
-from .raster import interpolate, unit, zbuffer
+from .raster import interpolate, texture, unit, zbuffer
 
 # %% ../../nbs/53_pathtrace.ipynb #0b11bda7
 _TINY = """import mitsuba as mi
@@ -259,11 +259,6 @@ def _pooled(x, weight=None):
     return cells(x) if weight is None else cells(x * weight[..., None]) / cells(weight).clip(1e-6)
 
 # %% ../../nbs/53_pathtrace.ipynb #3897c419
-def _looked_up(atlas, uv):
-    "Channels of the atlas (T, T', C) at uv (..., 2), v up, as Mitsuba's bilinear textures read them."
-    x, y = uv[..., 0] * atlas.shape[1] - .5, (1 - uv[..., 1]) * atlas.shape[0] - .5
-    return cv2.remap(atlas, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
 def _layers(head, view, P, N, size):
     "Everything of `Traced` but the pictures."
     tri, bary = _hits(P, head.faces, view, size)
@@ -271,7 +266,7 @@ def _layers(head, view, P, N, size):
     p, n, uv = (interpolate(torch.cat([P, N, head.uv], -1)[None], head.faces, tri, bary)[0]).split([3, 3, 2], -1)
     away = (n * (p.new_tensor([0., 0., view.camera[0, 0]]) - p)).sum(-1, keepdim=True) < 0
     n, w = unit(torch.where(away, -n, n)).numpy(), on.astype(np.float32)
-    x = _pooled(np.dstack([n, p.numpy(), _looked_up(np.ascontiguousarray(head.atlas[..., :4]), uv.numpy())]), w)
+    x = _pooled(np.dstack([n, p.numpy(), texture(head.atlas, uv, tri[0] >= 0, 4).numpy()]), w)
     part = np.where(on, head.part[t].numpy() + 1, 0)
     shares = np.dstack([_pooled(part == i) for i in range(part.max() + 1)])
     length = np.linalg.norm(x[..., :3], axis=-1, keepdims=True)

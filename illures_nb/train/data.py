@@ -28,11 +28,13 @@ class _Picks:
     "Random faces of the shards in memory."
     @property
     def full(self): return [s for s in self.shards.values() if s] # those that hold something
+    def numbers(self, rng, n, of): # n random faces of so many
+        return rng.integers(of, size=n)
     def choose(self, rng, n):
         "Random faces as (shard, number in it)."
         lengths = [len(s["mask"]) for s in self.full]
         ends = np.cumsum(lengths)
-        return [(k := np.searchsorted(ends, i, "right"), i - ends[k] + lengths[k]) for i in rng.integers(ends[-1], size=n)]
+        return [(k := np.searchsorted(ends, i, "right"), i - ends[k] + lengths[k]) for i in self.numbers(rng, n, ends[-1])]
     def take(self, where): # (shard, number in it)
         "A batch: name → (n, …) tensor."
         shards = self.full
@@ -242,7 +244,7 @@ def degrade(img:np.ndarray, # (S, S, 3) sRGB float32
 def _level(x, mask): # (B,) mean over colours and the mask
     return (x.mean(1, keepdim=True) * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1)
 
-def expose(lit, # recipes.Lit
+def expose(lit, # lighting.Lit
            grey:np.ndarray, # (B,) bool, faces shot in black and white: their white balance stays
            rng:np.random.Generator # source of randomness
           ): # the same faces in a camera's exposure, at most 1.2
@@ -571,10 +573,7 @@ class Frames(_InMemory):
         self.share = n[who]**-.5 / (n**.5).sum() # of each picture: people in proportion to the square root of their pictures
     @property
     def paths(self): return sorted(self.set.folder.glob("shard-*.tar")) # named after clips
-    def choose(self, rng, n):
-        lengths = [len(s["mask"]) for s in self.full]
-        ends = np.cumsum(lengths)
-        return [(k := np.searchsorted(ends, i, "right"), i - ends[k] + lengths[k]) for i in rng.choice(ends[-1], n, p=self.share)]
+    def numbers(self, rng, n, of): return rng.choice(of, n, p=self.share)
     def tensors(self, where, groups, which, rng): # → image, contours, mask; pictures of a group are retouched alike, some are mirrored
         shards, S = self.full, self.size
         frame, lm, mask = (np.stack([shards[k][name][i] for k, i in where]) for name in self.names)
