@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['OFFSET', 'MAX_GAIN', 'MAPS', 'mirror_maps', 'infer', 'fit_light', 'Photo', 'roll', 'crop_scale', 'face_box',
-           'on_photo', 'log_gain', 'apply_gain', 'upsample_gain', 'feather', 'to_frame', 'composite', 'Decomposition',
-           'refit', 'with_reach', 'assemble', 'find_weights', 'Decomposer', 'as_picture', 'sheet']
+           'on_photo', 'log_gain', 'apply_gain', 'upsample_gain', 'Paint', 'shine_share', 'paint_gain', 'feather',
+           'to_frame', 'composite', 'Decomposition', 'refit', 'with_reach', 'assemble', 'find_weights', 'Decomposer',
+           'as_picture', 'sheet']
 
-# %% ../nbs/40_decompose.ipynb #986f798b
+# %% ../nbs/40_decompose.ipynb #c3ae8a7e
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ import cv2, numpy as np, torch
 import torch.nn.functional as F
 
 from .face import Face, crop, crop_transform, detect_faces, face_mask, invert_transform, transform_points
-from .image import guided_coefficients, linear_to_srgb, read_image, srgb_to_linear
+from .image import guided_coefficients, linear_to_srgb, quantise, read_image, srgb_to_linear
 from .light import MIRROR_SIGNS, SHLight, rotation_matrix, sh_basis
 from .networks import PRESETS, Maps, fuse, load_weights, weights_path
 
@@ -140,19 +141,21 @@ def log_gain(new:np.ndarray,  # (S, S, 3) relit rendering, linear
     near = blur(g*m)/(blur(mask.astype(np.float32))[..., None] + 1e-4)
     return m*g + (1 - m)*near
 
-# %% ../nbs/40_decompose.ipynb #8fd86dc3
+# %% ../nbs/40_decompose.ipynb #8de5aeb0
 _DECODE = srgb_to_linear(np.arange(256, dtype=np.float32)/255).astype(np.float32)
 _ENCODE = np.round(linear_to_srgb(np.arange(65536, dtype=np.float32)/65535)*255).astype(np.uint8)
 
 def apply_gain(pixels:np.ndarray, # (H, W, 3) uint8 sRGB
                gain:np.ndarray,   # (H, W, 3) float32 log gain
-               mask:np.ndarray    # (H, W) float32: how much of it
+               mask:np.ndarray,   # (H, W) float32: how much of it
+               paint:np.ndarray|None=None # (H, W, 3) float32 ≥ 0: painted over unpainted, on top of the gain
               )->np.ndarray:      # (H, W, 3) uint8
-    "Multiply pixels, offset and in linear light, by a feathered gain."
+    "Multiply pixels, offset and in linear light, by a feathered gain; and by paint, without the offset."
     I = cv2.LUT(pixels, _DECODE)
     out = (I + OFFSET)*(cv2.exp(gain) - 1)                        # what the full gain would add
     out *= mask[..., None]
     out += I
+    if paint is not None: out *= 1 + mask[..., None]*(paint - 1)
     out *= 65535; out += .5
     return _ENCODE[np.clip(out, 0, 65535, out=out).astype(np.uint16)]
 
@@ -170,6 +173,31 @@ def upsample_gain(gain:np.ndarray,   # (S, S, 3) log gain in the crop
     slope, offset = (on_photo(x, photo.transform, box) for x in lines)
     guide = _grey(photo.picture[y0:y1, x0:x1])*np.float32(1/255)
     return slope*guide[..., None] + offset
+
+# %% ../nbs/40_decompose.ipynb #a5361522
+@dataclass(frozen=True, eq=False)
+class Paint:
+    "An edit of the albedo that is finer than the maps."
+    ratio: np.ndarray  # (T, T, 3) float32 ≥ 0 in the crop's frame: painted over unpainted albedo
+    albedo: np.ndarray # (S, S, 3) float32 linear: the map without it
+
+def shine_share(diffuse:np.ndarray, # (S, S, 3) albedo · shading, linear
+                residual:np.ndarray # (S, S, 3) linear, signed
+               )->np.ndarray:       # (S, S) float32 in [0, 1]
+    "The share of a pixel's light that the surface throws back without colouring it: the positive residual."
+    d, g = (np.maximum(x, 0) @ np.float32([.2126, .7152, .0722]) for x in (diffuse, residual))
+    return g/np.maximum(d + g, np.float32(1e-3))
+
+def paint_gain(paint:Paint,
+               share:np.ndarray, # (S, S), from `shine_share`
+               photo:Photo,
+               box:tuple         # x0, y0, x1, y1
+              )->np.ndarray:     # (y1-y0, x1-x0, 3) float32
+    "What paint multiplies the photo's pixels with."
+    k = len(paint.ratio)/len(share)
+    fine = photo.transform*k + [[0, 0, (k - 1)/2]]*2                                        # photo px → pixels of the paint
+    ratio = on_photo(paint.ratio, fine, box)
+    return ratio + (1 - ratio)*on_photo(share, photo.transform, box)[..., None]
 
 # %% ../nbs/40_decompose.ipynb #1f274da0
 def feather(photo:Photo, # with its reach
@@ -195,12 +223,14 @@ def to_frame(x:np.ndarray,   # (S, S[, C]) float32 map in the crop
     out[y0:y1, x0:x1] = y
     return out
 
-# %% ../nbs/40_decompose.ipynb #f284d853
+# %% ../nbs/40_decompose.ipynb #c2a1e7da
 def composite(new:np.ndarray,  # (S, S, 3) relit rendering, linear
               own:np.ndarray,  # (S, S, 3) rendering of the photo as it is, linear
               mask:np.ndarray, # (S, S)
               photo:Photo,     # with its reach
-              onto:np.ndarray|None=None # (H, W, 3) uint8 to start from; None: the photo
+              onto:np.ndarray|None=None, # (H, W, 3) uint8 to start from; None: the photo
+              paint:Paint|None=None,     # then `new` is the rendering without it
+              share:np.ndarray|None=None # (S, S) where there is paint: `shine_share` of `new`
              )->np.ndarray:    # (H, W, 3) uint8
     "The photo with a face re-rendered; only the face's box is worked on."
     out = np.array(photo.picture if onto is None else onto)
@@ -209,10 +239,11 @@ def composite(new:np.ndarray,  # (S, S, 3) relit rendering, linear
     x0, y0, x1, y1 = box = face_box(photo.reach, photo.around, out.shape)
     if x0 == x1 or y0 == y1: return out
     gain = upsample_gain(log_gain(new, own, mask), photo, box)
-    out[y0:y1, x0:x1] = apply_gain(out[y0:y1, x0:x1], gain, feather(photo, box))
+    factor = None if paint is None else paint_gain(paint, share, photo, box)
+    out[y0:y1, x0:x1] = apply_gain(out[y0:y1, x0:x1], gain, feather(photo, box), factor)
     return out
 
-# %% ../nbs/40_decompose.ipynb #dc457ee4
+# %% ../nbs/40_decompose.ipynb #9fdd9c21
 MAPS = ('albedo', 'normals', 'shading', 'residual', 'reconstruction', 'mask')
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -225,6 +256,7 @@ class _Layers:
     mask: np.ndarray     # (S, S) float32 in [0, 1]
     photo: Photo
     origin: "_Layers|None" = None # the decomposition this one was edited from; None: it is as found
+    paint: Paint|None = None      # what `albedo` shows averaged
 
     @cached_property
     def _basis(self): return np.ascontiguousarray(sh_basis(self.normals).reshape(-1, 9))
@@ -245,14 +277,28 @@ class _Layers:
         "The rendering as a picture."
         return linear_to_srgb(np.clip(self.rendering, 0, 1))
 
-# %% ../nbs/40_decompose.ipynb #4977cf5c
-class Decomposition(_Layers):
+# %% ../nbs/40_decompose.ipynb #0c48276b
+class _Edits(_Layers):
+    "How versions of a face come about."
+    def _edited(self, **layers): return replace(self, origin=self.origin or self, **layers)
+
+    def painted(self, albedo:np.ndarray, # (S, S, 3) float32 linear: the map with the paint
+                ratio:np.ndarray         # (T, T, 3) float32 > 0: painted over unpainted albedo
+               )->"Decomposition":
+        "The same face with its albedo edited more finely than its maps are."
+        return self._edited(albedo=albedo, paint=Paint(ratio, self.bare_albedo))
+
+    @property
+    def bare_albedo(self): # (S, S, 3) float32 linear
+        "The albedo without paint."
+        return self.albedo if self.paint is None else self.paint.albedo
+
+# %% ../nbs/40_decompose.ipynb #27b8bd5c
+class Decomposition(_Edits):
     "One face of a photo: albedo, normals, light, residual. A value: every change makes a new one and costs no network."
     def __repr__(self):
         x0, y0, x1, y1 = (round(float(v)) for v in self.photo.face.box)
         return f'Decomposition({len(self.mask)}², face at x {x0}–{x1}, y {y0}–{y1}, {self.light!r})'
-
-    def _edited(self, **layers): return replace(self, origin=self.origin or self, **layers)
 
     def relight(self, light:SHLight,     # or its coefficients (9, 3)
                 residual:float=1.        # factor on this decomposition's residual: 0 takes shine and cast shadows away
@@ -264,12 +310,12 @@ class Decomposition(_Layers):
 
     def edit_albedo(self, albedo:np.ndarray # (S, S, 3) float, linear, ≥ 0
                    )->"Decomposition":
-        "The same face with another albedo."
+        "The same face with another albedo, which takes the place of paint too."
         x = np.asarray(albedo)
         if x.shape != self.albedo.shape: raise ValueError(f'albedo must have the shape {self.albedo.shape}, not {x.shape}')
         if x.dtype.kind != 'f': raise ValueError(f'albedo must be linear floats, not {x.dtype}')
         if not (np.isfinite(x).all() and x.min() >= 0): raise ValueError('albedo must be finite and not negative')
-        return self._edited(albedo=x.astype(np.float32))
+        return self._edited(albedo=x.astype(np.float32), paint=None)
 
     def to_frame(self, name:str # one of `MAPS`
                 )->np.ndarray:  # (H, W[, 3]) float32, NaN outside the face
@@ -280,7 +326,10 @@ class Decomposition(_Layers):
     def composite(self, onto:np.ndarray|None=None # (H, W, 3) uint8: the photo, other faces of it already relit; None: as it was
                  )->np.ndarray:                   # (H, W, 3) uint8
         "The whole photo with this face re-rendered; every pixel outside the face as it was."
-        return composite(self.rendering, (self.origin or self).rendering, self.mask, self.photo, onto)
+        own = (self.origin or self).rendering
+        if self.paint is None: return composite(self.rendering, own, self.mask, self.photo, onto)
+        diffuse = self.bare_albedo*self.shading
+        return composite(diffuse + self.residual, own, self.mask, self.photo, onto, self.paint, shine_share(diffuse, self.residual))
 
 # %% ../nbs/40_decompose.ipynb #aa0c5c3c
 def refit(maps:Maps,       # (S,S,3) arrays and light (9,3), in the crop's frame
@@ -376,15 +425,16 @@ class Decomposer:
         photos = [Photo(picture, face, M, crop(x, M, self.size)) for face, M in zip(faces, Ms)]
         return [assemble(maps, photo) for maps, photo in zip(self.look(np.stack([p.crop for p in photos])), photos)]
 
-# %% ../nbs/40_decompose.ipynb #5702b5a3
+# %% ../nbs/40_decompose.ipynb #c1bc917e
 def as_picture(name:str,    # one of `MAPS`
-               x:np.ndarray # (..., 3), mask (...)
-              )->np.ndarray: # uint8, same shape
-    "A map as an 8-bit picture."
+               x:np.ndarray, # (..., 3), mask (...)
+               bits:int=8   # or 16
+              )->np.ndarray: # uint8 or uint16, same shape
+    "A map as a picture."
     y = {'albedo': lambda: linear_to_srgb(np.clip(x, 0, 1)), 'normals': lambda: (x + 1)/2, 'shading': lambda: linear_to_srgb(np.clip(x/4, 0, 1)),
          'residual': lambda: x + .5, 'reconstruction': lambda: x, 'mask': lambda: x}
     if name not in y: raise ValueError(f'there is no map {name!r}; the maps are {", ".join(MAPS)}')
-    return np.round(np.clip(y[name](), 0, 1)*255).astype(np.uint8)
+    return quantise(y[name](), bits)
 
 # %% ../nbs/40_decompose.ipynb #792f2d42
 def _panel(x, label, side):

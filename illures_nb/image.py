@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'srgb_to_linear', 'linear_to_srgb', 'ImageReadError', 'read_image', 'read_linear', 'ImageWriteError',
-           'quantise', 'write_image', 'resize', 'guided_coefficients', 'guided_upsample']
+           'quantise', 'write_png', 'write_exr', 'whole_file', 'write_image', 'resize', 'guided_coefficients',
+           'guided_upsample']
 
-# %% ../nbs/10_image.ipynb #886b290c
-import io, os, re, struct, sys, tempfile, warnings, zlib
+# %% ../nbs/10_image.ipynb #625b8a9c
+import io, os, re, secrets, struct, sys, tempfile, warnings, zlib
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
@@ -368,12 +369,29 @@ def quantise(x,      # uint8, uint16 or float, any shape; floats are clipped to 
     if np.isnan(x).any(): raise ValueError("holds NaN, which only EXR can store")
     return (np.clip(x, 0, 1)*(2**bits - 1) + .5).astype(np.uint8 if bits == 8 else np.uint16)
 
-# %% ../nbs/10_image.ipynb #b34fcfe1
-def _encode_exr(x):
-    "float32 (H, W, 1, 3 or 4) → the bytes of an EXR: 32-bit scan lines, ZIP."
-    height, width, n = x.shape
+# %% ../nbs/10_image.ipynb #04dcebac
+def _chunk(kind, data): return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+def write_png(file,   # open for writing bytes
+              height, # of the picture
+              width,
+              bands   # iterable of (h, W[, 1, 3 or 4]) uint8 or uint16: rows from the top, all of one type
+             ):
+    "A PNG, band by band."
+    last, z = None, zlib.compressobj(4)
+    for x in bands:
+        rows = np.ascontiguousarray(x, x.dtype.newbyteorder(">")).view(np.uint8).reshape(len(x), -1)
+        if last is None:
+            kind, last = {1: 0, 3: 2, 4: 6}[x.size//len(x)//width], np.zeros_like(rows[:1])
+            file.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">2I5B", width, height, 8*x.itemsize, kind, 0, 0, 0)))
+        rows, last = rows - np.concatenate([last, rows[:-1]]), rows[-1:]
+        file.write(_chunk(b"IDAT", z.compress(np.pad(rows, ((0, 0), (1, 0)), constant_values=2).tobytes())))
+    file.write(_chunk(b"IDAT", z.flush()) + _chunk(b"IEND", b""))
+
+# %% ../nbs/10_image.ipynb #ed66bcfb
+def _exr_head(height, width, n):
+    "The attributes of an EXR of 32-bit scan lines, ZIP."
     order = {1: "Y", 3: "BGR", 4: "ABGR"}[n] # the format wants them in the alphabet's order
-    rows = np.ascontiguousarray(x[..., ::-1].transpose(0, 2, 1), "<f4").view(np.uint8).reshape(height, -1)
     channels = b"".join(struct.pack("<2siiii", c.encode(), 2, 0, 1, 1) for c in order) + b"\0"
     box = struct.pack("<4i", 0, 0, width - 1, height - 1)
     head = b"v/1\x01" + struct.pack("<i", 2)
@@ -381,9 +399,7 @@ def _encode_exr(x):
                                 ("displayWindow", "box2i", box), ("lineOrder", "lineOrder", b"\0"), ("pixelAspectRatio", "float", struct.pack("<f", 1)),
                                 ("screenWindowCenter", "v2f", bytes(8)), ("screenWindowWidth", "float", struct.pack("<f", 1))):
         head += f"{name}\0{kind}\0".encode() + struct.pack("<i", len(content)) + content
-    blocks = [struct.pack("<ii", y, len(z)) + z for y in range(0, height, 16) for z in [_exr_zip(rows[y:y + 16].ravel())]]
-    starts = np.cumsum([len(head) + 1 + 8*len(blocks)] + [len(b) for b in blocks[:-1]], dtype="<u8")
-    return b"".join([head, b"\0", starts.tobytes(), *blocks])
+    return head + b"\0"
 
 def _exr_zip(b):
     "ZIP compression of bytes (uint8): even then odd ones, differences plus 128, deflate; as they are if that is no longer."
@@ -391,6 +407,32 @@ def _exr_zip(b):
     d[1:] = d[1:] - d[:-1] + np.uint8(128)
     z = zlib.compress(d.tobytes(), 4)
     return z if len(z) < len(b) else b.tobytes()
+
+# %% ../nbs/10_image.ipynb #c0af5beb
+def write_exr(file,   # open for writing bytes and seeking, empty
+              height, # of the picture
+              width,
+              bands   # iterable of (h, W[, 1, 3 or 4]) float32: rows from the top; each h but the last a multiple of 16
+             ):
+    "An EXR of 32-bit floats, band by band."
+    starts, table = [], 0
+    for x in bands:
+        x = x.reshape(len(x), width, -1)
+        if not table:
+            table = file.write(_exr_head(height, width, x.shape[2]))
+            file.write(bytes(8*-(-height//16)))
+        rows = np.ascontiguousarray(x[..., ::-1].transpose(0, 2, 1), "<f4").view(np.uint8).reshape(len(x), -1)
+        for y in range(0, len(rows), 16):
+            block = _exr_zip(rows[y:y + 16].ravel())
+            file.write(struct.pack("<ii", 16*len(starts), len(block)) + block)
+            starts.append(file.tell() - 8 - len(block))
+    file.seek(table)
+    file.write(np.array(starts, "<u8").tobytes())
+
+def _encode_exr(x): # float32 (H, W, 1, 3 or 4) → bytes
+    file = io.BytesIO()
+    write_exr(file, *x.shape[:2], [x])
+    return file.getvalue()
 
 # %% ../nbs/10_image.ipynb #e5b3f4c5
 def _encode(x, suffix, bits):
@@ -406,23 +448,29 @@ def _encode(x, suffix, bits):
     quality = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     return cv2.imencode(suffix, np.ascontiguousarray(x), quality if suffix != ".png" else [])[1].tobytes()
 
-# %% ../nbs/10_image.ipynb #8de930cb
+# %% ../nbs/10_image.ipynb #ebcd38a3
+@contextmanager
+def whole_file(path # where to; its folder must exist
+              ):    # the path to write to meanwhile
+    "A file that appears whole or not at all: it is written beside its place and moved there at the end."
+    path = Path(path)
+    part = path.with_name(f".{path.name[-40:]}.{secrets.token_hex(6)}.part")
+    try:
+        if path.is_dir(): raise IsADirectoryError(0, "it is a directory")
+        try:
+            yield part
+            os.replace(part, path)
+        finally: part.unlink(missing_ok=True)
+    except OSError as e: raise ImageWriteError(f"{path} cannot be written ({(e.strerror or str(e)).lower()}).") from None
+
 def write_image(path:str, # .png, .jpg or .exr; its folder must exist
                 x,        # (H, W) or (H, W, 1, 3 or 4): uint8, uint16 or float; sRGB in [0, 1], clipped; for EXR any floats, meaning linear light
                 bits=8    # 8 or 16 bits a channel of a PNG
                ):
     "Write a picture; it appears whole or not at all."
-    path = Path(path)
-    try: data = _encode(x, path.suffix.lower(), bits)
+    try: data = _encode(x, Path(path).suffix.lower(), bits)
     except ValueError as e: raise ValueError(f"{path} {e}.") from None
-    part = path.with_name(f".{path.name}.{os.getpid()}-{id(data):x}.part")
-    try:
-        if path.is_dir(): raise IsADirectoryError(0, "it is a directory")
-        try:
-            part.write_bytes(data)
-            os.replace(part, path)
-        finally: part.unlink(missing_ok=True)
-    except OSError as e: raise ImageWriteError(f"{path} cannot be written ({(e.strerror or str(e)).lower()}).") from None
+    with whole_file(path) as part: part.write_bytes(data)
 
 # %% ../nbs/10_image.ipynb #eaeefa91
 def resize(x,   # (H, W) or (H, W, C), uint8 or float

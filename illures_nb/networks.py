@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['SOFT_LIGHT', 'PRESETS', 'ALIGNERS', 'Maps', 'to_maps', 'check_input', 'count_macs', 'count_params', 'BilinearUp',
-           'PreBlock', 'SfSNet', 'conv_bn', 'IlluResNet', 'IlluResSfSNet', 'AlignNet', 'PostBlock', 'Lite', 'build',
-           'fuse', 'WeightsError', 'weights_path', 'save_weights', 'read_weights', 'load_weights']
+           'PreBlock', 'SfSNet', 'conv_bn', 'IlluResNet', 'IlluResSfSNet', 'turns', 'displaced', 'bands', 'AlignNet',
+           'PostBlock', 'Lite', 'build', 'fuse', 'WeightsError', 'weights_path', 'save_weights', 'read_weights',
+           'load_weights']
 
 # %% ../nbs/30_networks.ipynb #b179ba87
 import copy
@@ -181,26 +182,49 @@ class IlluResSfSNet(nn.Module):
         features = self.sfsnet.features(x)
         return to_maps(*self.sfsnet.heads(*features), self.illures(x, features))
 
-# %% ../nbs/30_networks.ipynb #321cb4ea
+# %% ../nbs/30_networks.ipynb #b42a31fa
+def turns(axis:torch.Tensor # (B, 3) axis times angle in radians
+         )->torch.Tensor:   # (B, 3, 3) rotation matrices
+    "Rodrigues' rotations, smooth at zero."
+    x, y, z = axis.unbind(-1); o = torch.zeros_like(x)
+    return torch.linalg.matrix_exp(torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).view(-1, 3, 3))
+
+def displaced(x:torch.Tensor,   # (B, C, S, S)
+              by:torch.Tensor   # (B, 2, S, S) right and down, in half sides of the picture
+             )->torch.Tensor:   # (B, C, S, S)
+    "Every pixel taken from elsewhere, bilinearly; beyond the border as at the border."
+    y, x_ = torch.meshgrid(*[torch.arange(1, 2*n, 2, device=x.device)/n - 1 for n in x.shape[-2:]], indexing='ij')
+    return F.grid_sample(x, torch.stack([x_, y], -1) + by.permute(0, 2, 3, 1), padding_mode='border', align_corners=False)
+
+# %% ../nbs/30_networks.ipynb #c6d2ce45
+def bands(lines:torch.Tensor # (B, 1, S, S) drawn contours, in [0, 1]
+         )->torch.Tensor:    # (B, 4, S, S)
+    "The lines, and soft bands about them of growing width."
+    soft = lambda k: k/2*F.avg_pool2d(F.avg_pool2d(lines, k, 1, k//2), k, 1, k//2)
+    return torch.cat([lines, soft(3), soft(5), soft(9)], 1)
+
 class AlignNet(nn.Module):
-    "Redraw a map of frame i in the pose and expression of frame j (eq. 5 and 6; our reconstruction of Fig. 9)."
+    "Carry a map of frame i to the pose and expression of frame j (eq. 5 and 6; our reconstruction of Fig. 9, our output)."
     def __init__(self,
-                 channels:int=3,     # of the map
-                 normals:bool=False): # is it a map of unit vectors?
+                 normals:bool=False): # is the map one of unit vectors?
         super().__init__()
         self.normals = normals
-        self.net = nn.Sequential(
-            conv_bn(channels + 2, 64, k=7, act=nn.LeakyReLU), conv_bn(64, 128, s=2, act=nn.LeakyReLU), conv_bn(128, 128, s=2, act=None),
-            *[PreBlock() for _ in range(8)], _bn(128), nn.ReLU(inplace=True),
-            conv_bn(128, 64, up=True), conv_bn(64, 32, up=True), nn.Conv2d(32, channels, 7, padding=3))
+        self.body = nn.Sequential(nn.PixelUnshuffle(4), conv_bn(16*(3 + 8), 128, act=None), *[PreBlock() for _ in range(8)], _bn(128), nn.ReLU(inplace=True))
+        self.head = nn.Sequential(nn.Conv2d(128, 16*(2 + 3), 3, padding=1), nn.PixelShuffle(4))
+        self.turn = nn.Linear(128, 3) if normals else None
+        for m in (self.head[0], *[self.turn]*normals): nn.init.normal_(m.weight, std=1e-3); nn.init.zeros_(m.bias)
 
-    def forward(self, map_i:torch.Tensor,      # (B,channels,S,S) map of frame i, S divisible by 4
+    def forward(self, map_i:torch.Tensor,      # (B,3,S,S) map of frame i, S divisible by 4
                 contours_i:torch.Tensor,       # (B,1,S,S) drawn landmark contours of frame i, in [0,1]
                 contours_j:torch.Tensor        # (B,1,S,S) those of frame j
-                )->torch.Tensor:               # (B,channels,S,S) float32 map, as seen in frame j
+                )->torch.Tensor:               # (B,3,S,S) float32 map, as seen in frame j
         "Carry a map from frame i to frame j."
-        out = self.net(torch.cat([map_i, contours_i, contours_j], 1)).float()
-        return F.normalize(out, dim=1, eps=1e-6) if self.normals else out
+        h = self.body(torch.cat([map_i, bands(contours_i), bands(contours_j)], 1))
+        by, add = self.head(h).float().split((2, 3), 1)
+        out = displaced(map_i.float(), by)
+        if not self.normals: return out + add
+        with torch.autocast(h.device.type, enabled=False): T = turns(self.turn(h.float().mean((2, 3))))
+        return F.normalize(torch.einsum('bij,bjhw->bihw', T, out) + add, dim=1, eps=1e-6)
 
 # %% ../nbs/30_networks.ipynb #f6f3e71c
 class PostBlock(nn.Module):
@@ -310,13 +334,14 @@ def read_weights(path:str|Path # a .safetensors file
         raise WeightsError(f'{path} is not a complete safetensors file ({e}).') from None
     return meta, {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
 
-# %% ../nbs/30_networks.ipynb #ebd31d86
+# %% ../nbs/30_networks.ipynb #79d68306
 def load_weights(source:str|Path,      # a preset name (bundled weights) or a .safetensors path
                  preset:str|None=None, # refuse a file that holds another preset
-                 size:int=128          # which bundled weights of a preset
+                 size:int|None=None    # which bundled weights of a name; None: 128, of the AlignNets 64
                  )->nn.Module:         # in eval mode; `.preset` and `.meta` (dict of str) say what it is
     "A network with its trained weights."
     named = source in PRESETS or source in ALIGNERS
+    size = size or (128 if source in PRESETS else 64)
     path = weights_path(source, size) if named else Path(source)
     if named and not path.is_file(): raise FileNotFoundError(f'This version has no bundled weights for {source!r} at {size}² ({path.name}).')
     meta, state = read_weights(path)

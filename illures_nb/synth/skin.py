@@ -434,21 +434,21 @@ def folds(
     if rng.random() < .12: b -= rng.uniform(.5, 2)*blob(size, *rng.choice([(.5, .31), (.335, .47)]), .008, .012)       # cleft chin, dimples
     return b
 
-# %% ../../nbs/51_skin.ipynb #fcae6e87
+# %% ../../nbs/51_skin.ipynb #cc054e30
 ANATOMY = {  # form: mean height in mm, spread, with age
-    'philtrum': (1., .5, -.4), 'mentolabial': (-1.8, .9, -.6), 'vermilion': (.9, .5, -.5),
-    'commissure': (-.9, .4, -.8), 'alar crease': (-1., .4, -.4), 'alar bulge': (.4, .4, .2),
-    'orbital hollow': (-1., .9, -.8), 'tear trough': (-.6, .5, -1.), 'chin': (.7, 1., 0.), 'brow ridge': (.6, .9, 0.),
-    'cheekbone': (.8, 1., 0.), 'hollow cheek': (-.6, 1.2, -1.),
-    'temple': (-.7, .9, -1.), 'bosses': (.5, .7, 0.), 'jowl': (0., .5, 2.2),
-    'prejowl': (-.1, .3, -1.4), 'glabella': (.3, .6, .2), 'hump': (.2, .8, 0.), 'nose tip': (.2, .5, .3)}
+    'philtrum': (.1, .4, -.4), 'mentolabial': (0., 1.2, -.6), 'vermilion': (.3, .5, -.5),
+    'commissure': (-.3, .4, -.8), 'alar crease': (-.4, .4, -.4), 'alar bulge': (.2, .4, .2),
+    'orbital hollow': (0., .9, -.8), 'tear trough': (-.2, .5, -1.), 'chin': (.2, 1., 0.), 'brow ridge': (.2, .9, 0.),
+    'cheekbone': (.2, 1., 0.), 'hollow cheek': (0., 1.2, -1.),
+    'temple': (-.2, .9, -1.), 'bosses': (.2, .7, 0.), 'jowl': (0., .5, 2.2),
+    'prejowl': (0., .3, -1.4), 'glabella': (.1, .6, .2), 'hump': (.1, .8, 0.), 'nose tip': (.1, .5, .3)}
 
 @lru_cache(maxsize=4)
 def _forms(size):
     "The forms of ANATOMY with height 1: (K, size, size)."
     b = lambda *a: blob(size, *a)
     line = lambda points, s: np.clip(1.6*cv2.GaussianBlur(strokes(size, _both([curve(points)]), 1.5*s), (0, 0), .8*s*size), 0, 1)
-    f = {'philtrum': b(.485, .525, .007, .012) - .7*b(.5, .525, .0075, .014), 'mentolabial': line([(.43, .354), (.465, .347), (.5, .345)], .008),
+    f = {'philtrum': b(.482, .525, .009, .013) - .7*b(.5, .525, .0095, .015), 'mentolabial': line([(.43, .345), (.465, .337), (.5, .335)], .011),
          'vermilion': np.clip(b(.475, .489, .03, .009) + b(.47, .376, .04, .010), 0, 1), 'commissure': b(.386, .44, .008, .008),
          'alar crease': line([(.432, .602), (.421, .58), (.426, .555), (.438, .545)], .005),
          'alar bulge': b(.447, .575, .010, .013), 'orbital hollow': b(.40, .748, .018, .012),

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['WEAR', 'KINDS', 'NEAR', 'FAR', 'Pool', 'mirror_points', 'mirror', 'mix', 'mirror_lit', 'Traced', 'background',
-           'occlude', 'degrade', 'expose', 'Batch', 'grey_lit', 'photograph', 'open_sets', 'forkable', 'Photographs',
-           'held_out', 'MultiLit', 'apart', 'partner', 'Pair', 'AlignPair', 'Photo', 'on', 'People', 'SyntheticPairs',
-           'Subjects', 'AlignPairs', 'retouch', 'Frames', 'Clips', 'VideoPairs', 'Photos']
+           'occlude', 'cut_off', 'degrade', 'expose', 'Batch', 'grey_lit', 'photograph', 'open_sets', 'forkable',
+           'Photographs', 'held_out', 'MultiLit', 'apart', 'partner', 'Pair', 'AlignPair', 'Photo', 'on', 'People',
+           'SyntheticPairs', 'Subjects', 'AlignPairs', 'retouch', 'Frames', 'Clips', 'VideoPairs', 'Photos']
 
 # %% ../../nbs/60_data.ipynb #1949983d
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from ..synth.lighting import Lit, illuminate, sample_light
 from ..synth.raster import Geometry, unit
 from ..synth.shards import Shards, read_shard
 
-# %% ../../nbs/60_data.ipynb #af74b8bc
+# %% ../../nbs/60_data.ipynb #e9fe026f
 class _Picks:
     "Random faces of the shards in memory."
     @property
@@ -192,7 +192,7 @@ def background(rng:np.random.Generator, # source of randomness
     if rng.random() < .7: _collar(b, rng)
     return b.astype(np.float32)
 
-# %% ../../nbs/60_data.ipynb #ea830340
+# %% ../../nbs/60_data.ipynb #83e4d22d
 def occlude(img:np.ndarray, # (S, S, 3) sRGB, changed in place
             mask:np.ndarray, # (S, S), changed in place
             rng:np.random.Generator # source of randomness
@@ -208,6 +208,23 @@ def occlude(img:np.ndarray, # (S, S, 3) sRGB, changed in place
     paint = _smooth(rng, S, rng.integers(2, 12), 2) * rng.uniform(.2, 1) if rng.random() < .6 else img[::-1, ::-1].copy()
     img[:] = img + stencil * (paint - img)
     mask *= 1 - stencil[..., 0]
+
+def cut_off(img:np.ndarray, # (S, S, 3) sRGB, changed in place
+            mask:np.ndarray, # (S, S), changed in place
+            rng:np.random.Generator # source of randomness
+           )->None:
+    "The photograph ends inside the crop: beyond, a flat frame, or its last row and column go on. The mask ends with it."
+    S, paper = len(img), rng.uniform(0, 1, 3 if rng.random() < .3 else 1) * np.ones(3)
+    top, bottom, left, right = (int(x) for x in rng.uniform(0, (.34, .14, .24, .24)) * (rng.random(4) < .6) * S)
+    inside = np.zeros((S, S), np.float32)
+    inside[top:S - bottom, left:S - right] = 1
+    if rng.random() < .4:
+        img[:] = cv2.copyMakeBorder(img[top:S - bottom, left:S - right], top, bottom, left, right, cv2.BORDER_REPLICATE)
+    else:
+        turn = cv2.getRotationMatrix2D((S / 2, S / 2), rng.normal(0, 4) * (rng.random() < .5), 1.)
+        inside = cv2.warpAffine(inside, turn, (S, S), borderMode=cv2.BORDER_REPLICATE)
+        img[:] = inside[..., None] * img + (1 - inside[..., None]) * paper
+    mask *= inside
 
 # %% ../../nbs/60_data.ipynb #55bd4699
 def _lowres(x, rng):
@@ -240,7 +257,7 @@ def degrade(img:np.ndarray, # (S, S, 3) sRGB float32
         if rng.random() < share: img = wear(img, rng)
     return _bytes(img).astype(np.float32) / 255
 
-# %% ../../nbs/60_data.ipynb #f81d7d6e
+# %% ../../nbs/60_data.ipynb #b48fd26c
 def _level(x, mask): # (B,) mean over colours and the mask
     return (x.mean(1, keepdim=True) * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1)
 
@@ -281,7 +298,7 @@ def grey_lit(lit:Lit, # a batch
     pick = lambda a, b: torch.where(w.view(-1, *[1] * (a.dim() - 1)), b, a)
     return replace(lit, image=pick(lit.image, grey(lit.image)), albedo=pick(lit.albedo, grey(lit.albedo)), light=pick(lit.light, light))
 
-# %% ../../nbs/60_data.ipynb #d60c29d3
+# %% ../../nbs/60_data.ipynb #ca33b387
 def _without_colour(x): return np.repeat(x.mean(-1, keepdims=True), 3, -1)
 
 def _develop(lit, head, envs, rng, grey):
@@ -292,7 +309,9 @@ def _develop(lit, head, envs, rng, grey):
         a, mask, tone = head[b].numpy()[..., None], lit.mask[b, 0].numpy().copy(), _without_colour if grey[b] else lambda x: x
         img = np.ascontiguousarray(img + (1 - a) * tone(background(rng, len(img), envs)) * np.float32(rng.uniform(.2, 1)))
         if rng.random() < .12: occlude(img, mask, rng)
-        out.append(tone(degrade(tone(img), rng))); masks.append(mask)
+        img = tone(degrade(tone(img), rng))
+        if rng.random() < .2: cut_off(img, mask, rng)
+        out.append(img); masks.append(mask)
     t = lambda x: torch.from_numpy(np.stack(x))
     return Batch(t(out).permute(0, 3, 1, 2).contiguous(), lit.albedo, lit.normals, lit.light, lit.residual, t(masks)[:, None])
 
@@ -561,7 +580,7 @@ def retouch(images:np.ndarray, # (n, S, S, 3) uint8 of one person
         if rng.random() < .15: x[:] = _jpeg(x, rng)
     return out.clip(0, 1)
 
-# %% ../../nbs/60_data.ipynb #c0e189f6
+# %% ../../nbs/60_data.ipynb #529967f3
 class Frames(_InMemory):
     "Pictures of real people: frames of clips, photographs."
     names, wanted, command, recipes = ("frame", "landmarks", "mask"), "pictures", "videos", ("videos", "photos")

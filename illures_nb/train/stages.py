@@ -8,7 +8,7 @@ __all__ = ['STAGES', 'STREAMS', 'FILES', 'Stage', 'find', 'learning_rate', 'netw
            'multilit_rows', 'pair_rows', 'align_rows', 'photo_rows', 'Stream', 'sorted_folders', 'Mixture',
            'held_batches', 'train_step', 'validate', 'training_sheet', 'checkpoint', 'loader', 'train']
 
-# %% ../../nbs/62_stages.ipynb #1cab4560
+# %% ../../nbs/62_stages.ipynb #43385608
 import json
 import math
 import time
@@ -27,11 +27,11 @@ from ..light import shade_maps
 from ..networks import Maps, build, load_weights, save_weights
 from ..synth.shards import about, one_thread
 from .data import AlignPairs, Batch, MultiLit, Photographs, Photos, SyntheticPairs, VideoPairs, forkable, held_out, on
-from .losses import CROSS_WEIGHTS, PAIR_WEIGHTS, align_loss, angular_error, carry, cross_loss, decomposition_loss, pair_loss
+from .losses import CROSS_WEIGHTS, PAIR_WEIGHTS, align_loss, angular_error, carry, cross_loss, decomposition_loss, pair_loss, shrink, smaller
 from .report import Board, Progress, add_row, write_report
 from .together import Together, share_norms
 
-# %% ../../nbs/62_stages.ipynb #2eaa20ea
+# %% ../../nbs/62_stages.ipynb #e7cd462e
 @dataclass(frozen=True)
 class Stage:
     "What a stage trains, on which streams, how much, how fast, towards what."
@@ -43,6 +43,8 @@ class Stage:
     residual:bool = True # False: equation 1, a face without residual
     moments:bool = True # batch-norm by the moments of each batch; False: by those it came with
     size:int = 128 # S of the crops
+    align_size:int = 64 # side at which AlignNets work, four times as fast (the paper: 128)
+    contours:bool = True # False: AlignNets are not told where things are, for comparison (§4.3)
     steps:int = 6000 # optimiser steps
     batch:int = 16 # pictures, or pairs; the paper: 4; ours grows with the learning rate
     parts:int = 4 # a batch is drawn in so many independent parts: up to as many processes share it
@@ -198,7 +200,7 @@ class State(_Saved):
             nets[name].to(self.weights[0].device, memory_format=torch.channels_last).eval()
         return nets
 
-# %% ../../nbs/62_stages.ipynb #74aa50e2
+# %% ../../nbs/62_stages.ipynb #f0fafcf9
 def bf16_helps(device:str # "cpu" or "cuda"
               )->bool:
     "Does this machine compute in bfloat16 natively?"
@@ -226,7 +228,8 @@ class Runner:
 
     @property
     def aligners(self): # for pair_loss
-        return {k: lambda *x, k=k: self.run("align_" + k, *x) for k in ("albedo", "normals")}
+        told = float(self.stage.contours)
+        return {k: lambda m, i, j, k=k: self.run("align_" + k, m, i * told, j * told) for k in ("albedo", "normals")}
 
 # %% ../../nbs/62_stages.ipynb #d89d5fcf
 def joined(xs:list # of batches of one kind
@@ -245,7 +248,7 @@ def _named(prefix, terms): return {prefix + k: v for k, v in terms.items() if k 
 
 def _angle(pred, b): return {"angle": angular_error(pred.normals.detach(), b.normals, b.mask)}
 
-# %% ../../nbs/62_stages.ipynb #394a36cf
+# %% ../../nbs/62_stages.ipynb #2ba86a2d
 def photographs_loss(run:Runner, b:Batch)->dict: # terms, `total` among them
     "Equation 3 or 4 on photographs whose layers are known."
     pred = run.maps(b.image)
@@ -260,7 +263,7 @@ def multilit_loss(run:Runner, ab:tuple)->dict: # ab: the same faces in two light
 def pairs_loss(run:Runner, x)->dict: # x: data.Pair
     "Equation 7 in both directions; equation 3 or 4 too where the layers are known."
     image = torch.cat([x.image_i, x.image_j]); pred = run.maps(image)
-    terms = pair_loss(*_split(pred), x, run.aligners, run.stage.pair_weights, _split(run.taught(image)))
+    terms = pair_loss(*_split(pred), x, run.aligners, run.stage.pair_weights, _split(run.taught(image)), run.stage.align_size)
     if x.truth_i is None: return terms
     truth = joined([x.truth_i, x.truth_j]); known = decomposition_loss(pred, truth, run.stage.layers)
     return terms | _named("known_", known) | {"total": terms["total"] + known["total"]} | _angle(pred, truth)
@@ -269,6 +272,7 @@ def aligned_loss(which:str # "albedo" or "normals"
                 )->Callable: # (Runner, data.AlignPair) → terms
     "Equation 5 or 6."
     def loss(run, x):
+        x = smaller(x, run.stage.align_size)
         pred = carry(run.aligners[which], x.map_i, x.mask_i, x.contours_i, x.contours_j)
         angle = {"angle": angular_error(pred.detach(), x.map_j, x.mask_j)} if which == "normals" else {}
         return align_loss(pred, x.map_j, x.mask_j, which == "normals") | angle
@@ -281,13 +285,18 @@ def photos_loss(run:Runner, x)->dict: # x: data.Photo
     label = Batch(x.image, (a.albedo + b.albedo.flip(-1)) / 2, nn.functional.normalize(a.normals + turned, dim=1), a.light, a.residual, x.mask)
     return decomposition_loss(run.maps(x.image), label, run.stage.weights | {"local": 0., "residual": 0.})
 
-# %% ../../nbs/62_stages.ipynb #ccad40a8
+# %% ../../nbs/62_stages.ipynb #0db585b1
 def _lit(p): return linear_to_srgb((p.albedo * shade_maps(p.normals, p.light)).clamp(0, 1))
 def _unit(n): return n / 2 + .5
 def _first(x, n): # the first n of a batch of any kind
     if x is None: return None
     if is_dataclass(x): return type(x)(*(_first(getattr(x, f.name), n) for f in fields(x)))
     return tuple(_first(y, n) for y in x) if type(x) is tuple else x[:n]
+
+def _carried(run, which, map_i, mask_i, *contours): # at the AlignNets' size, back at the map's
+    at = lambda x, kind: shrink(x, run.stage.align_size, kind)
+    y = carry(run.aligners[which], at(map_i, "normals" if which == "normals" else "map"), at(mask_i, "map"), *(at(c, "lines") for c in contours))
+    return nn.functional.interpolate(y, size=map_i.shape[-2:], mode="bilinear")
 
 def photograph_rows(run:Runner, b:Batch)->list:
     "Photograph; albedo, normals, shaded albedo and residual, predicted above true."
@@ -302,7 +311,7 @@ def multilit_rows(run:Runner, ab:tuple)->list:
 def pair_rows(run:Runner, x)->list: # x: data.Pair
     "Both frames; j's albedo above i's carried there, the same for normals; shaded albedo and residual of j."
     p, q = run.maps(x.image_i), run.maps(x.image_j)
-    moved = [carry(run.aligners[k], getattr(p, k), x.mask_i, x.contours_i, x.contours_j) * x.mask_j for k in ("albedo", "normals")]
+    moved = [_carried(run, k, getattr(p, k), x.mask_i, x.contours_i, x.contours_j) * x.mask_j for k in ("albedo", "normals")]
     return [x.image_i, x.image_j, linear_to_srgb(q.albedo), linear_to_srgb(moved[0].clamp(0, 1)), _unit(q.normals), _unit(moved[1]), _lit(q), _unit(q.residual)]
 
 def align_rows(which:str)->Callable:
@@ -310,7 +319,7 @@ def align_rows(which:str)->Callable:
     show = _unit if which == "normals" else lambda x: linear_to_srgb(x.clamp(0, 1))
     grey = lambda c: c.expand(-1, 3, -1, -1)
     return lambda run, x: [show(x.map_i), grey(x.contours_i), grey(x.contours_j),
-                           show(carry(run.aligners[which], x.map_i, x.mask_i, x.contours_i, x.contours_j)), show(x.map_j * x.mask_j)]
+                           show(_carried(run, which, x.map_i, x.mask_i, x.contours_i, x.contours_j)), show(x.map_j * x.mask_j)]
 
 def photo_rows(run:Runner, x)->list: # x: data.Photo
     "Picture; albedo and normals, predicted above the teacher's."
@@ -430,7 +439,7 @@ def training_sheet(run:Runner, # of networks in eval mode
     wide = max(r.shape[2] for rows in sheets for r in rows)
     return torch.cat([nn.functional.pad(r, (0, wide - r.shape[2]), value=1.) for rows in sheets for r in rows], 1).permute(1, 2, 0).clamp(0, 1).numpy()
 
-# %% ../../nbs/62_stages.ipynb #9f68da31
+# %% ../../nbs/62_stages.ipynb #b5a5ec9f
 FILES = {"decomposer": "weights.safetensors"} | {k: f"{k}.safetensors" for k in ("align_albedo", "align_normals")} # what a finished stage leaves
 
 def checkpoint(state:State, # written to out/state.safetensors
@@ -447,7 +456,9 @@ def checkpoint(state:State, # written to out/state.safetensors
     sheet = training_sheet(run, list(reversed((dict(shown) | kinds).items())))
     try:
         state.save(out / "state.safetensors")
-        for name in stage.trains: save_weights(out / FILES[name], nets[name], {"size": stage.size, "steps": state.step, "batch": stage.batch, "stage": stage.name})
+        for name in stage.trains:
+            size = stage.size if name == "decomposer" else min(stage.size, stage.align_size)
+            save_weights(out / FILES[name], nets[name], {"size": size, "steps": state.step, "batch": stage.batch, "stage": stage.name})
         write_image(out / "sheet.png", sheet)
         add_row(out / "log.csv", row)
         write_report(out, f"{stage.name}, {stage.preset}: step {state.step:,} of {stage.steps:,}", asdict(stage))
