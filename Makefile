@@ -40,6 +40,9 @@ bench-synth: $(VENV)/dev.done  ## speed of making synthetic faces: make bench-sy
 bench-train: $(VENV)/dev.done  ## steps a second of every training stage, and the time spent waiting for data
 	@$(BIN)/python bench/train.py
 
+bench-demo: $(VENV)/dev.done  ## frames a second of the demo's page, 20 visitors at once, memory after 200 photos
+	@$(BIN)/python bench/demo.py
+
 export: $(VENV)/dev.done  ## after editing notebooks: clean them and write the package
 	$(BIN)/nbdev_clean
 	$(BIN)/nbdev_export
@@ -72,4 +75,4 @@ $(VENV)/lab.done: $(VENV)/dev.done
 	@$(PIP) jupyterlab
 	@touch $@
 
-.PHONY: help demo app test lint notebooks pytest bench bench-synth export outputs lab
+.PHONY: help demo app test lint notebooks pytest bench bench-synth bench-train bench-demo export outputs lab

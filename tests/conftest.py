@@ -1,7 +1,9 @@
 "What several tests need: a photo with a face, photos without, files that are broken, weights."
+import importlib.util
 import io
 import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,6 +93,38 @@ def face(decomposer, astronaut):
     faces = decomposer(astronaut)
     assert len(faces) == 1
     return faces[0]
+
+
+@pytest.fixture(scope="session")
+def load_app():
+    "Makes the demo's module anew, as `python app.py` would."
+    def load():
+        spec = importlib.util.spec_from_file_location("illures_app", Path(__file__).parents[1] / "app.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    return load
+
+
+@pytest.fixture(scope="session")
+def app(load_app): return load_app()
+
+
+@pytest.fixture(scope="session")
+def url(app, decomposer):
+    "The demo, served on this machine."
+    demo = app.build_demo(decomposer)
+    yield demo.launch(prevent_thread_lock=True, quiet=True, inbrowser=False)[1]
+    demo.close()
+
+
+@pytest.fixture
+def calls(decomposer):
+    "Grows by one whenever the network runs."
+    seen = []
+    hook = decomposer.net.register_forward_hook(lambda *_: seen.append(1))
+    yield seen
+    hook.remove()
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,12 @@
-"The demo: its endpoints through a live server, and the page in a real browser."
-import importlib.util
+"The demo's server: its endpoints through a live one, what it tells the page, and what it makes of the page's scenes."
 import io
-import shutil
+import json
+import struct
 import sys
 import types
+import zipfile
+import zlib
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -14,47 +15,14 @@ from PIL import Image
 
 from illures_nb import SHLight
 from illures_nb.decompose import MAPS, as_picture
-from illures_nb.face import invert_transform, transform_points
+from illures_nb.edit import apply_layers, touch
 from illures_nb.image import write_image
 
-ROOT = Path(__file__).parents[1]
-PATIENCE = 180_000  # ms, for machines that have other things to do
-
-
-def load_app():
-    spec = importlib.util.spec_from_file_location("illures_app", ROOT / "app.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def app(): return load_app()
-
-
-@pytest.fixture
-def calls(decomposer):
-    "Grows by one whenever the network runs."
-    seen = []
-    hook = decomposer.net.register_forward_hook(lambda *_: seen.append(1))
-    yield seen
-    hook.remove()
-
-
-@pytest.fixture(scope="session")
-def url(app, decomposer):
-    "The page, served on this machine."
-    demo = app.build_demo(decomposer)
-    yield demo.launch(prevent_thread_lock=True, quiet=True, inbrowser=False)[1]
-    demo.close()
+NEUTRAL = types.SimpleNamespace
 
 
 @pytest.fixture
 def client(url, tmp_path): return Client(url, verbose=False, download_files=tmp_path)
-
-
-@pytest.fixture(scope="session")
-def face(decomposer, astronaut_path): return decomposer(astronaut_path)[0]
 
 
 def pixels(path): return np.asarray(Image.open(path))
@@ -76,10 +44,10 @@ def is_sentence(text): return len(text) < 400 and "\n" not in text and "Tracebac
 
 def test_endpoints_are_named_and_documented(client):
     info = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(info) == {"/decompose", "/relight"}
+    assert set(info) == {"/decompose", "/relight", "/edit_albedo", "/export"}
     assert all(len(o["description"]) > 100 for o in info.values())
     needed = {name: [p["parameter_name"] for p in o["parameters"] if not p["parameter_has_default"]] for name, o in info.items()}
-    assert needed == {"/decompose": ["photo"], "/relight": []}
+    assert needed == {"/decompose": ["photo"], "/relight": [], "/edit_albedo": [], "/export": []}
 
 
 def test_decompose_gives_the_maps_of_the_package(client, astronaut_path, face):
@@ -126,9 +94,34 @@ def test_every_face_can_be_chosen(client, two_faces, tmp_path):
     assert "no face 3" in ask(client, photo, face=3, api_name="/decompose")
 
 
+def test_edit_albedo_paints_with_names_and_with_layers(client, astronaut_path, face):
+    picture, albedo, layers = client.predict(handle_file(astronaut_path), ["lipstick", "beard"], api_name="/edit_albedo")
+    assert [o["kind"] for o in layers] == ["touch", "touch"] and pixels(albedo).shape == (512, 512, 3)
+    painted = apply_layers(face, [touch(face, name) for name in ("lipstick", "beard")])
+    assert like(pixels(picture), painted.composite())
+    again, _, _ = client.predict(layers=[*layers[:1], {**layers[1], "visible": False}], api_name="/edit_albedo")
+    assert like(pixels(again), apply_layers(face, [touch(face, "lipstick")]).composite())
+    relit, _ = client.predict(light="window", layers=["lipstick", "beard"], api_name="/relight")
+    assert like(pixels(relit), painted.relight(SHLight.preset("window")).composite())
+
+
+def test_export_gives_every_kind_of_file(client, astronaut_path, face, astronaut):
+    everything = client.predict(handle_file(astronaut_path), light="split_left", api_name="/export")
+    with zipfile.ZipFile(everything) as z:
+        names = z.namelist()
+        assert z.testzip() is None and {"relit.png", "light.json", "relief.glb"} <= set(names) and any(o.endswith(".exr") for o in names)
+        assert like(pixels(io.BytesIO(z.read("relit.png"))), face.relight(SHLight.preset("split_left")).composite())
+    assert Path(client.predict(what="glb", api_name="/export")).read_bytes()[:4] == b"glTF"
+    assert Image.open(client.predict(what="gif", api_name="/export")).n_frames > 10
+    assert SHLight.load(client.predict(what="light", light="window", api_name="/export")) == SHLight.preset("window")
+    assert pixels(client.predict(what="picture", api_name="/export")).shape == astronaut.shape
+    assert is_sentence(ask(client, what="../x.exe", api_name="/export"))
+
+
 def test_clients_do_not_see_each_other(url, client, astronaut_path, tmp_path):
     client.predict(handle_file(astronaut_path), api_name="/decompose")
-    assert "There is no photo" in ask(Client(url, verbose=False, download_files=tmp_path), api_name="/relight")
+    for name in ("/relight", "/edit_albedo", "/export"):
+        assert "There is no photo" in ask(Client(url, verbose=False, download_files=tmp_path), api_name=name)
 
 
 def test_bad_photos_get_one_sentence(client, broken_files, wall, tmp_path):
@@ -141,7 +134,18 @@ def test_bad_photos_get_one_sentence(client, broken_files, wall, tmp_path):
     assert "There is no photo" in ask(client, api_name="/relight")
 
 
-def test_bad_lights_get_one_sentence(client, astronaut_path, tmp_path):
+def test_huge_photos_are_refused_before_they_are_decoded(client, tmp_path):
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "hundred.png")   # 100 megapixels in 12 kB
+    bomb = bytearray((tmp_path / "hundred.png").read_bytes())
+    bomb[16:24] = struct.pack(">II", 60_000, 50_000)
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
+    (tmp_path / "bomb.png").write_bytes(bomb)
+    for name in ("hundred.png", "bomb.png"):
+        text = ask(client, handle_file(tmp_path / name), api_name="/decompose")
+        assert name in text and "megapixels" in text and is_sentence(text)
+
+
+def test_bad_lights_and_layers_get_one_sentence(client, astronaut_path, tmp_path):
     client.predict(handle_file(astronaut_path), api_name="/decompose")
     (tmp_path / "bad.json").write_text("{}")
     for light in ("no such light", "1,x", "{}", "/etc/passwd", "light.json"):
@@ -151,6 +155,8 @@ def test_bad_lights_get_one_sentence(client, astronaut_path, tmp_path):
         text = ask(client, reference=handle_file(tmp_path / name), api_name="/relight")
         assert name in text and is_sentence(text)
     assert is_sentence(ask(client, residual=5, api_name="/relight"))
+    for layers in (["moustache of a walrus"], [{"kind": "virus"}], [{"kind": "paint", "png": "data:text/html,x"}], [3], {"a": 1}, "beard"):
+        assert is_sentence(ask(client, layers=layers, api_name="/edit_albedo")), layers
 
 
 def test_uploads_have_a_limit(client, tmp_path):
@@ -158,45 +164,84 @@ def test_uploads_have_a_limit(client, tmp_path):
     assert "exceeds the maximum file size" in ask(client, handle_file(tmp_path / "big.png"), api_name="/decompose")
 
 
-# ---- what the page is made of
+# ---- what the page is told, and what is made of what it says
 
 
-def test_turning_a_light(app):
-    for name in SHLight.presets():
-        base = SHLight.preset(name)
-        np.testing.assert_allclose(app.aim(base, *app.angles(base)).coeffs, base.coeffs, atol=1e-5)
-    turned = app.aim(SHLight.preset("window"), 40, -20, strength=2)
-    assert np.abs(np.array(turned.dominant_angles()) - (40, -20)).max() < 1
-    warm = app.aim(SHLight.preset("front"), 0, 0, warmth=1).coeffs[0]
-    assert warm[0] > warm[2]
-    normals = np.eye(3, dtype=np.float32)
-    np.testing.assert_allclose(app.aim(turned, 0, 0, strength=0, ambient=.5).shade(normals), .5, atol=1e-6)
+@pytest.fixture
+def taken(app, face):
+    taken = app.taken_apart([face], "me.jpg")
+    yield taken
+    app.forget(taken)
 
 
-def test_the_view_shows_what_is_saved(app, face):
-    g, light = app.close_up(face), SHLight.preset("split_left")
-    whole, part = face.relight(light).composite(), g.relight(light).composite()
-    x, y = np.round(transform_points(transform_points(np.zeros(2), g.photo.transform), invert_transform(face.photo.transform))).astype(int)
-    same = whole[y:y+part.shape[0], x:x+part.shape[1]]
-    assert (face.photo.picture[y:y+part.shape[0], x:x+part.shape[1]] == g.photo.picture).all()
-    assert abs(same.astype(int) - part).max() <= 2
+def test_the_page_gets_the_maps(app, taken, face):
+    told = json.loads(json.dumps(app.for_page(taken, 1)))
+    o = told["faces"]["1"]
+    data = (taken.folder / o["maps"]["file"]).read_bytes()
+    for name, x in {"albedo": face.albedo, "normals": face.normals, "residual": face.residual, "mask": face.mask, "reach": face.photo.reach}.items():
+        i = o["maps"]["index"][name]
+        got = i["low"] + np.frombuffer(data, "<u2", i["count"], i["at"])*((i["high"] - i["low"])/65535)
+        np.testing.assert_allclose(got, x.ravel(), atol=1e-4)
+    view = told["views"]["close-1"]
+    corner = np.array(view["back"]) @ [0, 0, 1]
+    x, y = np.round(corner).astype(int)
+    seen = pixels(taken.folder / view["file"])
+    part = face.photo.picture[y:y + seen.shape[0], x:x + seen.shape[1]]
+    assert part.shape == seen.shape and abs(part.astype(int) - seen).mean() < 3  # a small photo is not resized; JPEG
+
+
+def scene(f, **changed): return {"version": 1, "face": 1, "faces": [{"face": 1, "light": f.light.coeffs.tolist(), "residual": 1, "layers": []} | changed]}
+
+
+def test_a_scene_is_made_again_at_full_size(app, taken, face):
+    light = SHLight.preset("window")
+    do = app.Handlers(None)
+    path = do.save("picture", taken, scene(face, light=light.coeffs.tolist(), residual=.5, layers=[app.asdict(touch(face, "beard"))]))
+    assert Path(path).name == "me-relit.png"
+    assert (pixels(path) == apply_layers(face, [touch(face, "beard")]).relight(light, .5).composite()).all()
+
+
+def test_bad_scenes_get_one_sentence(app, taken, face):
+    do = app.Handlers(None)
+    bad = [None, {}, [], {"faces": 3}, scene(face, light=[1, 2]), scene(face, residual=float("nan")), scene(face, residual=9), scene(face, layers=[{}]),
+           scene(face, layers=[{"kind": "paint"}]*1000), scene(face, face=2), scene(face, face="x"), scene(face, light=[[float("inf")]*3]*9)]
+    for o in bad:
+        with pytest.raises(app.gr.Error) as e: do.save("picture", taken, o)
+        assert is_sentence(e.value.message), o
+
+
+def test_fifty_faces(app, face):
+    do = app.Handlers(lambda path: [face]*50)
+    taken, said, told, _ = do.on_photo(None, "crowd.jpg")
+    assert "50 faces were found: the 12 biggest" in said and len(told["boxes"]) == 12 and list(told["faces"]) == ["1"]
+    told = do.on_face(taken, NEUTRAL(face="all"))
+    assert len(told["faces"]) == 12
+    with pytest.raises(app.gr.Error, match="no face 13"): do.on_face(taken, NEUTRAL(face=13))
+    app.forget(taken)
 
 
 def test_messages_cannot_carry_html(app, wall, decomposer, tmp_path):
     path = photo_file(wall, tmp_path / "<img src=x onerror=alert(1)>.png")
-    out = app.Handlers(decomposer).on_photo(None, str(path), False, "window", None, 1, 1, 0, 0)
-    assert out[0] is None and "No face" in out[1] and "<img" not in out[1]
+    _, said, _, emptied = app.Handlers(decomposer).on_photo(None, str(path))
+    assert emptied is None and "No face" in said and "<img" not in said
 
 
-def test_files_of_a_visit_go(app, face):
-    taken = app.taken_apart([face])
+def test_file_names_are_harmless(app, face):
+    for name in ("../../etc/passwd.jpg", "con.png", "<b>.png", "a\nb.jpg", "x"*300 + ".jpg"):
+        taken = app.taken_apart([face], f"/tmp/{name}")
+        path = app.new_file(taken, f"{taken.name}-relit.png")
+        assert path.resolve().parent.parent == taken.folder.resolve() and len(path.name) < 100 and not set(path.name) & set('<>\n/\\')
+        app.forget(taken)
+
+
+def test_files_of_a_visit_go(app, taken):
     for _ in range(3*app.RECENT): app.new_file(taken, "x").write_text("x")
     assert len(list(taken.folder.iterdir())) == app.RECENT + 1
     app.forget(taken)
     assert not taken.folder.exists()
 
 
-def test_a_lent_gpu_is_used(monkeypatch):
+def test_a_lent_gpu_is_used(monkeypatch, load_app):
     lent = []
     monkeypatch.setitem(sys.modules, "spaces", types.SimpleNamespace(GPU=lambda duration: lambda fn: lent.append(fn) or fn))
     load_app().Handlers(None)
@@ -207,82 +252,3 @@ def test_without_weights_one_sentence(app, monkeypatch):
     def missing(*args): raise FileNotFoundError("this installation has no weights")
     monkeypatch.setattr(app.Decomposer, "from_pretrained", missing)
     with pytest.raises(SystemExit, match="illures: this installation has no weights"): app.main()
-
-
-# ---- in a browser
-
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM: pytest.skip("the browser test needs Chromium: apt-get install chromium")
-    with pytest.importorskip("playwright.sync_api").sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=CHROMIUM, headless=True, args=QUIET)
-        yield chromium
-        chromium.close()
-
-
-def open_page(browser, url, width, elsewhere):
-    "The page, with every request to another machine noted."
-    page = browser.new_page(viewport={"width": width, "height": 844})
-    page.set_default_timeout(PATIENCE)
-    page.on("request", lambda r: elsewhere.append(r.url) if urlsplit(r.url).hostname not in (None, "127.0.0.1", "localhost") else None)
-    page.goto(url)
-    page.wait_for_selector("#photo input[type=file]", state="attached")
-    return page
-
-
-def seen(page, other_than=("", None)):
-    "Address and pixels of the relit picture, once it is another one than `other_than` and stays the same for a second."
-    address = lambda: next((o for o in page.eval_on_selector_all("#compare img", "x => x.map(o => o.src)") if "preview" in o), "")
-    was, steady = other_than[0], 0
-    for _ in range(PATIENCE//250):
-        page.wait_for_timeout(250)
-        now = address()
-        steady = steady + 1 if now == was else 0
-        was = now
-        if now not in ("", other_than[0]) and steady >= 4: return now, pixels(io.BytesIO(page.request.get(now).body()))
-    pytest.fail("the picture did not change")
-
-
-def test_page_in_a_browser(browser, url, astronaut, astronaut_path, broken_files, calls, tmp_path):
-    "Upload, see the layers, move a slider, choose a preset, save: the picture follows and the network runs once."
-    elsewhere = []
-    page = open_page(browser, url, 1280, elsewhere)
-    page.set_input_files("#photo input[type=file]", astronaut_path)
-    first = seen(page)
-    assert page.locator("#layers img").count() == 7 and all(page.locator("#layers img").evaluate_all("x => x.map(o => o.alt.length > 10)"))
-    page.locator("#azimuth input[type=range]").focus()
-    for _ in range(30): page.keyboard.press("ArrowRight")
-    second = seen(page, first)
-    assert abs(second[1].astype(int) - first[1]).max() > 10
-    page.get_by_label("Neon").check()
-    third = seen(page, second)
-    assert abs(third[1].astype(int) - second[1]).max() > 10
-    with page.expect_download() as download: page.get_by_role("button", name="Save the whole photo").click()
-    download.value.save_as(tmp_path / "relit.png")
-    saved = pixels(tmp_path / "relit.png")
-    assert saved.shape == astronaut.shape and (saved[300:] == astronaut[300:]).all() and (saved != astronaut).any()
-    with page.expect_download() as download: page.get_by_role("button", name="Save light.json").click()
-    assert SHLight.load(download.value.path()).coeffs.any()
-    assert page.get_by_role("button", name="Download").count() == 0
-    assert len(calls) == 1 and not elsewhere
-    page.get_by_label("Remove Image").click()
-    page.set_input_files("#photo input[type=file]", broken_files["half"])
-    page.get_by_role("status").filter(has_text="half.jpg").wait_for()
-    page.close()
-
-
-def test_page_on_a_phone(browser, url, two_faces, tmp_path):
-    "Nothing is wider than the screen; with two faces one can choose."
-    page = open_page(browser, url, 390, [])
-    page.set_input_files("#photo input[type=file]", photo_file(two_faces, tmp_path / "two.png"))
-    first = seen(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.locator("#which").get_by_label("2").check()
-    second = seen(page, first)
-    assert second[1].shape != first[1].shape
-    page.close()

@@ -1,0 +1,32 @@
+// A white ball under a light.
+import {ballNormals, basisMap, shade, peak} from "./sh.js"
+import {encode} from "./relight.js"
+
+const balls = {} // side → [basis, coverage]
+
+export function paper(canvas, size) { // a canvas of a size, and its context for pixels that are written by hand
+  if (canvas.width !== size || canvas.height !== size) canvas.width = canvas.height = size
+  return canvas.getContext("2d", {willReadFrequently: true})
+}
+
+export function drawBall(canvas, light, size = 128) { // dimmed where it would be brighter than white
+  const [B, cover] = balls[size] ??= (([n, c]) => [basisMap(n), c])(ballNormals(size))
+  const context = paper(canvas, size), image = context.createImageData(size, size), lit = shade(B, light), k = 1/Math.max(1, peak(light))
+  for (let p = 0, i = 0; p < size*size; p++, i += 4) {
+    for (let c = 0; c < 3; c++) image.data[i + c] = encode(k*lit[3*p + c])
+    image.data[i + 3] = 255*cover[p]
+  }
+  context.putImageData(image, 0, 0)
+}
+
+export function ballDirection(x, y) { // place on a ball of radius 1 (y up) → azimuth, elevation; off the ball: from behind
+  const r = Math.hypot(x, y), theta = r <= 1 ? Math.asin(r) : Math.PI/2*Math.min(r, 1.9), k = r > 0 ? Math.sin(theta)/r : 0
+  const up = Math.asin(Math.max(-1, Math.min(1, y*k)))
+  return [Math.atan2(x*k, Math.cos(theta))*180/Math.PI, up*180/Math.PI]
+}
+
+export function ballPlace(azimuth, elevation) { // the inverse: where on the ball a direction shines, at most on its rim
+  const a = azimuth*Math.PI/180, e = elevation*Math.PI/180, x = Math.sin(a)*Math.cos(e), y = Math.sin(e), z = Math.cos(a)*Math.cos(e)
+  const r = Math.hypot(x, y) || 1, k = z >= 0 ? 1 : 1/r
+  return [x*k, y*k]
+}

@@ -1,0 +1,106 @@
+// Light as nine spherical-harmonics coefficients per colour: the same arithmetic as illures_nb/light.py.
+// A light is an array of 27 numbers: 9 rows in the order 1, z, x, y, 2z²-x²-y², xz, yz, x²-y², xy, each R, G, B.
+// Directions: x right, y up, z to the viewer. Angles in degrees.
+
+const ORDER = [0, 1, 1, 1, 2, 2, 2, 2, 2]
+const LAMBERT = ORDER.map(l => [Math.PI, 2*Math.PI/3, Math.PI/4][l])
+export const SCALE = [1, 3, 3, 3, 5/4, 15, 15, 15/4, 15].map((v, i) => Math.sqrt(v/(4*Math.PI))*LAMBERT[i])
+export const LUMINANCE = [.2126, .7152, .0722]
+
+const radians = a => a*Math.PI/180, degrees = a => a*180/Math.PI
+const clamp = (x, low, high) => Math.min(high, Math.max(low, x))
+
+export const basis = (x, y, z) => [1, z, x, y, 2*z*z - x*x - y*y, x*z, y*z, x*x - y*y, x*y].map((v, i) => v*SCALE[i])
+
+export const zero = () => new Array(27).fill(0)
+export const sum = lights => lights.reduce((a, b) => a.map((v, i) => v + b[i]), zero())
+export const scaled = (light, factor) => light.map((v, i) => v*(factor[i % 3] ?? factor))
+export const even = amount => zero().map((_, i) => i < 3 ? amount/SCALE[0] : 0)
+
+export function direction(azimuth, elevation) {
+  const a = radians(azimuth), e = radians(elevation)
+  return [Math.sin(a)*Math.cos(e), Math.sin(e), Math.cos(a)*Math.cos(e)]
+}
+
+// Orders 1 and 2 of a disc of light of half-angle softness·90°, relative to a point
+const disc = softness => { const c = Math.cos(softness*Math.PI/2); return [1, (1 + c)/2, c*(1 + c)/2] }
+
+export function lamp(azimuth, elevation, softness = .15) { // shading 1 where a surface faces it
+  const d = basis(...direction(azimuth, elevation)), k = d.map((v, i) => v/LAMBERT[i]*disc(softness)[ORDER[i]])
+  const facing = k.reduce((s, v, i) => s + v*d[i], 0)
+  return k.flatMap(v => [v/facing, v/facing, v/facing])
+}
+
+export function warmth(w) { // -1 (blue sky, 20000 K) .. 1 (bulb, 2700 K), even in 1/kelvin → linear R, G, B of luminance 1
+  const kelvin = 1e6/(w < 0 ? (1e6/6504)*(1 + w) - 50*w : (1e6/6504)*(1 - w) + 1e6/2700*w)
+  const planck = t => [650e-9, 545e-9, 440e-9].map(l => 1/Math.expm1(.014388/(l*t)))
+  const day = planck(6504), rgb = planck(kelvin).map((v, i) => v/day[i]), Y = rgb.reduce((s, v, i) => s + v*LUMINANCE[i], 0)
+  return rgb.map(v => v/Y)
+}
+
+export function rotation(yaw, pitch) { // 3×3 by rows; yaw > 0 carries a frontal light to the right, pitch > 0 up
+  const [cy, sy, cp, sp] = [Math.cos(radians(yaw)), Math.sin(radians(yaw)), Math.cos(radians(pitch)), Math.sin(radians(pitch))]
+  return [[cy, -sy*sp, sy*cp], [0, cp, sp], [-sy, -cy*sp, cy*cp]]
+}
+
+const product = (A, B) => A.map(row => B[0].map((_, j) => row.reduce((s, v, k) => s + v*B[k][j], 0)))
+const transposed = A => A[0].map((_, j) => A.map(row => row[j]))
+
+export function rotated(light, R) { // every direction d of the light becomes R·d: orders 1 and 2 are a vector and a matrix
+  const out = zero(), s = SCALE
+  for (let c = 0; c < 3; c++) {
+    const k = i => light[3*i + c]*s[i], put = (i, v) => { out[3*i + c] = v/s[i] }
+    const [[x], [y], [z]] = product(R, [[k(2)], [k(3)], [k(1)]])
+    const Q = product(product(R, [[k(7) - k(4), k(8)/2, k(5)/2], [k(8)/2, -k(7) - k(4), k(6)/2], [k(5)/2, k(6)/2, 2*k(4)]]), transposed(R))
+    const turned = [k(0), z, x, y, Q[2][2]/2, 2*Q[0][2], 2*Q[1][2], (Q[0][0] - Q[1][1])/2, 2*Q[0][1]]
+    turned.forEach((v, i) => put(i, v))
+  }
+  return out
+}
+
+export function angles(light) { // azimuth, elevation of where most of it comes from; 0, 0 for an even one
+  const [x, y, z] = [2, 3, 1].map(i => LUMINANCE.reduce((s, w, c) => s + w*light[3*i + c], 0)), length = Math.hypot(x, y, z)
+  if (length <= 1e-6*Math.max(...light.slice(0, 3).map(Math.abs))) return [0, 0]
+  return [degrees(Math.atan2(x, z)), degrees(Math.asin(clamp(y/length, -1, 1)))]
+}
+
+export function ballNormals(size) { // (S·S·3) normals of a ball that fills a square, (S·S) coverage
+  const normals = new Float32Array(size*size*3), cover = new Float32Array(size*size)
+  for (let i = 0, k = 0; i < size; i++) for (let j = 0; j < size; j++, k++) {
+    const x = (2*j + 1)/size - 1, y = 1 - (2*i + 1)/size, r = Math.hypot(x, y), q = Math.max(r, 1)
+    normals.set([x/q, y/q, Math.sqrt(Math.max(0, 1 - (x*x + y*y)/(q*q)))], 3*k)
+    cover[k] = clamp((1 - r)*size/2 + .5, 0, 1)
+  }
+  return [normals, cover]
+}
+
+export function basisMap(normals) { // (P·3) → (P·9)
+  const out = new Float32Array(normals.length*3)
+  for (let p = 0, q = 0; p < normals.length; p += 3, q += 9) out.set(basis(normals[p], normals[p + 1], normals[p + 2]), q)
+  return out
+}
+
+export function shade(B, light, out = new Float32Array(B.length/3)) { // (P·9), light → (P·3) linear, ≥ 0
+  for (let p = 0, q = 0; p < out.length; p += 3, q += 9) {
+    let r = 0, g = 0, b = 0
+    for (let i = 0, k = 0; i < 9; i++, k += 3) { const v = B[q + i]; r += v*light[k]; g += v*light[k + 1]; b += v*light[k + 2] }
+    out[p] = r > 0 ? r : 0; out[p + 1] = g > 0 ? g : 0; out[p + 2] = b > 0 ? b : 0
+  }
+  return out
+}
+
+const PEAK_BALL = basisMap(ballNormals(64)[0])
+export const peak = light => shade(PEAK_BALL, light).reduce((a, b) => Math.max(a, b), 0)
+export const matched = (light, other) => scaled(light, peak(other)/Math.max(peak(light), 1e-6))
+
+// A light turned until most of it comes from a direction, made softer, stronger, warmer
+export function aimed({base, azimuth, elevation, strength, warm, softness}) {
+  const [a, e] = angles(base)
+  const R = product(product(rotation(azimuth, elevation), rotation(0, -e)), rotation(-a, 0))
+  let light = rotated(base, R)
+  if (softness > 0) {
+    const k = disc(softness), soft = light.map((v, i) => v*k[ORDER[Math.floor(i/3)]])
+    light = matched(soft, light)
+  }
+  return scaled(light, warmth(warm).map(v => v*strength))
+}
