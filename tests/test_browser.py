@@ -180,6 +180,7 @@ def test_numbers_can_be_pasted_and_light_comes_from_files(visit, astronaut_path,
     v = visit()
     v.page.get_by_text("In numbers").click()
     text = v.page.locator(".numbers textarea")
+    v.page.wait_for_function("document.querySelector('.numbers textarea').value")
     np.testing.assert_allclose(SHLight.from_json(text.input_value()).coeffs, np.reshape(v.js("illures.face.light"), (9, 3)), atol=1e-4)
     text.fill(json.dumps(SHLight.preset("neon").coeffs.tolist()))
     v.button("Apply what I pasted").click()
