@@ -116,7 +116,7 @@ class WithWebGL {
 
   drawFace({M, size, slope, offset, shine, reach, ratio, box}) {
     const {gl, canvas} = this, four = this.four?.length === 4*size*size ? this.four : this.four = new Float32Array(4*size*size)
-    for (let p = 0; p < size*size; p++) { four[4*p] = slope[3*p]; four[4*p + 1] = slope[3*p + 1]; four[4*p + 2] = slope[3*p + 2]; four[4*p + 3] = shine[p] }
+    for (let p = 0; p < size*size; p++) { four[4*p] = slope[3*p]; four[4*p + 1] = slope[3*p + 1]; four[4*p + 2] = slope[3*p + 2]; four[4*p + 3] = shine ? shine[p] : 0 }
     this.floats("slope", four, size, 4)
     this.floats("offset", offset, size, 3)
     this.floats("reach", reach.mask, reach.size, 1)
@@ -142,18 +142,21 @@ function softly(M, size, ratio) {
 }
 
 class Plain {
-  constructor(canvas) { Object.assign(this, {canvas, context: canvas.getContext("2d", {willReadFrequently: true}), known: new WeakMap()}) }
+  constructor(canvas) { Object.assign(this, {canvas, context: canvas.getContext("2d", {alpha: false}), known: new WeakMap()}) }
 
   show(image) {
-    const k = this.shrink = Math.min(1, PLAIN_SIDE/Math.max(image.width, image.height)), {canvas, context} = this
-    canvas.width = Math.round(image.width*k); canvas.height = Math.round(image.height*k)
-    context.imageSmoothingQuality = "high"
-    context.drawImage(image, 0, 0, canvas.width, canvas.height)
-    this.photo = context.getImageData(0, 0, canvas.width, canvas.height)
+    const k = this.shrink = Math.min(1, PLAIN_SIDE/Math.max(image.width, image.height)), {canvas} = this
+    const width = canvas.width = Math.round(image.width*k), height = canvas.height = Math.round(image.height*k)
+    const small = Object.assign(document.createElement("canvas"), {width, height}).getContext("2d", {willReadFrequently: true}) // the picture's own is never read
+    small.imageSmoothingQuality = "high"
+    small.drawImage(image, 0, 0, width, height)
+    this.photo = small.getImageData(0, 0, width, height)
+    this.out = small.createImageData(this.photo)
   }
 
   draw(faces) {
-    const out = new ImageData(new Uint8ClampedArray(this.photo.data), this.photo.width)
+    const {photo, out} = this
+    out.data.set(photo.data)
     for (const face of faces) this.drawFace(out, face)
     this.context.putImageData(out, 0, 0)
   }
@@ -224,7 +227,12 @@ function under({data, size: T}, u, v, size, looks, step, apart, out) { // the pa
   function texel(p) { return Math.min(T - 1, Math.max(0, Math.round((p + .5)*T/size - .5))) }
 }
 
-export function compositor(canvas, plain = false) {
-  const gl = !plain && canvas.getContext("webgl2", {alpha: false, antialias: false, preserveDrawingBuffer: true})
+function played() { // whether WebGL is missing, or played by the CPU, which is slower than plain loops
+  const gl = document.createElement("canvas").getContext("webgl2", {failIfMajorPerformanceCaveat: true}), info = gl?.getExtension("WEBGL_debug_renderer_info")
+  return !gl || /swiftshader|llvmpipe|softpipe|software|basic render/i.test(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER))
+}
+
+export function compositor(canvas) {
+  const gl = !played() && canvas.getContext("webgl2", {alpha: false, antialias: false, preserveDrawingBuffer: true})
   return gl ? new WithWebGL(canvas, gl) : new Plain(canvas)
 }

@@ -1,10 +1,12 @@
 // The light: the ball, presets as small balls, several lights, sliders, and the 27 numbers.
 import * as sh from "./sh.js"
-import {refill, studio} from "./studio.js"
+import {refill, seldom, studio} from "./studio.js"
 import {ballDirection, ballPlace, drawBall} from "./ball.js"
 
 const FIRST = ["own", "front", "window", "rembrandt_left", "split_left", "split_right", "golden_hour", "top", "campfire", "neon"] // shown at once, in this order
 const ORDER = "1, z, x, y, 2z2-x2-y2, xz, yz, x2-y2, xy; columns R, G, B; x right, y up, z to the viewer; Lambertian factors not included"
+
+const CALM = 66 // ms between pictures of the ball while the light moves
 
 const titled = name => name === "own" ? "As in the photo" : (s => s[0].toUpperCase() + s.slice(1))(name.replaceAll("_", " "))
 
@@ -94,7 +96,8 @@ export function mount(root, {props}) {
 
   const side = (v, less, more) => `${Math.abs(v).toFixed(0)}° ${v < 0 ? less : more}`
   const set = (o, key, value) => { if (o[key] !== value) o[key] = value } // what stays as it is needs no new layout
-  studio.on("light", () => {
+  studio.on("light", seldom(CALM, () => {
+    if (!studio.seen) return
     const {face, look} = studio, light = look.lights[look.at], [azimuth, elevation] = face.aim(light)
     const says = `${side(azimuth, "left", "right")}, ${side(elevation, "below", "above")}`, [x, y] = ballPlace(azimuth, elevation)
     set($(".from b"), "textContent", says)
@@ -108,12 +111,13 @@ export function mount(root, {props}) {
       set(slider.parentElement.querySelector(".value"), "textContent", digits)
     }
     for (const [name, {button}] of presets) set(button, "ariaPressed", String(light.source === name))
-  })
-  studio.on("drawn", () => {
+  }))
+  studio.on("drawn", seldom(CALM, () => {
+    if (!studio.seen) return
     drawBall(ball.querySelector("canvas"), studio.face.light)
     drawLamps()
     if ($(".numbers").open && document.activeElement !== text) text.value = written()
-  })
+  }))
   $(".reset").onclick = () => { if (studio.seen) { studio.calm(); studio.resetLight() } }
 
   // ---- in numbers

@@ -2,6 +2,7 @@
 // Maps are flat Float32Arrays, rows first, channels last; S is the side of the crop.
 import {basisMap, shade, LUMINANCE} from "./sh.js"
 
+const [RED, GREEN, BLUE] = LUMINANCE
 const OFFSET = .02, MAX_LOG = Math.log(50), EPS = 1e-3, RADIUS = 2
 
 export const toLinear = v => v <= .04045 ? v/12.92 : ((v + .055)/1.055)**2.4
@@ -16,43 +17,59 @@ function gaussian(sigma) { // half of the kernel, from the middle; as long as Op
   return k.map(v => v/total)
 }
 
-export function blur(x, size, channels, sigma) { // border repeated
-  const k = gaussian(sigma), n = k.length - 1, rows = new Float32Array(x.length), out = new Float32Array(x.length)
-  const pass = (from, to, step, other) => { // along the axis whose neighbours are `step` apart
-    const line = new Float64Array(size + 2*n)
+// Both filters work in place, so that a light that moves leaves nothing to be collected: line by line, with n values more on both sides
+function lines(x, size, channels, n, outside, does) {
+  const line = new Float64Array(size + 2*n)
+  for (const [step, other] of [[channels, size*channels], [size*channels, channels]]) {
     for (let j = 0; j < size; j++) for (let c = 0; c < channels; c++) {
       const start = j*other + c
-      for (let i = -n; i < size + n; i++) line[i + n] = from[start + Math.min(size - 1, Math.max(0, i))*step]
-      for (let i = 0; i < size; i++) {
-        let s = k[0]*line[i + n]
-        for (let d = 1; d <= n; d++) s += k[d]*(line[i + n - d] + line[i + n + d])
-        to[start + i*step] = s
-      }
+      for (let i = 0, p = start; i < size; i++, p += step) line[i + n] = x[p]
+      for (let i = 0; i < n; i++) { line[n - 1 - i] = line[n + outside(i)]; line[n + size + i] = line[n + size - 1 - outside(i)] }
+      does(line, start, step)
     }
   }
-  pass(x, rows, channels, size*channels)
-  pass(rows, out, size*channels, channels)
-  return out
+  return x
+}
+
+export function blur(x, size, channels, sigma) { // border repeated
+  const k = gaussian(sigma), n = k.length - 1
+  return lines(x, size, channels, n, () => 0, (line, start, step) => {
+    for (let i = n, p = start; i < size + n; i++, p += step) {
+      let s = k[0]*line[i]
+      for (let d = 1; d <= n; d++) s += k[d]*(line[i - d] + line[i + d])
+      x[p] = s
+    }
+  })
 }
 
 function box(x, size, channels) { // mean over 5×5, border mirrored
-  const rows = new Float32Array(x.length), out = new Float32Array(x.length), width = 2*RADIUS + 1
-  const mirrored = Int32Array.from({length: size + 2*RADIUS}, (_, i) => (i -= RADIUS, i < 0 ? -1 - i : i >= size ? 2*size - 1 - i : i))
-  const pass = (from, to, step, other) => {
-    for (let j = 0; j < size; j++) for (let c = 0; c < channels; c++) {
-      const start = j*other + c
-      let s = 0
-      for (let i = 0; i < width - 1; i++) s += from[start + mirrored[i]*step]
-      for (let i = 0; i < size; i++) {
-        s += from[start + mirrored[i + width - 1]*step]
-        to[start + i*step] = s/width
-        s -= from[start + mirrored[i]*step]
-      }
+  const width = 2*RADIUS + 1
+  return lines(x, size, channels, RADIUS, i => i, (line, start, step) => {
+    let s = 0
+    for (let i = 0; i < width - 1; i++) s += line[i]
+    for (let i = 0, p = start; i < size; i++, p += step) {
+      s += line[i + width - 1]
+      x[p] = s/width
+      s -= line[i]
+    }
+  })
+}
+
+function wideBlur(x, size, channels, sigma) { // an eighth of the work: means over 2×2, blurred and read bilinearly; both blur a little themselves
+  const n = size >> 1, row = size*channels, half = new Float32Array(n*n*channels)
+  for (let y = 0, o = 0; y < n; y++) for (let u = 0; u < n; u++) for (let c = 0; c < channels; c++, o++) {
+    const i = 2*y*row + 2*u*channels + c
+    half[o] = (x[i] + x[i + channels] + x[i + row] + x[i + row + channels])/4
+  }
+  blur(half, n, channels, Math.sqrt(sigma*sigma - .9)/2)
+  const other = i => Math.min(n - 1, Math.max(0, (i >> 1) + (i & 1 ? 1 : -1))) // the next nearest, a third as near
+  for (let y = 0, o = 0; y < size; y++) for (let u = 0; u < size; u++) {
+    const a = (y >> 1)*n, b = other(y)*n, d = u >> 1, e = other(u), [ad, ae, bd, be] = [a + d, a + e, b + d, b + e]
+    for (let c = 0; c < channels; c++, o++) {
+      x[o] = (9*half[channels*ad + c] + 3*(half[channels*ae + c] + half[channels*bd + c]) + half[channels*be + c])/16
     }
   }
-  pass(x, rows, channels, size*channels)
-  pass(rows, out, size*channels, channels)
-  return out
+  return x
 }
 
 // What stays the same while a face is relit
@@ -64,8 +81,10 @@ export class Maps {
     this.own = this.render(light, albedo, 1).slice()
     this.ownLog = this.own.map(v => Math.log(Math.max(v, 0) + OFFSET))
     this.ownGreyLog = new Float32Array(P).map((_, p) => Math.log(luminance(this.own, p) + OFFSET))
-    this.nearMask = blur(mask, size, 1, size/24)
-    this.meanGuide = box(guide, size, 1)
+    this.nearMask = wideBlur(mask.slice(), size, 1, size/24)
+    this.gain = new Float32Array(3*P) // these two are written anew for every light
+    this.other = new Float32Array(3*P)
+    this.meanGuide = box(guide.slice(), size, 1)
     const square = box(guide.map(v => v*v), size, 1)
     this.inverse = square.map((v, p) => 1/(Math.max(v - this.meanGuide[p]**2, 0) + EPS))
   }
@@ -77,7 +96,7 @@ export class Maps {
   }
 
   logGain(rendering) { // logarithm of the offset ratio image, continued beyond the mask
-    const P = this.size**2, gain = new Float32Array(3*P), masked = new Float32Array(3*P)
+    const P = this.size**2, {gain, other: masked} = this
     for (let p = 0, i = 0; p < P; p++) {
       const Y = luminance(rendering, p), t = Y/(Y + OFFSET), grey = (1 - t)*(Math.log(Y + OFFSET) - this.ownGreyLog[p])
       for (const end = i + 3; i < end; i++) {
@@ -86,7 +105,7 @@ export class Maps {
         masked[i] = gain[i]*this.mask[p]
       }
     }
-    const near = blur(masked, this.size, 3, this.size/24)
+    const near = wideBlur(masked, this.size, 3, this.size/24)
     for (let p = 0, i = 0; p < P; p++) {
       const m = this.mask[p], k = (1 - m)/(this.nearMask[p] + 1e-4)
       for (const end = i + 3; i < end; i++) gain[i] = m*gain[i] + k*near[i]
@@ -94,10 +113,11 @@ export class Maps {
     return gain
   }
 
-  lines(gain) { // guided filter: slope and offset, gain ≈ slope·grey + offset
-    const S = this.size, P = S*S, {guide, meanGuide, inverse} = this, weighted = new Float32Array(3*P)
-    for (let p = 0, i = 0; p < P; p++) for (const end = i + 3; i < end; i++) weighted[i] = guide[p]*gain[i]
-    const mean = box(gain, S, 3), slope = box(weighted, S, 3)
+  fit(gain) { // guided filter: slope and offset, gain ≈ slope·grey + offset, in the place of `gain`
+    const S = this.size, P = S*S, {guide, meanGuide, inverse, other: slope} = this, mean = gain
+    for (let p = 0, i = 0; p < P; p++) for (const end = i + 3; i < end; i++) slope[i] = guide[p]*gain[i]
+    box(mean, S, 3)
+    box(slope, S, 3)
     for (let p = 0, i = 0; p < P; p++) for (const end = i + 3; i < end; i++) {
       slope[i] = (slope[i] - meanGuide[p]*mean[i])*inverse[p]
       mean[i] -= slope[i]*meanGuide[p]
@@ -107,6 +127,5 @@ export class Maps {
 }
 
 function luminance(x, p) {
-  const [r, g, b] = LUMINANCE
-  return r*Math.max(x[3*p], 0) + g*Math.max(x[3*p + 1], 0) + b*Math.max(x[3*p + 2], 0)
+  return RED*Math.max(x[3*p], 0) + GREEN*Math.max(x[3*p + 1], 0) + BLUE*Math.max(x[3*p + 2], 0)
 }

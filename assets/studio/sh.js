@@ -90,7 +90,12 @@ export function shade(B, light, out = new Float32Array(B.length/3)) { // (P·9),
 }
 
 const PEAK_BALL = basisMap(ballNormals(64)[0])
-export const peak = light => shade(PEAK_BALL, light).reduce((a, b) => Math.max(a, b), 0)
+const PEAK_SHADING = new Float32Array(PEAK_BALL.length/3)
+export function peak(light) {
+  let top = 0
+  for (const v of shade(PEAK_BALL, light, PEAK_SHADING)) if (v > top) top = v
+  return top
+}
 export const matched = (light, other) => scaled(light, peak(other)/Math.max(peak(light), 1e-6))
 
 // A light turned until most of it comes from a direction, made softer, stronger, warmer

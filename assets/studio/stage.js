@@ -1,7 +1,7 @@
 // The picture: drag on it to move the light or to paint, before and after, boxes about the faces, and the layers as tiles.
 import * as sh from "./sh.js"
 import {encode} from "./relight.js"
-import {studio, inverse, moved, refill} from "./studio.js"
+import {studio, inverse, moved, refill, seldom} from "./studio.js"
 import {ballDirection, drawBall, paper} from "./ball.js"
 
 const TILES = [["photo", "Photo", "as it was found", "The face as it was found in the photo."],
@@ -144,14 +144,7 @@ export function mount(root, {trigger, props, watch}) {
     return out
   }
 
-  let last = 0, later = null
-  studio.on("drawn", () => {
-    clearTimeout(later)
-    const wait = last + CALM - performance.now()
-    if (wait > 0) later = setTimeout(refresh, wait)
-    else refresh()
-  })
-  function refresh() { if (studio.seen) { last = performance.now(); drawTiles() } }
+  studio.on("drawn", seldom(CALM, () => { if (studio.seen) drawTiles() }))
 
   // ---- the light follows the pointer
 

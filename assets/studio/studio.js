@@ -27,6 +27,17 @@ export function refill(box, ...children) { // new content; who was on the third 
   if (at >= 0) all()[Math.min(at, all().length - 1)]?.focus()
 }
 
+export function seldom(wait, does) { // at most every `wait` ms: at once after a pause, and at the end for how things are by then
+  let last = -wait, later = null
+  const now = () => { last = performance.now(); does() }
+  return () => {
+    clearTimeout(later)
+    const left = last + wait - performance.now()
+    if (left > 0) later = setTimeout(now, left)
+    else now()
+  }
+}
+
 const then = (B, A) => A.map(([a, b, c]) => [a*B[0][0] + b*B[1][0], a*B[0][1] + b*B[1][1], a*B[0][2] + b*B[1][2] + c]) // first B, then A
 export const inverse = ([[a, b, c], [d, e, f]]) => { const k = 1/(a*e - b*d); return [[e*k, -b*k, (b*f - c*e)*k], [-d*k, a*k, (c*d - a*f)*k]] }
 export const moved = ([[a, b, c], [d, e, f]], [x, y]) => [a*x + b*y + c, d*x + e*y + f]
@@ -39,6 +50,8 @@ class Face {
     Object.assign(this, {number, size, own, M: transform, maps: new Maps({size, light: own, ...maps}), look: asFound(), layers: []})
     this.reach = {mask: maps.reach, size: reach, margin}
     this.views = new Map()
+    this.bases = new Map()
+    this.peak = sh.peak(own)
   }
 
   get touched() { return JSON.stringify(this.look) !== JSON.stringify(asFound()) || this.painted }
@@ -46,7 +59,10 @@ class Face {
 
   base(source) { // a named light, as bright as the photo's own
     if (source === OWN) return this.own
-    return source.exact ?? sh.matched(sources[source], this.own)
+    if (source.exact) return source.exact
+    const light = sources[source]
+    if (this.bases.get(source)?.light !== light) this.bases.set(source, {light, as: sh.matched(light, this.own)})
+    return this.bases.get(source).as
   }
 
   aim({azimuth, elevation, source}) { const [a, e] = sh.angles(this.base(source)); return [azimuth ?? a, elevation ?? e] }
@@ -56,12 +72,20 @@ class Face {
     return sh.aimed({...light, base: this.base(light.source), azimuth, elevation})
   }
 
-  get light() { return sh.sum([...this.look.lights.map(o => this.one(o)), sh.even(this.look.ambient*sh.peak(this.own))]) }
+  get light() { // worked out once for every look
+    const {look} = this
+    if (this.lit?.look !== look) this.lit = {look, light: sh.sum([...look.lights.map(o => this.one(o)), sh.even(look.ambient*this.peak)])}
+    return this.lit.light
+  }
 
   relight() { // S² maps under the light as it is; what the compositor takes
     const {maps, look} = this, rendering = maps.render(this.light, maps.albedo, look.residual)
-    const [slope, offset] = maps.lines(maps.logGain(rendering))
-    const shine = new Float32Array(maps.size**2)
+    const [slope, offset] = maps.fit(maps.logGain(rendering))
+    this.relit = {slope, offset, shine: null}
+  }
+
+  gloss() { // the share of shine in what the light brings, which paint does not cover
+    const {maps, look} = this, shine = new Float32Array(maps.size**2)
     for (let p = 0; p < shine.length; p++) {
       let gloss = 0, all = 0
       for (let c = 0, i = 3*p; c < 3; c++, i++) {
@@ -71,7 +95,7 @@ class Face {
       }
       shine[p] = gloss/Math.max(all, .001)
     }
-    this.relit = {slope, offset, shine}
+    return shine
   }
 
   place(view) { // where the face is on a view, worked out once
@@ -80,7 +104,7 @@ class Face {
       const sigma = k > 1 ? .5*Math.sqrt(k*k - 1) : 0
       const box = span(mask, size).map(([x, y]) => moved(inverse(M), [x - margin, y - margin]))
       const [xs, ys] = [0, 1].map(i => box.map(o => o[i])), fit = (v, n) => Math.min(n, Math.max(0, v))
-      this.views.set(view, {M, sigma, reach: {mask: sigma ? blur(mask, size, 1, sigma) : mask, size, margin},
+      this.views.set(view, {M, sigma, reach: {mask: sigma ? blur(mask.slice(), size, 1, sigma) : mask, size, margin},
         box: [fit(Math.floor(Math.min(...xs)), view.width), fit(Math.floor(Math.min(...ys)), view.height),
               fit(Math.ceil(Math.max(...xs)) + 1, view.width), fit(Math.ceil(Math.max(...ys)) + 1, view.height)]})
     }
@@ -88,9 +112,10 @@ class Face {
   }
 
   on(view) { // the face as it is now, for the compositor
-    const {M, sigma, box, reach} = this.place(view), {size} = this, {slope, offset, shine} = this.relit
-    const soft = x => sigma ? blur(x, size, 3, sigma) : x // a face smaller than its crop
-    return {M, box, reach, size, slope: soft(slope), offset: soft(offset), shine, ratio: this.painted ? this.paint.ratio : null}
+    const {M, sigma, box, reach} = this.place(view), {size, painted, relit} = this
+    const soft = x => sigma ? blur(x.slice(), size, 3, sigma) : x // a face smaller than its crop
+    if (painted) relit.shine ??= this.gloss()
+    return {M, box, reach, size, slope: soft(relit.slope), offset: soft(relit.offset), shine: relit.shine, ratio: painted ? this.paint.ratio : null}
   }
 }
 
