@@ -31,7 +31,7 @@ from .losses import CROSS_WEIGHTS, PAIR_WEIGHTS, align_loss, angular_error, carr
 from .report import Board, Progress, add_row, write_report
 from .together import Together, share_norms
 
-# %% ../../nbs/62_stages.ipynb #e7cd462e
+# %% ../../nbs/62_stages.ipynb #f9978438
 @dataclass(frozen=True)
 class Stage:
     "What a stage trains, on which streams, how much, how fast, towards what."
@@ -53,7 +53,7 @@ class Stage:
     decay:float = 1e-2 # AdamW weight decay (the paper: Adam without)
     ema:float = .998 # weights are averaged over about 1/(1-ema) steps (the paper: the last ones)
     clip:float = 1. # largest gradient norm (the paper: none)
-    traced:float = .5 # share of photographs from path-traced sets, where both kinds are given (the paper: 25,440 of 55,440)
+    traced:float = .25 # share of photographs from path-traced sets, where both kinds are given (the paper: .46): their faces cannot be stretched
     multilit:float = 0. # share of photographs in which every face comes twice, in two lights
     seed:int = 0
     weights:dict = field(default_factory=lambda: dict(albedo=2., normals=1.5, light=.05, local=1., residual=1., image=1.)) # λ of eq. 3 and 4
