@@ -602,8 +602,8 @@ def landmarks(folder, find=None, # picture → list of (68, 2); None: the packag
     if not rows: raise ValueError(f'{folder}: nothing to compare landmarks with could be read')
     return f'# {title}\n\n{landmark_table(rows)}\n', rows
 
-# %% ../nbs/71_benchmarks.ipynb #97fdd967
-BENCHMARKS = ('yale', 'photoface', 'synthetic', 'landmarks')
+# %% ../nbs/71_benchmarks.ipynb #7c6139c1
+BENCHMARKS = ('yale', 'photoface', 'synthetic', 'landmarks', 'wild')
 
 def _write(out, text, pictures): # the page, and pictures beside it
     try: out.write_text(text, encoding='utf-8')
@@ -611,35 +611,36 @@ def _write(out, text, pictures): # the page, and pictures beside it
     for name, x in pictures.items(): write_image(out.with_name(f'{out.stem}_{name}.png'), x)
 
 def run(benchmark:str,    # one of BENCHMARKS
-        folders,          # where the data is; `synthetic` takes several
+        folders,          # where the data is; `synthetic` and `wild` take several
         weights:str=None, # preset, .safetensors path or hub id; default: the bundled weights
         out:Path=None,    # a .md file for the tables; pictures go beside it
         envs:Path=None,   # synthetic: environment maps (.npz); their test scenes light rasterised sets
         device:str=None,  # "cpu", "cuda"; None: the GPU if there is one
         everyone:bool=False, # synthetic: all people of path-traced sets
+        most:int=40,      # wild: photographs and clips of a folder
         progress:bool=True,  # count on stderr
        )->str:            # markdown
     "What `illures evaluate` does."
     if benchmark not in BENCHMARKS: raise ValueError(f'there is no benchmark {benchmark!r}; there are {", ".join(BENCHMARKS)}')
     folders, out = [Path(f) for f in ([folders] if isinstance(folders, (str, Path)) else folders)], out and Path(out)
     if out and not out.parent.is_dir(): raise FileNotFoundError(f'{out}: no such folder to write into')
-    if len(folders) != 1 and benchmark != 'synthetic': raise ValueError(f'{benchmark} wants one folder, not {len(folders)}')
+    if len(folders) != 1 and benchmark not in ('synthetic', 'wild'): raise ValueError(f'{benchmark} wants one folder, not {len(folders)}')
     if benchmark == 'yale': return yale_report(run_yale(folders[0], weights, out, progress=progress, device=device), str(weights or 'illures'))
-    text, pictures = _RUN[benchmark](folders, weights, envs, device, everyone, progress)
+    text, pictures = _RUN[benchmark](folders, weights, envs, device, everyone, most, progress)
     if out: _write(out, text, pictures)
     return text
 
-# %% ../nbs/71_benchmarks.ipynb #efd2c091
-def _run_landmarks(folders, weights, envs, device, everyone, progress):
+# %% ../nbs/71_benchmarks.ipynb #358cfbd1
+def _run_landmarks(folders, weights, envs, device, everyone, most, progress):
     text, rows = landmarks(folders[0], progress=progress)
     return text, dict(sheet=landmark_sheet(rows))
 
-def _run_photoface(folders, weights, envs, device, everyone, progress):
+def _run_photoface(folders, weights, envs, device, everyone, most, progress):
     photoface_sessions(folders[0])                                                     # complain before loading anything
     result = photoface(Decomposer.from_pretrained(*([weights] if weights else []), device=device), folders[0], progress=progress)
     return photoface_report(result, str(weights or 'illures')), {k: s for k, (_, s) in zip(('best', 'worst'), result.sheets)}
 
-def _run_synthetic(folders, weights, envs, device, everyone, progress):
+def _run_synthetic(folders, weights, envs, device, everyone, most, progress):
     from illures_nb.synth.assets import Assets
     from illures_nb.synth.shards import about
     for f in folders: about(f)
@@ -648,4 +649,10 @@ def _run_synthetic(folders, weights, envs, device, everyone, progress):
     result = synthetic(method, folders, lit, everyone, progress=progress)
     return synthetic_report(result, str(weights or 'illures')), synthetic_pictures(method, result, lit, everyone)
 
-_RUN = dict(photoface=_run_photoface, synthetic=_run_synthetic, landmarks=_run_landmarks)
+def _run_wild(folders, weights, envs, device, everyone, most, progress):
+    from illures_nb.wild import spread, wild, wild_report
+    for f in folders: spread(f)                                                        # complain before loading anything
+    result = wild(Decomposer.from_pretrained(*([weights] if weights else []), device=device), folders, most, progress)
+    return wild_report(result, str(weights or 'illures')), {k: x/np.float32(255) for k, x in result.pages().items()}
+
+_RUN = dict(photoface=_run_photoface, synthetic=_run_synthetic, landmarks=_run_landmarks, wild=_run_wild)

@@ -142,7 +142,7 @@ def relight(args # photo, light, reference, strength, residual, out, face, prese
     print(args.out)
     return 0
 
-# %% ../nbs/90_cli.ipynb #10062e1e
+# %% ../nbs/90_cli.ipynb #3504194b
 def app(args # none
        )->int: # exit code
     "Run `illures app`."
@@ -152,11 +152,11 @@ def app(args # none
     runpy.run_path(str(script), run_name='__main__')
     return 0
 
-def evaluate(args # benchmark, folders, weights, out, envs, device, everyone
+def evaluate(args # benchmark, folders, weights, out, envs, device, everyone, most
             )->int: # exit code
     "Run `illures evaluate`."
     from illures_nb.benchmarks import run
-    print(run(args.benchmark, args.folders, args.weights, args.out, args.envs, args.device, args.everyone))
+    print(run(args.benchmark, args.folders, args.weights, args.out, args.envs, args.device, args.everyone, args.most))
     return 0
 
 # %% ../nbs/90_cli.ipynb #0c36f06d
@@ -177,7 +177,7 @@ def _light(text):
     try: return parse_light(text)
     except (ValueError, OSError) as e: raise argparse.ArgumentTypeError(sentence(e)) from None
 
-# %% ../nbs/90_cli.ipynb #79296e06
+# %% ../nbs/90_cli.ipynb #684031eb
 def _model_arguments(p):
     "What `load` reads."
     g = p.add_mutually_exclusive_group()
@@ -203,12 +203,13 @@ def _relight_arguments(p):
     _model_arguments(p)
 
 def _evaluate_arguments(p):
-    p.add_argument('benchmark', choices=['yale', 'photoface', 'synthetic', 'landmarks'], help='see below')
-    p.add_argument('folders', nargs='+', type=Path, metavar='DIR', help='where the data is; synthetic takes several sets')
+    p.add_argument('benchmark', choices=['yale', 'photoface', 'synthetic', 'landmarks', 'wild'], help='see below')
+    p.add_argument('folders', nargs='+', type=Path, metavar='DIR', help='where the data is; synthetic takes several sets, wild several folders')
     p.add_argument('--weights', metavar='FILE', help='preset, .safetensors file or hub repository (default: lite)')
     p.add_argument('--out', type=Path, metavar='FILE.md', help='also write the tables, and pictures beside them')
     p.add_argument('--envs', type=Path, metavar='NPZ', help='synthetic: environment maps that light rasterised sets; only the test scenes are used (default: painted ones)')
     p.add_argument('--everyone', action='store_true', help='synthetic: everybody in path-traced sets, not only the held-out person (sets of a seed that no training used)')
+    p.add_argument('--most', type=_above(1), default=40, metavar='N', help='wild: photographs and clips of a folder at most, evenly spread over it (default: 40)')
     p.add_argument('--device', choices=['cpu', 'cuda'], help='default: cuda where there is one')
 
 # %% ../nbs/90_cli.ipynb #195be8d1
@@ -219,7 +220,7 @@ class Command(NamedTuple):
     run: Callable       # parsed arguments → exit code
     notes: str=''       # examples, and what else to know
 
-# %% ../nbs/90_cli.ipynb #a84356c1
+# %% ../nbs/90_cli.ipynb #a4ccf9f6
 COMMANDS = {
     'decompose': Command('albedo, normals, shading, residual, light and a contact sheet of every face', _decompose_arguments, decompose, """\
 examples:
@@ -243,18 +244,25 @@ AZ is 0 at the camera and > 0 on the picture's right; EL is > 0 above. Presets, 
 light (--strength makes them brighter or darker); a light.json and the light of a reference are taken as they are. Presets:
 """ + '\n'.join('  ' + ', '.join(SHLight.presets()[i:i+6]) for i in range(0, len(SHLight.presets()), 6))),
     'app': Command('the demo in the browser', lambda p: None, app),
-    'evaluate': Command('measure normals, albedo, light, residual, relighting and landmarks on a benchmark', _evaluate_arguments, evaluate, """\
+}
+
+# %% ../nbs/90_cli.ipynb #8f2e328c
+COMMANDS |= {
+    'evaluate': Command('measure normals, albedo, light, residual, relighting and landmarks on a benchmark, or look at photographs without truth', _evaluate_arguments, evaluate, """\
 examples:
   illures evaluate yale CroppedYale --out yale.md
   illures evaluate photoface PhotofaceDB --out photoface.md
   illures evaluate synthetic sets/expre sets/caric sets/held --weights runs/lite/weights.safetensors --out synthetic.md
   illures evaluate landmarks portraits --out landmarks.md
+  illures evaluate wild holiday clips --most 20 --out wild.md
 
 benchmarks:
   yale        Extended Yale B, cropped: one folder per person (yaleB01, …); measured normals and albedo, 16 of 64 lights
   photoface   Photoface: PERSON/DATE_TIME/im0.bmp … im3.bmp, LightSource.m, metadata.txt; 100 people
   synthetic   sets that `illures synth` wrote: held-out people of path-traced sets; rasterised sets of a seed that no training used
   landmarks   a folder with landmarks68.npz and images/, or Extended Yale B (how far landmarks move with the light)
+  wild        photographs and clips (three frames of each) nobody has a truth for: a sheet to look at, wild_01.png, …,
+              how well the photo is explained, how much changes when it is exposed less; the biggest face of each
 
 Pictures beside the table show the data set's faces: they are for whoever has the data, and not to be passed on."""),
 }

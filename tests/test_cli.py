@@ -153,6 +153,22 @@ def test_a_light_file_that_is_none(illures, astronaut_path, tmp_path):
         assert code == 2 and err.count("\n") == 1 and name in err
 
 
+def test_evaluate_wild_looks_at_whatever_there_is(illures, weights, astronaut, wall, broken_files, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, picture in (("astronaut", astronaut), ("wall", wall)): Image.fromarray(picture).save(folder / f"{name}.png")
+    shutil.copy(broken_files["letter"], folder / "letter.jpg")
+    code, out, err = illures("evaluate", "wild", folder, "--weights", weights, "--out", tmp_path / "wild.md", model=False)
+    assert code == 0 and (tmp_path / "wild.md").read_text(encoding="utf-8").strip() == out.strip() and "Traceback" not in err
+    assert "1: astronaut.png" in out and "no face): wall.png" in out and "cannot be read): letter.jpg" in out
+    assert Image.open(tmp_path / "wild_01.png").height < 200 and not (tmp_path / "wild_02.png").exists()  # a page of one row
+    code, out, _ = illures("evaluate", "wild", folder, folder, "--most", "1", "--weights", weights, model=False)  # the first by name
+    assert code == 0 and "2: astronaut.png" in out and "wall.png" not in out and "letter.jpg" not in out
+    (tmp_path / "empty").mkdir()
+    code, out, err = illures("evaluate", "wild", tmp_path / "empty", "--weights", weights, model=False)
+    assert code == 1 and not out and err.count("\n") == 1 and "holds no photographs or clips" in err
+
+
 def test_the_installed_command(astronaut_path, weights, tmp_path):
     "In a process of its own, as a user has it."
     script = shutil.which("illures", path=str(Path(sys.executable).parent)) or pytest.skip("the package is not installed here")

@@ -266,7 +266,7 @@ def degrade(img:np.ndarray, # (S, S, 3) sRGB float32
         if rng.random() < share: img = wear(img, rng)
     return _bytes(img).astype(np.float32) / 255
 
-# %% ../../nbs/60_data.ipynb #b48fd26c
+# %% ../../nbs/60_data.ipynb #fc29d03e
 def _level(x, mask): # (B,) mean over colours and the mask
     return (x.mean(1, keepdim=True) * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1)
 
@@ -276,11 +276,13 @@ def expose(lit, # lighting.Lit
           ): # the same faces in a camera's exposure, at most 1.2
     "Choose exposure and white balance; image and light are scaled alike, the residual follows."
     n, t = len(lit.image), lambda x: torch.from_numpy(np.asarray(x)).float()
-    target = .26 * (_level(lit.albedo, lit.mask) / .25) ** .4 * t(np.exp(rng.normal(0, .45, n)))
+    target = .28 * (_level(lit.albedo, lit.mask) / .27) ** .5 * t(np.exp(rng.normal(0, .35, n)))
     bright = torch.stack([x.amax(0)[m[0] > .5].quantile(.93) if (m > .5).any() else x.max() for x, m in zip(lit.image, lit.mask)])
     most = t(np.exp(rng.normal(.1, .25, n)))
     gain = torch.minimum(target / _level(lit.image, lit.mask).clamp_min(1e-4), most / bright.clamp_min(1e-4))[:, None]
-    gain = gain * t(np.exp(rng.normal(0, .08, (n, 3)) * ~grey[:, None])) # (B, 3)
+    cast = (lit.image * lit.mask).sum((2, 3)).clamp_min(1e-4) / (lit.albedo * lit.mask).sum((2, 3)).clamp_min(1e-4) # colour of the light on the skin
+    gain = gain * (cast / cast.mean(1, keepdim=True)) ** t(-rng.uniform(.2, 1, (n, 1)) * ~grey[:, None]) # automatic white balance
+    gain = gain * t(np.exp(rng.normal(0, .08, (n, 3)) * ~grey[:, None])) # (B, 3), and its errors
     image = (lit.image * gain[..., None, None]).clamp_max(1.2) # a sensor's limit: what is lost is lost to the residual too
     return replace(lit, image=image, light=lit.light * gain[:, None])
 
