@@ -455,7 +455,7 @@ def _frames_arguments(p, where):
                    help=f'auto: face-alignment where its weights are on this machine, else ours; given: {where}')
     p.add_argument('--size', type=_above(32), default=128, help='side of the crops in pixels (default: 128)')
 
-# %% ../nbs/90_cli.ipynb #c791384f
+# %% ../nbs/90_cli.ipynb #373d2531
 def _train_arguments(p):
     p.add_argument('stage', choices=['stage1a', 'stage1b', 'align-albedo', 'align-normals', 'stage2', 'stage3', 'pseudo', 'ablations'], help='see below')
     p.add_argument('--preset', default='lite', choices=[*PRESETS, 'paper'], help='network (default: lite); paper: sfsnet where there is no residual, illures elsewhere')
@@ -465,7 +465,7 @@ def _train_arguments(p):
     p.add_argument('--held', nargs='+', type=Path, metavar='DIR', help='sets to validate on at every checkpoint: of another seed, or the same ones, of which the held-out people are taken')
     p.add_argument('--init', nargs='+', metavar='W', help='weights to start from: presets or .safetensors files, one for each network that is trained already')
     for name, kind, text in (('steps', _above(1), 'optimiser steps'), ('batch', _above(2), 'pictures or pairs per step'), ('seed', _above(0), 'of first weights and batches'),
-                             ('lr', _above(1e-9, float), 'highest learning rate'), ('size', _above(16), 'side of the crops')):
+                             ('lr', _above(1e-9, float), 'highest learning rate'), ('size', _above(16), 'side of the crops; larger pictures are averaged down')):
         p.add_argument(f'--{name}', type=kind, help=f"{text} (default: the stage's)")
     p.add_argument('--blind', action='store_true', help='align-…: no contours, so that the network cannot know where to; to see what they bring')
     p.add_argument('--multilit', type=_number(1), metavar='SHARE', help='share of synthetic photographs in which every face comes twice, in two lights (default: 0)')

@@ -7,13 +7,13 @@ __all__ = ['PAIR_WEIGHTS', 'CROSS_WEIGHTS', 'masked_mean', 'encode', 'pattern_lo
            'angular_error', 'decomposition_loss', 'carry', 'shrink', 'smaller', 'align_loss', 'contrast', 'relief',
            'shares', 'guards', 'pair_loss', 'cross_loss', 'pulls']
 
-# %% ../../nbs/61_losses.ipynb #7f1fb823
+# %% ../../nbs/61_losses.ipynb #a5c9a15b
 from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 
-from ..image import linear_to_srgb
+from ..image import linear_to_srgb, srgb_to_linear
 from ..light import shade_maps
 from ..networks import Maps
 
@@ -94,26 +94,34 @@ def carry(net, # networks.AlignNet
     "Equation 5's φ: a map of frame i, inside its face only, redrawn as in frame j."
     return net(map_i * mask_i, contours_i, contours_j)
 
-# %% ../../nbs/61_losses.ipynb #c67a42ae
-def shrink(x:torch.Tensor, # (B, C, S, S) albedo, mask, normals or contours
+# %% ../../nbs/61_losses.ipynb #efb9020f
+def shrink(x:torch.Tensor, # (B, C, S, S)
            size:int, # new side; None, S or more: nothing happens
-           kind:str="map" # "map", "normals" or "lines"
+           kind:str="map" # "map", "normals", "lines", or "picture", in sRGB
           )->torch.Tensor: # (B, C, size, size)
     "A smaller map, by averaging."
     if not size or size >= x.shape[-1]: return x
-    y = F.interpolate(x, size=(size, size), mode="area")
-    if kind == "normals": return F.normalize(y, dim=1, eps=1e-6)
-    return (y * (x.shape[-1] / size)).clamp(0, 1) if kind == "lines" else y # a line of one pixel covers a k-th of a square of k × k
+    mean = lambda y: F.interpolate(y, size=(size, size), mode="area")
+    if kind == "picture": return linear_to_srgb(mean(srgb_to_linear(x)))
+    if kind == "normals": return F.normalize(mean(x), dim=1, eps=1e-6)
+    return (mean(x) * (x.shape[-1] / size)).clamp(0, 1) if kind == "lines" else mean(x) # a line of one pixel covers a k-th of a square of k × k
 
-def smaller(pair, # train.data.AlignPair
+_KINDS = {"image": "picture", "normals": "normals", "contours": "lines"} # fields of batches; others are maps
+
+def _scaled(field, x, size, S): # a field of a batch
+    name = field.split("_")[0]
+    if not torch.is_tensor(x): return smaller(x, size)
+    if name == "landmarks": return (x + .5) * size / S - .5
+    if x.dim() < 4: return x # a light
+    return shrink(x, size, "normals" if name == "map" and (x < 0).any() else _KINDS.get(name, "map"))
+
+def smaller(batch, # of train.data, of any kind, a tuple of such, or None
             size:int # new side; None, S or more: nothing happens
-           ): # train.data.AlignPair
-    "A pair of maps averaged down, with everything that belongs to it."
-    S = pair.map_i.shape[-1]
-    if not size or size >= S: return pair
-    kinds = {"map": "normals" if (pair.map_i < 0).any() else "map", "contours": "lines", "mask": "map"}
-    scaled = lambda k, x: (x + .5) * size / S - .5 if k == "landmarks" else shrink(x, size, kinds[k])
-    return replace(pair, **{k: scaled(k.split("_")[0], x) for k, x in vars(pair).items() if x is not None})
+           ): # the same kind
+    "A batch averaged down, with everything that belongs to it."
+    if batch is None or isinstance(batch, tuple): return batch and tuple(smaller(x, size) for x in batch)
+    S = next(x.shape[-1] for x in vars(batch).values() if torch.is_tensor(x) and x.dim() == 4)
+    return replace(batch, **{k: _scaled(k, x, size, S) for k, x in vars(batch).items()}) if size and size < S else batch
 
 # %% ../../nbs/61_losses.ipynb #63f3e3c4
 def align_loss(pred:torch.Tensor, # (B, 3, S, S) what `carry` returned

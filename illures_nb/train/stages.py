@@ -31,7 +31,7 @@ from .losses import CROSS_WEIGHTS, PAIR_WEIGHTS, align_loss, angular_error, carr
 from .report import Board, Progress, add_row, write_report
 from .together import Together, share_norms
 
-# %% ../../nbs/62_stages.ipynb #f9978438
+# %% ../../nbs/62_stages.ipynb #3f2c843d
 @dataclass(frozen=True)
 class Stage:
     "What a stage trains, on which streams, how much, how fast, towards what."
@@ -42,7 +42,7 @@ class Stage:
     preset:str = "lite" # of the decomposer
     residual:bool = True # False: equation 1, a face without residual
     moments:bool = True # batch-norm by the moments of each batch; False: by those it came with
-    size:int = 128 # S of the crops
+    size:int = 128 # S of the crops; pictures of larger ones are averaged down
     align_size:int = 64 # side at which AlignNets work, four times as fast (the paper: 128)
     contours:bool = True # False: AlignNets are not told where things are, for comparison (§4.3)
     steps:int = 6000 # optimiser steps
@@ -365,7 +365,7 @@ def sorted_folders(stage:Stage,
         if every and not fs: raise ValueError(f"{stage.name} needs a set {' or '.join(STREAMS[k].recipes)} for its {k}: write one with `{STREAMS[k].command}`, and give it with --data.")
     return {k: fs for k, fs in found.items() if fs}
 
-# %% ../../nbs/62_stages.ipynb #65a9aed7
+# %% ../../nbs/62_stages.ipynb #6550b1b9
 class Mixture(torch.utils.data.Dataset):
     "Step number i of a stage: which stream, and this process's share of the batch; the same whoever asks for it."
     def __init__(self, stage:Stage,
@@ -382,11 +382,11 @@ class Mixture(torch.utils.data.Dataset):
             self.streams[k] = STREAMS[k].open(stage, f, envs, max(part, 2) if k == "multilit" else part, stage.steps * stage.drawn)
         self.names, self.shares = list(self.streams), np.array([stage.streams[k] for k in self.streams])
         for s in self.streams.values():
-            if s.size != stage.size: raise ValueError(f"{s.sets[0].set.folder} holds pictures of {s.size}² pixels; this stage trains on {stage.size}².")
+            if s.size < stage.size: raise ValueError(f"{s.sets[0].set.folder} holds pictures of {s.size}² pixels; this stage trains on {stage.size}².")
     def __len__(self): return self.stage.steps
     def __getitem__(self, step):
         name = self.names[np.random.default_rng([self.stage.seed, step, 1]).choice(len(self.names), p=self.shares)]
-        return name, joined([self.streams[name][step * self.stage.drawn + p] for p in self.mine])
+        return name, smaller(joined([self.streams[name][step * self.stage.drawn + p] for p in self.mine]), self.stage.size)
 
 def held_batches(stage:Stage,
                  folders, # sets no training has seen, of any kind; of path-traced ones the held-out people are taken
@@ -394,7 +394,7 @@ def held_batches(stage:Stage,
                  n:int=3 # batches of each stream
                 )->list: # of (stream, batch)
     "What to validate on, always the same."
-    return [(k, b) for k, f in sorted_folders(stage, folders, False).items() for b in STREAMS[k].held(stage, f, envs, n)]
+    return [(k, smaller(b, stage.size)) for k, f in sorted_folders(stage, folders, False).items() for b in STREAMS[k].held(stage, f, envs, n)]
 
 # %% ../../nbs/62_stages.ipynb #1edaae1c
 def train_step(state:State, # changed in place
