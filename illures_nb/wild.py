@@ -98,7 +98,7 @@ def heading()->np.ndarray: # (22, LEFT + 8·(SIDE + GAP), 3) uint8
     for k, name in enumerate(PANELS): d.text((LEFT + k*(SIDE + GAP) + SIDE/2, 11), name.replace('_', ' '), (245,)*3, ImageFont.load_default(13), anchor='mm')
     return np.asarray(page)
 
-# %% ../nbs/72_wild.ipynb #e448883d
+# %% ../nbs/72_wild.ipynb #bc795203
 @dataclass
 class WildResult:
     "What was seen and measured on photographs without truth."
@@ -117,6 +117,7 @@ class WildResult:
         "The sheet."
         return {f'{k//rows + 1:02d}': np.vstack([heading(), *(r['strip'] for r in self.rows[k:k + rows])]) for k in range(0, len(self.rows), rows)}
 
+# %% ../nbs/72_wild.ipynb #b5e565bd
 def wild(decomposer, # a `Decomposer`
          folders,    # photographs and clips
          most:int=40, # of a folder
