@@ -44,6 +44,16 @@ class Scene:
         "What albedo, normals and light leave over."
         return self.images[i] - self.albedo*(sh_basis(self.normals) @ self.lights[i])
 
+    def smaller(self, size:int # None or S: as it is
+               ):              # Scene of size² pixels
+        "Averaged down, in linear light, for networks that work on smaller crops."
+        if not size or size == len(self.mask): return self
+        if size > len(self.mask): raise ValueError(f'The set holds faces of {len(self.mask)}² pixels, but the network wants {size}²')
+        down = lambda x: cv2.resize(np.ascontiguousarray(x, np.float32), (size, size), interpolation=cv2.INTER_AREA)
+        normals, each = down(self.normals), lambda xs: np.stack([down(x) for x in xs])
+        return Scene(down(self.albedo), normals/np.linalg.norm(normals, axis=-1, keepdims=True).clip(1e-6), down(self.mask) > .99,
+                     linear_to_srgb(each(srgb_to_linear(self.pictures))), each(self.images), self.lights, self.info)
+
 # %% ../nbs/71_benchmarks.ipynb #04539c3b
 def exposed(image:np.ndarray,  # (S, S, 3) linear, any scale
             albedo:np.ndarray, # (S, S, 3) linear
@@ -90,17 +100,18 @@ def scenes(folder,            # a set that `illures synth` wrote
            everyone:bool=False, # path-traced sets: all people, not only the held-out one
            lights:int=3,      # lights of a rasterised face
            most:int=120,      # rasterised faces at most
+           size:int=None,     # side they are averaged down to
           ):                  # yields Scene
     "What can be held out of a set, always the same."
     from illures_nb.synth.shards import Shards
     shards = Shards(folder); recipe = shards.about['recipe']
     if recipe not in ('sfsnet-syn', 'expre-syn', 'caric-syn'): raise ValueError(f'{folder} holds {recipe}: faces are measured on sfsnet-syn, expre-syn and caric-syn')
     if recipe != 'sfsnet-syn':
-        for x, info in shards.where(**({} if everyone else {'split': 'test'})): yield _traced_scene(x, info)
+        for x, info in shards.where(**({} if everyone else {'split': 'test'})): yield _traced_scene(x, info).smaller(size)
         return
     for i, (x, info) in enumerate(shards):
         if i == most: return
-        yield _raster_scene(x, info, envs, lights)
+        yield _raster_scene(x, info, envs, lights).smaller(size)
 
 # %% ../nbs/71_benchmarks.ipynb #0af2e2ef
 _GREY = np.float32([.2126, .7152, .0722])
@@ -239,9 +250,8 @@ def synthetic(method, # a `Decomposer` or a network
     envs = Assets().environments('test') if envs is None else envs
     for folder in [folders] if isinstance(folders, (str, Path)) else folders:
         before = len(rows)
-        for k, s in enumerate(scenes(folder, envs, everyone, lights, most)):
+        for k, s in enumerate(scenes(folder, envs, everyone, lights, most, size)):
             if progress: print(f'\r{folder}: face {k + 1}', end='', file=sys.stderr, flush=True)
-            if size and size != len(s.mask): raise ValueError(f'{folder} holds faces of {len(s.mask)}² pixels, but the network wants {size}²')
             if s.mask.sum() < 100: continue                                            # hardly anything of a face to be seen
             guesses, where = look(net, s.pictures), dict(set=s.info['set'], index=s.info['index'], folder=str(folder))
             for i, (g, kind) in enumerate(zip(guesses, s.info['kinds'])):
@@ -289,13 +299,13 @@ def synthetic_pictures(method, result:SyntheticResult, envs:np.ndarray=None, eve
                       )->dict: # name → picture
     "The best, the middle and the worst picture of each set, by normals."
     from illures_nb.synth.assets import Assets
-    envs, out = Assets().environments('test') if envs is None else envs, {}
+    (net, size), envs, out = _net(method), Assets().environments('test') if envs is None else envs, {}
     for folder, rows in result.by('folder').items():
         ranked = sorted(rows, key=lambda r: r['normals'])
         wanted = {(r['index'], r['number']): f'{r["set"]}_{k}' for k, r in (('worst', ranked[-1]), ('middle', ranked[len(ranked)//2]), ('best', ranked[0]))}
-        for s in scenes(folder, envs, everyone, lights, most):
+        for s in scenes(folder, envs, everyone, lights, most, size):
             mine = [n for n in range(len(s.pictures)) if (s.info['index'], n) in wanted]
-            guesses = look(_net(method)[0], s.pictures) if mine else []
+            guesses = look(net, s.pictures) if mine else []
             for n in mine: out[wanted[s.info['index'], n]] = synthetic_sheet(guesses[n], s, n)
     return out
 
@@ -603,7 +613,7 @@ def landmarks(folder, find=None, # picture → list of (68, 2); None: the packag
     return f'# {title}\n\n{landmark_table(rows)}\n', rows
 
 # %% ../nbs/71_benchmarks.ipynb #7c6139c1
-BENCHMARKS = ('yale', 'photoface', 'synthetic', 'landmarks', 'wild')
+BENCHMARKS = ('yale', 'photoface', 'synthetic', 'landmarks', 'align', 'wild')
 
 def _write(out, text, pictures): # the page, and pictures beside it
     try: out.write_text(text, encoding='utf-8')
@@ -655,4 +665,9 @@ def _run_wild(folders, weights, envs, device, everyone, most, progress):
     result = wild(Decomposer.from_pretrained(*([weights] if weights else []), device=device), folders, most, progress)
     return wild_report(result, str(weights or 'illures')), {k: x/np.float32(255) for k, x in result.pages().items()}
 
-_RUN = dict(photoface=_run_photoface, synthetic=_run_synthetic, landmarks=_run_landmarks, wild=_run_wild)
+def _run_align(folders, weights, envs, device, everyone, most, progress):
+    from illures_nb.train.align import align_report
+    text, sheet = align_report(folders[0], weights)
+    return text, dict(sheet=sheet)
+
+_RUN = dict(photoface=_run_photoface, synthetic=_run_synthetic, landmarks=_run_landmarks, align=_run_align, wild=_run_wild)

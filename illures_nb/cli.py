@@ -203,9 +203,9 @@ def _relight_arguments(p):
     _model_arguments(p)
 
 def _evaluate_arguments(p):
-    p.add_argument('benchmark', choices=['yale', 'photoface', 'synthetic', 'landmarks', 'wild'], help='see below')
+    p.add_argument('benchmark', choices=['yale', 'photoface', 'synthetic', 'landmarks', 'align', 'wild'], help='see below')
     p.add_argument('folders', nargs='+', type=Path, metavar='DIR', help='where the data is; synthetic takes several sets, wild several folders')
-    p.add_argument('--weights', metavar='FILE', help='preset, .safetensors file or hub repository (default: lite)')
+    p.add_argument('--weights', metavar='FILE', help='preset, .safetensors file or hub repository (default: lite; align: the bundled AlignNet)')
     p.add_argument('--out', type=Path, metavar='FILE.md', help='also write the tables, and pictures beside them')
     p.add_argument('--envs', type=Path, metavar='NPZ', help='synthetic: environment maps that light rasterised sets; only the test scenes are used (default: painted ones)')
     p.add_argument('--everyone', action='store_true', help='synthetic: everybody in path-traced sets, not only the held-out person (sets of a seed that no training used)')
@@ -254,6 +254,7 @@ examples:
   illures evaluate photoface PhotofaceDB --out photoface.md
   illures evaluate synthetic sets/expre sets/caric sets/held --weights runs/lite/weights.safetensors --out synthetic.md
   illures evaluate landmarks portraits --out landmarks.md
+  illures evaluate align sets/align-albedo-held --weights runs/aa/align_albedo.safetensors --out aa.md
   illures evaluate wild holiday clips --most 20 --out wild.md
 
 benchmarks:
@@ -261,6 +262,8 @@ benchmarks:
   photoface   Photoface: PERSON/DATE_TIME/im0.bmp … im3.bmp, LightSource.m, metadata.txt; 100 people
   synthetic   sets that `illures synth` wrote: held-out people of path-traced sets; rasterised sets of a seed that no training used
   landmarks   a folder with landmarks68.npz and images/, or Extended Yale B (how far landmarks move with the light)
+  align       a set align-albedo or align-normals of a seed that no training used: AlignNet (default: the bundled one)
+              beside identity and a warp along the landmarks, and whether it moves things or paints them
   wild        photographs and clips (three frames of each) nobody has a truth for: a sheet to look at, wild_01.png, …,
               how well the photo is explained, how much changes when it is exposed less; the biggest face of each
 
@@ -386,7 +389,7 @@ def train(args # stage, preset, data, envs, held, out, init, steps, batch, lr, s
     if args.blind: given['contours'] = False
     common = dict(device=args.device, workers=args.workers, every=args.every)
     if args.stage == 'ablations':
-        done = ablations.run(args.preset, args.data, light, args.out, args.held, args.scale, args.yale, given, **common)
+        done = ablations.run(args.preset, args.data, light, args.out, args.held, args.scale, args.yale, given, args.init or (), **common)
     else:
         stage = stages.find(args.stage, args.preset, **given)
         held = stages.held_batches(stage, args.held, light.environments('test')) if args.held else []
@@ -535,6 +538,7 @@ examples:
   illures train stage2 --data sets/clips sets/expre --init runs/lite/weights.safetensors runs/aa/align_albedo.safetensors runs/an/align_normals.safetensors --out runs/real
   accelerate launch -m illures_nb.cli train stage1b --data sets/sfsnet --preset paper --out runs/paper
   illures train ablations --data sets/sfsnet sets/expre sets/clips sets/align-albedo sets/align-normals --held sets/held --scale .01 --out runs/ablations
+  illures train ablations … --init runs/aa/align_albedo.safetensors runs/an/align_normals.safetensors         AlignNets that are trained already
   illures decompose portrait.jpg --weights runs/lite/weights.safetensors --out maps
 
 stages, in the order in which they build on each other (what --data must hold):

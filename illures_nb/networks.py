@@ -214,17 +214,24 @@ class AlignNet(nn.Module):
         self.turn = nn.Linear(128, 3) if normals else None
         for m in (self.head[0], *[self.turn]*normals): nn.init.normal_(m.weight, std=1e-3); nn.init.zeros_(m.bias)
 
-    def forward(self, map_i:torch.Tensor,      # (B,3,S,S) map of frame i, S divisible by 4
-                contours_i:torch.Tensor,       # (B,1,S,S) drawn landmark contours of frame i, in [0,1]
-                contours_j:torch.Tensor        # (B,1,S,S) those of frame j
-                )->torch.Tensor:               # (B,3,S,S) float32 map, as seen in frame j
-        "Carry a map from frame i to frame j."
+    def look(self, map_i:torch.Tensor,      # (B,3,S,S) map of frame i, S divisible by 4
+             contours_i:torch.Tensor,       # (B,1,S,S) drawn landmark contours of frame i, in [0,1]
+             contours_j:torch.Tensor        # (B,1,S,S) those of frame j
+             )->tuple:                      # displacement d (B,2,S,S) in half sides, correction c (B,3,S,S), axis times angle of T (B,3) or None
+        "Where in frame i each pixel of frame j comes from, and what to add."
         h = self.body(torch.cat([map_i, bands(contours_i), bands(contours_j)], 1))
         by, add = self.head(h).float().split((2, 3), 1)
+        return by, add, self.turn(h.float().mean((2, 3))).float() if self.normals else None
+
+    def redraw(self, map_i, by, add, axis):
+        "A map as `look` says."
         out = displaced(map_i.float(), by)
-        if not self.normals: return out + add
-        with torch.autocast(h.device.type, enabled=False): T = turns(self.turn(h.float().mean((2, 3))))
-        return F.normalize(torch.einsum('bij,bjhw->bihw', T, out) + add, dim=1, eps=1e-6)
+        if axis is None: return out + add
+        with torch.autocast(out.device.type, enabled=False): return F.normalize(torch.einsum('bij,bjhw->bihw', turns(axis), out) + add, dim=1, eps=1e-6)
+
+    def forward(self, map_i, contours_i, contours_j): # → (B,3,S,S) float32 map, as seen in frame j
+        "Carry a map from frame i to frame j."
+        return self.redraw(map_i, *self.look(map_i, contours_i, contours_j))
 
 # %% ../nbs/30_networks.ipynb #f6f3e71c
 class PostBlock(nn.Module):

@@ -121,8 +121,8 @@ def build(kit:FaceKit, # the morphable head the person was drawn with
           expression:torch.Tensor # (E,) weights
          )->Head:
     "The person with an expression: one mesh, one atlas."
-    base, on = _base(kit), expression.nonzero()[:, 0]
-    V = person.neutral + (expression[on] @ kit.expression[on].flatten(1)).view(-1, 3)
+    base, V = _base(kit), person.neutral.clone()
+    for i in expression.nonzero()[:, 0].tolist(): V.add_(kit.expression[i], alpha=float(expression[i]))
     vertices, faces, uv, part = [V[base.vertex]], [base.faces], [base.uv], [base.part]
     normals, n = [vertex_normals(V[None], base.kit_faces)[0][base.vertex]], len(base.vertex)
     for p in person.wardrobe:

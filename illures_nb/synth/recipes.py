@@ -227,7 +227,7 @@ def _double(kit, person, rng, spread):
     identity = torch.from_numpy(rng.normal(0, spread, len(kit.identity)).astype(np.float32))
     tint, T = np.ones(person.atlas.shape[-1], np.float32), len(person.atlas)
     tint[ATLAS["albedo"]] = 2 * shift_tone(np.full((1, 1, 3), .5, np.float32), *rng.normal(0, .1, 2))[0, 0] # pigments multiply
-    atlas = person.atlas * tint
+    atlas = (person.atlas.reshape(T, -1) * np.tile(tint, 2 * T)).reshape(person.atlas.shape) # a row at once: quicker
     if rng.random() < .5: atlas[:, :T] = atlas[:, T - 1::-1].copy()
     return replace(person, identity=identity, neutral=kit.vertices + (identity @ kit.identity.flatten(1)).view(-1, 3), atlas=atlas)
 

@@ -122,10 +122,20 @@ def curve(
     return np.concatenate([q.reshape(-1, 2), p[-2:-1] if not closed else p[1:2]])
 
 # %% ../../nbs/51_skin.ipynb #0a10f7a6
-def _pixels(size, points, fine):
-    "UV → fixed-point (4 bits) texel coordinates on a canvas `fine` times finer."
+def _pixels(size, points):
+    "UV → fixed-point (4 bits) texel coordinates on a canvas four times finer."
     p = np.asarray(points, np.float32)*[1, -1] + [0, 1]
-    return np.round((p*size*fine - .5)*16).astype(np.int32)
+    return np.round((p*size*4 - .5)*16).astype(np.int32)
+
+def _averaged(size, pixels, reach, paint):
+    "What `paint(canvas, pixels)` draws on a canvas four times finer, averaged; only the texels within `reach` of the pixels are looked at."
+    lo, hi = (pixels.min(0)//64 - reach).clip(0, size), (pixels.max(0)//64 + reach + 1).clip(0, size)
+    out, (w, h) = np.zeros((size, size), np.float32), hi - lo
+    if w and h:
+        canvas = np.zeros((4*h, 4*w), np.uint8)
+        paint(canvas, pixels - (64*lo).astype(np.int32))
+        out[lo[1]:hi[1], lo[0]:hi[0]] = cv2.resize(canvas, (int(w), int(h)), interpolation=cv2.INTER_AREA)/np.float32(255)
+    return out
 
 def polygon(
     size:int,
@@ -133,9 +143,7 @@ def polygon(
     soft:float=0.,         # blur of the edge, UV
 ) -> np.ndarray:           # (size, size) in [0, 1]
     "A filled outline with a soft edge."
-    canvas = np.zeros((4*size, 4*size), np.uint8)
-    cv2.fillPoly(canvas, [_pixels(size, points, 4)], 255, cv2.LINE_AA, 4)
-    m = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)/255
+    m = _averaged(size, _pixels(size, points), 1, lambda canvas, p: cv2.fillPoly(canvas, [p], 255, cv2.LINE_AA, 4))
     return cv2.GaussianBlur(m, (0, 0), soft*size) if soft else m
 
 # %% ../../nbs/51_skin.ipynb #fbdd6725
@@ -146,12 +154,14 @@ def strokes(
     strength=None,         # one number in [0, 1] per line
 ) -> np.ndarray:           # (size, size) in [0, 1]
     "Thin lines, averaged from a canvas four times finer."
-    canvas, pixels = np.zeros((4*size, 4*size), np.uint8), [_pixels(size, l, 4) for l in lines]
     strength = np.ones(len(lines)) if strength is None else np.asarray(strength)
-    levels = np.round(np.clip(strength, 0, 1)*8).astype(int)
-    for k in np.unique(levels):                                   # weak ones first: strong ones stay on top
-        cv2.polylines(canvas, [p for p, l in zip(pixels, levels) if l == k], False, int(k*255/8), max(round(width*size*4), 1), cv2.LINE_AA, 4)
-    return cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)/255
+    levels, thick = np.round(np.clip(strength, 0, 1)*8).astype(int), max(round(width*size*4), 1)
+    ends = np.cumsum([len(l) for l in lines])
+    def paint(canvas, pixels):
+        each = [pixels[b - len(l):b] for l, b in zip(lines, ends)]
+        for k in np.unique(levels):                               # weak ones first: strong ones stay on top
+            cv2.polylines(canvas, [p for p, l in zip(each, levels) if l == k], False, int(k*255/8), thick, cv2.LINE_AA, 4)
+    return _averaged(size, _pixels(size, np.concatenate(lines)), thick//8 + 2, paint)
 
 # %% ../../nbs/51_skin.ipynb #b01f2db4
 def _ramp(x, lo, hi):
@@ -238,11 +248,15 @@ REGIONS = {  # part: haemoglobin mean, spread; melanin mean, spread (in densitie
     'under_eye': (.08, .09, .12, .11), 'forehead': (-.04, .08, .05, .08), 'perioral': (-.02, .08, .10, .10), 'chin': (.06, .09, .02, .06),
     'neck': (.02, .05, .04, .06), 'fold': (.02, .03, .0, .02)}
 
+@lru_cache(maxsize=4)
+def _regions(size):
+    "The masks of REGIONS: (K, size, size)."
+    return np.stack([parts(size)[k] for k in REGIONS])
+
 def _pigment(rng, size, age):
     "Haemoglobin and melanin maps of a procedural skin, (size, size) each, around 0."
-    p, w = parts(size), np.array(list(REGIONS.values()), np.float32)
-    stack = np.stack([p[k] for k in REGIONS])
-    h, m = (np.tensordot(w[:, k] + w[:, k + 1]*rng.standard_normal(len(w)).astype(np.float32), stack, 1) for k in (0, 2))
+    w = np.array(list(REGIONS.values()), np.float32)
+    h, m = (np.einsum('k,kij', w[:, k] + w[:, k + 1]*rng.standard_normal(len(w)).astype(np.float32), _regions(size)) for k in (0, 2))
     h += rng.uniform(.02, .08)*noise(rng, size, .14, 4, .75) + rng.uniform(.02, .06)*noise(rng, size, .02, 3, .8)
     m += rng.uniform(.02, .07)*noise(rng, size, .3, 3) + rng.uniform(.01, .03)*noise(rng, size, .012, 2, .9)*(1 + age)
     return h, m
@@ -468,7 +482,7 @@ def anatomy(
     "Forms of a face that a morphable head lacks, of random strength, a little asymmetric."
     mean, spread, ageing = np.float32(list(ANATOMY.values())).T
     height = mean + spread*np.clip(rng.standard_normal(len(mean)), -2.2, 2.2) + ageing*age*rng.uniform(.3, 1, len(mean))
-    out = np.tensordot(height.astype(np.float32), _forms(size), 1)
+    out = np.einsum('k,kij', height.astype(np.float32), _forms(size))
     return out*(1 + .12*noise(rng, size, .3, 1))
 
 # %% ../../nbs/51_skin.ipynb #9c898c09

@@ -4,16 +4,22 @@
 
 # %% auto #0
 __all__ = ['spread', 'identity', 'warp_grid', 'warp', 'head_rotation', 'warp_turn', 'pair_error', 'distance', 'align_table',
-           'contour_use']
+           'contour_use', 'told', 'pairs_of', 'align_sheet', 'align_report']
 
 # %% ../../nbs/64_align.ipynb #8331d44a
+from pathlib import Path
+
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from ..face import TEMPLATE
-from .losses import carry
+from ..image import linear_to_srgb
+from ..networks import load_weights
+from ..synth.shards import about
+from .data import AlignPairs
+from .losses import carry, smaller
 
 # %% ../../nbs/64_align.ipynb #e4f0dcac
 def spread(map_i:torch.Tensor, # (B, C, S, S)
@@ -133,3 +139,52 @@ def contour_use(net, # AlignNet in eval mode, or anything that is called like on
     moved, still, change, read, difference, off, asked = sums.tolist()
     use = {"moved": moved / change, "still": still / change, "reads": read / difference}
     return use if normals else use | {"colours": off / max(asked, 1e-8)}
+
+# %% ../../nbs/64_align.ipynb #ef10eff5
+def told(net # AlignNet with `meta`, from load_weights
+        ): # the same, to be called like one
+    "An AlignNet as it was trained: one that never saw contours is given none."
+    return net if net.meta.get("contours") != "none" else lambda m, i, j: net(m, i * 0, j * 0)
+
+def pairs_of(folder, # set align-albedo or align-normals
+             size:int=64, # side they are averaged down to
+             n:int=480, # how many
+             seed:int=5, # which
+             batch:int=24
+            )->list: # of train.data.AlignPair
+    "Pairs of people of a set, always the same."
+    stream = AlignPairs(folder, batch, -(-n // batch), seed)
+    return [smaller(stream[i], size) for i in range(len(stream))]
+
+# %% ../../nbs/64_align.ipynb #82248f5e
+_ROWS = {"all": "mean", "std": "spread", "near": "near pairs", "far": "far pairs"}
+
+def _picture(x): # (B, 3, S, S) albedo or normals → one row (S, B·S, 3) sRGB
+    x = linear_to_srgb(x.clamp(0, 1)) if x.min() > -.1 else x / 2 + .5
+    return torch.cat(list(x.cpu()), 2).permute(1, 2, 0).clamp(0, 1).numpy()
+
+def align_sheet(nets:dict, # name → AlignNet
+                pair, # train.data.AlignPair
+                n:int=8 # pairs
+               )->np.ndarray: # (H, W, 3) sRGB in [0, 1]
+    "Map of i, what the warp and the networks make of it, map of j."
+    p = type(pair)(*(x[:n] for x in vars(pair).values()))
+    moved = [warp_turn(p) if (p.map_i < 0).any() else warp(p), *(carry(net, p.map_i, p.mask_i, p.contours_i, p.contours_j).float() for net in nets.values())]
+    return np.vstack([_picture(p.map_i * p.mask_i), *(_picture(x * p.mask_j) for x in moved), _picture(p.map_j * p.mask_j)])
+
+@torch.no_grad()
+def align_report(folder, # set align-albedo or align-normals of a seed no training used
+                 weights=None, # of an AlignNet, or several; None: the bundled one
+                 n:int=480 # pairs
+                )->tuple: # markdown; sheet (H, W, 3) sRGB in [0, 1]
+    "Errors of AlignNets beside the baselines, and whether they move things or paint them."
+    from illures_nb.evaluate import markdown
+    kind = about(folder)["recipe"].removeprefix("align-")
+    found = {str(w): load_weights(w, f"align_{kind}") for w in ([weights] if isinstance(weights, (str, Path)) else weights or [f"align_{kind}"])}
+    normals, pairs = kind == "normals", pairs_of(folder, int(next(iter(found.values())).meta["size"]), n)
+    nets = {k: told(net) for k, net in found.items()}
+    errors, use = align_table(nets, pairs, normals), {k: contour_use(net, pairs, normals) for k, net in nets.items()}
+    digits, unit = (".1f", ", degrees") if normals else (".4f", ", L1 of linear values")
+    table = markdown([r | {"name": k} for k, r in errors.items()], dict.fromkeys(_ROWS, digits), _ROWS)
+    uses = markdown([r | {"name": k} for k, r in use.items()], dict.fromkeys(next(iter(use.values())), ".2f"))
+    return f"# AlignNet for {kind}{unit}, {len(pairs) * len(pairs[0].map_i)} pairs\n\n{table}\n\n{uses}\n", align_sheet(nets, pairs[0])

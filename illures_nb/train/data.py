@@ -393,7 +393,7 @@ class Photographs(_Stream):
                  batch:int, # faces per batch
                  steps:int, # length of the stream
                  seed:int=0, # of the stream
-                 traced:float=.5, # share of batches that are path-traced, where there are both kinds
+                 traced:float=.25, # share of batches that are path-traced, where there are both kinds
                  memory:float=8. # GB for faces
                 ):
         super().__init__(open_sets(folders, memory=memory), batch, steps, seed)

@@ -6,7 +6,7 @@
 __all__ = ['STAGES', 'STREAMS', 'FILES', 'Stage', 'find', 'learning_rate', 'networks', 'State', 'bf16_helps', 'Runner', 'joined',
            'photographs_loss', 'multilit_loss', 'pairs_loss', 'aligned_loss', 'photos_loss', 'photograph_rows',
            'multilit_rows', 'pair_rows', 'align_rows', 'photo_rows', 'Stream', 'sorted_folders', 'Mixture',
-           'held_batches', 'train_step', 'validate', 'training_sheet', 'checkpoint', 'loader', 'train']
+           'held_batches', 'train_step', 'validate', 'training_sheet', 'checkpoint', 'loader', 'train', 'blend']
 
 # %% ../../nbs/62_stages.ipynb #43385608
 import json
@@ -27,7 +27,8 @@ from ..light import shade_maps
 from ..networks import Maps, build, load_weights, save_weights
 from ..synth.shards import about, one_thread
 from .data import AlignPairs, Batch, MultiLit, Photographs, Photos, SyntheticPairs, VideoPairs, forkable, held_out, on
-from .losses import CROSS_WEIGHTS, PAIR_WEIGHTS, align_loss, angular_error, carry, cross_loss, decomposition_loss, pair_loss, shrink, smaller
+from .losses import (CROSS_WEIGHTS, LANDMARK_WEIGHT, PAIR_WEIGHTS, align_loss, angular_error, carry, cross_loss, decomposition_loss, landmark_loss, pair_loss,
+                                     shrink, smaller)
 from .report import Board, Progress, add_row, write_report
 from .together import Together, share_norms
 
@@ -207,16 +208,22 @@ def bf16_helps(device:str # "cpu" or "cuda"
     if torch.device(device).type == "cuda": return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
+class _Aligner:
+    "An AlignNet within a stage: called like one; without contours where the stage has none."
+    def __init__(self, run, net): self.run, self.net, self.told, self.redraw = run, net, float(run.stage.contours), net.redraw
+    def __call__(self, m, i, j): return self.run.run(self.net, m, i * self.told, j * self.told)
+    def look(self, m, i, j): return self.run.run(self.net.look, m, i * self.told, j * self.told)
+
 class Runner:
     "The networks of a stage as functions."
     def __init__(self, stage:Stage, nets, # name → network
                  bf16:bool=None # autocast; None: where it helps
                 ): self.stage, self.nets, self.bf16 = stage, nets, bf16
 
-    def run(self, name, *x):
-        "A network's answer."
-        device = x[0].device.type
-        with torch.autocast(device, torch.bfloat16, enabled=bf16_helps(device) if self.bf16 is None else self.bf16): return self.nets[name](*x)
+    def run(self, net, *x):
+        "What a network, or a part of it, answers; named or as it is."
+        device, net = x[0].device.type, self.nets[net] if isinstance(net, str) else net
+        with torch.autocast(device, torch.bfloat16, enabled=bf16_helps(device) if self.bf16 is None else self.bf16): return net(*x)
 
     def maps(self, image, name="decomposer"): # → Maps
         "A decomposition; without a residual where the stage has none."
@@ -227,9 +234,8 @@ class Runner:
     def taught(self, image): return self.maps(image, "teacher")
 
     @property
-    def aligners(self): # for pair_loss
-        told = float(self.stage.contours)
-        return {k: lambda m, i, j, k=k: self.run("align_" + k, m, i * told, j * told) for k in ("albedo", "normals")}
+    def aligners(self): # kind of map → AlignNet as a function
+        return {k: _Aligner(self, self.nets["align_" + k]) for k in ("albedo", "normals") if "align_" + k in self.nets}
 
 # %% ../../nbs/62_stages.ipynb #d89d5fcf
 def joined(xs:list # of batches of one kind
@@ -270,12 +276,15 @@ def pairs_loss(run:Runner, x)->dict: # x: data.Pair
 
 def aligned_loss(which:str # "albedo" or "normals"
                 )->Callable: # (Runner, data.AlignPair) → terms
-    "Equation 5 or 6."
+    "Equation 5 or 6, and where the landmarks look."
     def loss(run, x):
         x = smaller(x, run.stage.align_size)
-        pred = carry(run.aligners[which], x.map_i, x.mask_i, x.contours_i, x.contours_j)
+        net = run.aligners[which]
+        looked = carry(net.look, x.map_i, x.mask_i, x.contours_i, x.contours_j)
+        pred = net.redraw(x.map_i * x.mask_i, *looked)
         angle = {"angle": angular_error(pred.detach(), x.map_j, x.mask_j)} if which == "normals" else {}
-        return align_loss(pred, x.map_j, x.mask_j, which == "normals") | angle
+        terms, points = align_loss(pred, x.map_j, x.mask_j, which == "normals"), landmark_loss(looked[0], x.landmarks_i, x.landmarks_j, x.mask_i, x.mask_j)
+        return terms | {"landmarks": points, "total": terms["total"] + LANDMARK_WEIGHT * points} | angle
     return loss
 
 def photos_loss(run:Runner, x)->dict: # x: data.Photo
@@ -458,7 +467,8 @@ def checkpoint(state:State, # written to out/state.safetensors
         state.save(out / "state.safetensors")
         for name in stage.trains:
             size = stage.size if name == "decomposer" else min(stage.size, stage.align_size)
-            save_weights(out / FILES[name], nets[name], {"size": size, "steps": state.step, "batch": stage.batch, "stage": stage.name})
+            told = {"contours": "drawn" if stage.contours else "none"} if name != "decomposer" else {}
+            save_weights(out / FILES[name], nets[name], {"size": size, "steps": state.step, "batch": stage.batch, "stage": stage.name} | told)
         write_image(out / "sheet.png", sheet)
         add_row(out / "log.csv", row)
         write_report(out, f"{stage.name}, {stage.preset}: step {state.step:,} of {stage.steps:,}", asdict(stage))
@@ -533,3 +543,18 @@ def train(stage:Stage, # what
                 clock["begun"] = time.time()
     board.close(); together.wait()
     return out / FILES[stage.trains[0]]
+
+# %% ../../nbs/62_stages.ipynb #d36380d5
+def blend(weights:dict, # weights files or names of bundled ones → shares, which add up to 1
+          out:Path # a .safetensors file to write
+         )->Path:
+    "The weighted mean of networks that started from the same one."
+    nets = {w: load_weights(w) for w in weights}
+    net, *others = nets.values()
+    if any(o.preset != net.preset for o in others): raise ValueError(f"Networks of one kind can be blended, not {' and '.join(sorted({o.preset for o in nets.values()}))}.")
+    if abs(sum(weights.values()) - 1) > 1e-6: raise ValueError(f"The shares must add up to 1, not {sum(weights.values()):g}.")
+    states = [(n.state_dict(), s) for n, s in zip(nets.values(), weights.values())]
+    mean = build(net.preset)
+    mean.load_state_dict({k: sum(s * x[k] for x, s in states) if v.is_floating_point() else v for k, v in net.state_dict().items()})
+    save_weights(out, mean, net.meta | {"blend": ", ".join(f"{s:g} of {n.meta.get('stage', 'stage1b')} {n.meta.get('steps', '')}".rstrip() for n, s in zip(nets.values(), weights.values()))})
+    return Path(out)
