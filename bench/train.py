@@ -37,8 +37,8 @@ def measure(stage, folders, envs, init, device, steps, workers):
     for i in range(4): mixture[i]
     made = (time.perf_counter() - begun) / 4
     for k, s in mixture.streams.items(): train_step(state, k, on(s[0], device))
-    batches, waited = iter(loader(mixture, 0, workers)), 0
     with forkable():
+        batches, waited = iter(loader(mixture, 0, workers)), 0
         first = next(batches) # the processes have started
         begun = time.perf_counter()
         for i in range(steps):
