@@ -48,7 +48,6 @@ class Scene:
                ):              # Scene of size² pixels
         "Averaged down, in linear light, for networks that work on smaller crops."
         if not size or size == len(self.mask): return self
-        if size > len(self.mask): raise ValueError(f'The set holds faces of {len(self.mask)}² pixels, but the network wants {size}²')
         down = lambda x: cv2.resize(np.ascontiguousarray(x, np.float32), (size, size), interpolation=cv2.INTER_AREA)
         normals, each = down(self.normals), lambda xs: np.stack([down(x) for x in xs])
         return Scene(down(self.albedo), normals/np.linalg.norm(normals, axis=-1, keepdims=True).clip(1e-6), down(self.mask) > .99,
@@ -106,6 +105,7 @@ def scenes(folder,            # a set that `illures synth` wrote
     from illures_nb.synth.shards import Shards
     shards = Shards(folder); recipe = shards.about['recipe']
     if recipe not in ('sfsnet-syn', 'expre-syn', 'caric-syn'): raise ValueError(f'{folder} holds {recipe}: faces are measured on sfsnet-syn, expre-syn and caric-syn')
+    if size and size > shards.about['size']: raise ValueError(f'{folder} holds faces of {shards.about["size"]}² pixels, but the network wants {size}²')
     if recipe != 'sfsnet-syn':
         for x, info in shards.where(**({} if everyone else {'split': 'test'})): yield _traced_scene(x, info).smaller(size)
         return
@@ -665,6 +665,7 @@ def _run_wild(folders, weights, envs, device, everyone, most, progress):
     result = wild(Decomposer.from_pretrained(*([weights] if weights else []), device=device), folders, most, progress)
     return wild_report(result, str(weights or 'illures')), {k: x/np.float32(255) for k, x in result.pages().items()}
 
+# %% ../nbs/71_benchmarks.ipynb #7cac7c8e
 def _run_align(folders, weights, envs, device, everyone, most, progress):
     from illures_nb.train.align import align_report
     text, sheet = align_report(folders[0], weights)

@@ -203,6 +203,7 @@ def bands(lines:torch.Tensor # (B, 1, S, S) drawn contours, in [0, 1]
     soft = lambda k: k/2*F.avg_pool2d(F.avg_pool2d(lines, k, 1, k//2), k, 1, k//2)
     return torch.cat([lines, soft(3), soft(5), soft(9)], 1)
 
+# %% ../nbs/30_networks.ipynb #1a3bcdd6
 class AlignNet(nn.Module):
     "Carry a map of frame i to the pose and expression of frame j (eq. 5 and 6; our reconstruction of Fig. 9, our output)."
     def __init__(self,
@@ -223,8 +224,9 @@ class AlignNet(nn.Module):
         by, add = self.head(h).float().split((2, 3), 1)
         return by, add, self.turn(h.float().mean((2, 3))).float() if self.normals else None
 
-    def redraw(self, map_i, by, add, axis):
-        "A map as `look` says."
+    def redraw(self, map_i:torch.Tensor, by:torch.Tensor, add:torch.Tensor, axis:torch.Tensor|None # what `look` answered
+               )->torch.Tensor:             # (B,3,S,S) float32
+        "A map as `look` says: taken from there, turned, corrected."
         out = displaced(map_i.float(), by)
         if axis is None: return out + add
         with torch.autocast(out.device.type, enabled=False): return F.normalize(torch.einsum('bij,bjhw->bihw', turns(axis), out) + add, dim=1, eps=1e-6)

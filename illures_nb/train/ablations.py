@@ -66,6 +66,7 @@ def weights(out:Path, name:str # of RUNS
 def _finished(out, name, stage):
     return all(p.is_file() and read_weights(p)[0].get("steps") == str(stage.steps) for p in weights(out, name))
 
+# %% ../../nbs/66_ablations.ipynb #bfa641cd
 def trained(init # weights of AlignNets: files, or names of bundled ones
            )->dict: # run → weights
     "The runs that need not be done, because their network is there."

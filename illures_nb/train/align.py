@@ -7,8 +7,6 @@ __all__ = ['spread', 'identity', 'warp_grid', 'warp', 'head_rotation', 'warp_tur
            'contour_use', 'told', 'pairs_of', 'align_sheet', 'align_report']
 
 # %% ../../nbs/64_align.ipynb #8331d44a
-from pathlib import Path
-
 import cv2
 import numpy as np
 import torch
@@ -172,19 +170,20 @@ def align_sheet(nets:dict, # name → AlignNet
     moved = [warp_turn(p) if (p.map_i < 0).any() else warp(p), *(carry(net, p.map_i, p.mask_i, p.contours_i, p.contours_j).float() for net in nets.values())]
     return np.vstack([_picture(p.map_i * p.mask_i), *(_picture(x * p.mask_j) for x in moved), _picture(p.map_j * p.mask_j)])
 
+# %% ../../nbs/64_align.ipynb #7e683294
 @torch.no_grad()
 def align_report(folder, # set align-albedo or align-normals of a seed no training used
-                 weights=None, # of an AlignNet, or several; None: the bundled one
+                 weights=None, # of an AlignNet; None: the bundled one
                  n:int=480 # pairs
                 )->tuple: # markdown; sheet (H, W, 3) sRGB in [0, 1]
     "Errors of AlignNets beside the baselines, and whether they move things or paint them."
     from illures_nb.evaluate import markdown
     kind = about(folder)["recipe"].removeprefix("align-")
-    found = {str(w): load_weights(w, f"align_{kind}") for w in ([weights] if isinstance(weights, (str, Path)) else weights or [f"align_{kind}"])}
-    normals, pairs = kind == "normals", pairs_of(folder, int(next(iter(found.values())).meta["size"]), n)
-    nets = {k: told(net) for k, net in found.items()}
-    errors, use = align_table(nets, pairs, normals), {k: contour_use(net, pairs, normals) for k, net in nets.items()}
+    name = str(weights or f"align_{kind}")
+    net = load_weights(name, f"align_{kind}")
+    normals, pairs, nets = kind == "normals", pairs_of(folder, int(net.meta["size"]), n), {name: told(net)}
+    errors, use = align_table(nets, pairs, normals), contour_use(nets[name], pairs, normals)
     digits, unit = (".1f", ", degrees") if normals else (".4f", ", L1 of linear values")
     table = markdown([r | {"name": k} for k, r in errors.items()], dict.fromkeys(_ROWS, digits), _ROWS)
-    uses = markdown([r | {"name": k} for k, r in use.items()], dict.fromkeys(next(iter(use.values())), ".2f"))
+    uses = markdown([use | {"name": name}], dict.fromkeys(use, ".2f"))
     return f"# AlignNet for {kind}{unit}, {len(pairs) * len(pairs[0].map_i)} pairs\n\n{table}\n\n{uses}\n", align_sheet(nets, pairs[0])

@@ -147,7 +147,7 @@ def landmark_loss(by:torch.Tensor, # (B, 2, S, S) displacement towards frame i, 
     at = [(2 * p + 1) / by.shape[-1] - 1 for p in (points_i, points_j)]
     look = lambda x, g: F.grid_sample(x.float(), g[:, None], align_corners=False)[:, :, 0] # (B, C, 68)
     seen = look(mask_i, at[0]) * look(mask_j, at[1])
-    return (((look(by, at[1]) - (at[0] - at[1]).mT).abs().sum(1, keepdim=True)) * seen).sum() / seen.sum().clamp_min(1)
+    return ((look(by, at[1]) - (at[0] - at[1]).mT).abs().sum(1, keepdim=True) * seen).sum() / seen.sum().clamp_min(1)
 
 # %% ../../nbs/61_losses.ipynb #230c3ee4
 def _per_face(x, mask): # mean over the mask → (B, C, 1, 1)
