@@ -72,7 +72,7 @@ def main(args=None):
     opts = p.parse_args(args)
     torch.set_num_threads(THREADS)
     cv2.setNumThreads(THREADS)
-    trained = weights_path(opts.preset, 128).is_file()
+    trained = weights_path(opts.preset).is_file()
     d = Decomposer.from_pretrained(opts.preset, device="cpu") if trained else Decomposer(build(opts.preset), device="cpu")
     picture, light = photo(), SHLight.preset("rembrandt_left")
     f = d(picture)[0]

@@ -181,7 +181,7 @@ def _light(text):
 def _model_arguments(p):
     "What `load` reads."
     g = p.add_mutually_exclusive_group()
-    g.add_argument('--preset', default='lite', choices=list(PRESETS), help='network, with the weights that come with the package (default: lite)')
+    g.add_argument('--preset', default='lite', choices=list(PRESETS), help='network, with the weights that come with the package (default: lite): fine is lite with detail, 256²; illures is the paper\'s, slow')
     g.add_argument('--weights', metavar='FILE', help='other weights: a .safetensors file, or a hub repository owner/name')
 
 def _decompose_arguments(p):
@@ -461,7 +461,7 @@ def _frames_arguments(p, where):
 # %% ../nbs/90_cli.ipynb #373d2531
 def _train_arguments(p):
     p.add_argument('stage', choices=['stage1a', 'stage1b', 'align-albedo', 'align-normals', 'stage2', 'stage3', 'pseudo', 'ablations'], help='see below')
-    p.add_argument('--preset', default='lite', choices=[*PRESETS, 'paper'], help='network (default: lite); paper: sfsnet where there is no residual, illures elsewhere')
+    p.add_argument('--preset', default='lite', choices=[*PRESETS, 'paper'], help='network (default: lite); fine: detail on top of trained weights of lite; paper: sfsnet where there is no residual, illures elsewhere')
     p.add_argument('--data', required=True, nargs='+', type=Path, metavar='DIR', help='sets that `illures synth` and `illures videos` wrote, of all kinds the stage needs; they may still be growing')
     p.add_argument('--out', required=True, type=Path, metavar='DIR', help='for state, weights, log.csv, sheet.png and report.html; a state found there is continued')
     p.add_argument('--envs', type=Path, metavar='NPZ', help='environment maps: maps (n, H, W, 3), scene_group (n,) (default: painted ones)')
@@ -534,6 +534,7 @@ examples:
   illures train stage1b --data sets/sfsnet --held sets/held --envs assets/envs/envmaps.npz --out runs/lite
   illures train stage1b --data sets/expre sets/caric --out runs/more --init runs/lite/weights.safetensors --lr 5e-4
   illures train stage1b --data toy --size 64 --steps 200 --batch 8 --out runs/toy
+  illures train stage1b --preset fine --data sets/sfsnet-256 --init runs/lite/weights.safetensors --out runs/fine       a set of --size 256
   illures train align-albedo --data sets/align-albedo --out runs/aa
   illures train stage2 --data sets/clips sets/expre --init runs/lite/weights.safetensors runs/aa/align_albedo.safetensors runs/an/align_normals.safetensors --out runs/real
   accelerate launch -m illures_nb.cli train stage1b --data sets/sfsnet --preset paper --out runs/paper

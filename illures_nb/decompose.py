@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from .face import Face, crop, crop_transform, detect_faces, face_mask, invert_transform, transform_points
 from .image import guided_coefficients, linear_to_srgb, quantise, read_image, srgb_to_linear
 from .light import MIRROR_SIGNS, SHLight, rotation_matrix, sh_basis
-from .networks import PRESETS, Maps, fuse, load_weights, weights_path
+from .networks import PRESETS, SIZES, Maps, fuse, load_weights, weights_path
 
 # %% ../nbs/40_decompose.ipynb #fcb48c7d
 def mirror_maps(maps:Maps # of a batch of crops
@@ -365,18 +365,19 @@ def assemble(maps:Maps,  # of one crop: (3,S,S) arrays and light (9,3), in the c
 
 # %% ../nbs/40_decompose.ipynb #f7be2aaf
 def find_weights(name:str|Path, # preset, .safetensors file, or hub repository owner/name[/preset]
-                 size:int=128   # which crop size of a preset
+                 size:int|None=None # which crop size of a preset; None: the one it is meant for
                 )->Path:
     "The weights file a name stands for."
     if name in PRESETS:
         path = weights_path(name, size)
         if path.is_file(): return path
         there = ', '.join(sorted(p.stem for p in path.parent.glob('*-*.safetensors'))) or 'none'
-        raise FileNotFoundError(f'this installation has no weights for {name!r} at {size}² (it has: {there})')
+        raise FileNotFoundError(f'this installation has no weights {path.name} (it has: {there})')
     if str(name).endswith('.safetensors'): return Path(name)
     parts = str(name).split('/')
     if isinstance(name, str) and len(parts) in (2, 3) and all(parts) and not Path(name).suffix and not Path(name).exists():
-        return _from_hub('/'.join(parts[:2]), f'{(parts + ["lite"])[2]}-{size}.safetensors')
+        preset = (parts + ['lite'])[2]
+        return _from_hub('/'.join(parts[:2]), f'{preset}-{size or SIZES.get(preset, 128)}.safetensors')
     raise ValueError(f'{str(name)!r} is neither a preset ({", ".join(PRESETS)}), nor a .safetensors file, nor a hub repository like owner/name')
 
 def _from_hub(repo, file):
@@ -390,21 +391,21 @@ def _from_hub(repo, file):
 class Decomposer:
     "Photo in, faces out: detection, network, light."
     def __init__(self, net:torch.nn.Module, # from `build` or `load_weights`
-                 size:int=128,              # side of the crop it sees
+                 size:int|None=None,        # side of the crop it sees; None: the one its preset is meant for
                  device=None):              # None: the GPU if there is one
         gpu = torch.cuda.is_available()
         self.device = torch.device(device or ('cuda' if gpu else 'cpu'))
         if self.device.type == 'cuda' and not gpu: raise ValueError(f'the device {str(device)!r} was asked for, but torch finds no GPU here')
-        self.net, self.size = fuse(net).to(self.device), size
+        self.net, self.size = fuse(net).to(self.device), size or SIZES[getattr(net, 'preset', 'lite')]
 
     @classmethod
     def from_pretrained(cls, name:str|Path='lite', # preset, .safetensors file, or hub repository owner/name[/preset]
-                        size:int=128,              # 128 or 256; a file that says its own size is believed
+                        size:int|None=None,        # which crop size of a preset; None: the one it is meant for; a file that says its own size is believed
                         device=None                # "cpu", "cuda", …; None: the GPU if there is one
                        )->"Decomposer":
         "A decomposer with trained weights."
         net = load_weights(find_weights(name, size))
-        return cls(net, int(net.meta.get('size', size)), device)
+        return cls(net, int(net.meta.get('size', size or SIZES[net.preset])), device)
 
     def look(self, crops:np.ndarray # (B, S, S, 3) float32 sRGB
             )->list:                # of `Maps` of NumPy arrays, one per crop, in the crop's frame

@@ -210,3 +210,24 @@ def test_trained_weights_see_the_mirrored_light_mirrored(trained, decomposer, fa
 def test_trained_weights_explain_the_photo(trained, face):
     inside = face.mask > .9
     assert abs(face.reconstruction - face.photo.crop)[inside].mean() < .08
+
+
+@pytest.mark.parametrize("preset, size", [("lite", 128), ("fine", 256), ("illures", 128)])
+def test_every_bundled_network_takes_a_face_apart(preset, size, trained, face, astronaut):
+    f, = Decomposer.from_pretrained(preset)(astronaut)
+    assert f.albedo.shape == f.normals.shape == f.residual.shape == (size, size, 3) and f.mask.shape == (size, size)
+    own, other = f.to_frame("normals"), face.to_frame("normals")
+    both = np.isfinite(own[..., 0]) & np.isfinite(other[..., 0])
+    assert both.mean() > .02 and np.median(angles(own, other)[both]) < 15  # they agree on the shape
+    seen = f.mask > .5
+    assert abs(f.reconstruction - f.photo.crop)[seen].mean() < .04
+    assert f.relight(SHLight.preset("split_left")).composite().shape == astronaut.shape
+
+
+def test_fine_is_lite_with_detail(trained):
+    from illures_nb.networks import load_weights
+    fine, lite = load_weights("fine"), load_weights("lite")
+    assert all(torch.equal(a, b) for a, b in zip(fine.lite.state_dict().values(), lite.state_dict().values()))
+    x = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode(): a, b = fine(x), lite(torch.nn.functional.avg_pool2d(x, 2))
+    assert torch.allclose(a.light, b.light, atol=1e-5) and not torch.allclose(a.normals[..., ::2, ::2], b.normals, atol=.01)

@@ -189,10 +189,12 @@ def guards(p:Maps, # the network's answer
     return {"tone": tone, "contrast": less(contrast, p.albedo, anchor.albedo), "relief": less(relief, p.normals, anchor.normals)}
 
 def _one_way(pred, other, mask, other_mask, C, other_C, aligners, at): # pred → other
-    small = lambda k, x: shrink(x, at, "normals" if k == "normals" else "map")
     mask, other_mask, C, other_C = shrink(mask, at), shrink(other_mask, at), shrink(C, at, "lines"), shrink(other_C, at, "lines")
-    carried = {k: carry(aligners[k], small(k, getattr(pred, k)), mask, C, other_C) for k in ("albedo", "normals")}
-    return {k: align_loss(x, small(k, getattr(other, k)), other_mask, k == "normals")["total"] for k, x in carried.items()}
+    def term(k):
+        small = lambda x: shrink(getattr(x, k), at, "normals" if k == "normals" else "map")
+        carried, stayed = carry(aligners[k], small(pred), mask, C, other_C), carry(aligners[k], small(other), other_mask, other_C, other_C)
+        return align_loss(carried, stayed, other_mask, k == "normals")["total"]
+    return {k: term(k) for k in ("albedo", "normals")}
 
 def _one_frame(p, image, mask, anchor):
     terms = {"image": masked_mean((encode(p.albedo * shade_maps(p.normals, p.light) + p.residual) - image).abs(), mask),
