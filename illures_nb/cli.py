@@ -181,7 +181,7 @@ def _light(text):
 def _model_arguments(p):
     "What `load` reads."
     g = p.add_mutually_exclusive_group()
-    g.add_argument('--preset', default='lite', choices=list(PRESETS), help='network, with the weights that come with the package (default: lite): fine is lite with detail, 256²; illures is the paper\'s, slow')
+    g.add_argument('--preset', default='lite', choices=list(PRESETS), help='network with bundled weights: lite (default), fine (lite with detail, 256²), illures (the paper\'s, slow)')
     g.add_argument('--weights', metavar='FILE', help='other weights: a .safetensors file, or a hub repository owner/name')
 
 def _decompose_arguments(p):
@@ -461,7 +461,7 @@ def _frames_arguments(p, where):
 # %% ../nbs/90_cli.ipynb #373d2531
 def _train_arguments(p):
     p.add_argument('stage', choices=['stage1a', 'stage1b', 'align-albedo', 'align-normals', 'stage2', 'stage3', 'pseudo', 'ablations'], help='see below')
-    p.add_argument('--preset', default='lite', choices=[*PRESETS, 'paper'], help='network (default: lite); fine: detail on top of trained weights of lite; paper: sfsnet where there is no residual, illures elsewhere')
+    p.add_argument('--preset', default='lite', choices=[*PRESETS, 'paper'], help='network (default: lite); fine: detail on top of a trained lite; paper: sfsnet without residual, illures with')
     p.add_argument('--data', required=True, nargs='+', type=Path, metavar='DIR', help='sets that `illures synth` and `illures videos` wrote, of all kinds the stage needs; they may still be growing')
     p.add_argument('--out', required=True, type=Path, metavar='DIR', help='for state, weights, log.csv, sheet.png and report.html; a state found there is continued')
     p.add_argument('--envs', type=Path, metavar='NPZ', help='environment maps: maps (n, H, W, 3), scene_group (n,) (default: painted ones)')
