@@ -137,11 +137,11 @@ class _Saved:
         self.step, self.mean = int(meta["step"]), json.loads(meta["mean"])
 
 # %% ../../nbs/62_stages.ipynb #943292d8
-PARTS = {"illures": ("sfsnet", "sfsnet"), "fine": ("lite", "lite")} # network → its part that is trained before, and that part's preset
+PARTS = {"illures": "sfsnet", "fine": "lite"} # network → its part that is trained before, called like its preset
 
 def _given(stage, init): # weights files → kind of network → network
     nets = [load_weights(w) for w in ([init] if isinstance(init, (str, Path)) else init or ())]
-    kinds = {stage.preset, *stage.trains, *stage.uses} - {"decomposer", "teacher"} | set(PARTS.get(stage.preset, ())[1:])
+    kinds = {stage.preset, *stage.trains, *stage.uses} - {"decomposer", "teacher"} | ({PARTS[stage.preset]} if stage.preset in PARTS else set())
     for w, net in zip([init] if isinstance(init, (str, Path)) else init or (), nets):
         if net.preset not in kinds: raise ValueError(f"{w} holds weights of {net.preset!r}, not of {' or '.join(repr(k) for k in sorted(kinds))}.")
     return {net.preset: net for net in nets}
@@ -162,7 +162,7 @@ def networks(stage:Stage, # what to train
             raise ValueError(f"{stage.name} needs trained weights of {kind!r}: train them first, and give them with --init.")
         nets[name] = build(kind)
         if kind in given: nets[name].load_state_dict(given[kind].state_dict())
-        elif kind in PARTS and PARTS[kind][1] in given: getattr(nets[name], PARTS[kind][0]).load_state_dict(given[PARTS[kind][1]].state_dict())
+        elif (part := PARTS.get(kind)) in given: getattr(nets[name], part).load_state_dict(given[part].state_dict())
         elif kind == "fine": raise ValueError("fine adds detail to trained weights of 'lite', which it keeps: give them with --init.")
         if kind in ("lite", "illures") and not stage.residual: _silence(nets[name])
     return nets
