@@ -58,7 +58,7 @@ def exposed(image:np.ndarray,  # (S, S, 3) linear, any scale
             albedo:np.ndarray, # (S, S, 3) linear
             mask:np.ndarray,   # (S, S) bool
            )->float:           # factor
-    "The exposure of `60_data`, without its chance: skin about as bright as it is pale, hardly anything above 1."
+    "An exposure like those of `60_data`, without chance and white balance: skin about as bright as it is pale, hardly anything above 1."
     if not mask.any(): return 1.
     target = .26*(albedo[mask].mean()/.25)**.4
     return float(min(target/max(image[mask].mean(), 1e-4), 1/max(np.quantile(image[mask].max(-1), .93), 1e-4)))
@@ -635,7 +635,7 @@ def run(benchmark:str,    # one of BENCHMARKS
     folders, out = [Path(f) for f in ([folders] if isinstance(folders, (str, Path)) else folders)], out and Path(out)
     if out and not out.parent.is_dir(): raise FileNotFoundError(f'{out}: no such folder to write into')
     if len(folders) != 1 and benchmark not in ('synthetic', 'wild'): raise ValueError(f'{benchmark} wants one folder, not {len(folders)}')
-    if benchmark == 'yale': return yale_report(run_yale(folders[0], weights, out, progress=progress, device=device), str(weights or 'illures'))
+    if benchmark == 'yale': return yale_report(run_yale(folders[0], weights, out, progress=progress, device=device), str(weights or 'lite'))
     text, pictures = _RUN[benchmark](folders, weights, envs, device, everyone, most, progress)
     if out: _write(out, text, pictures)
     return text
@@ -648,7 +648,7 @@ def _run_landmarks(folders, weights, envs, device, everyone, most, progress):
 def _run_photoface(folders, weights, envs, device, everyone, most, progress):
     photoface_sessions(folders[0])                                                     # complain before loading anything
     result = photoface(Decomposer.from_pretrained(*([weights] if weights else []), device=device), folders[0], progress=progress)
-    return photoface_report(result, str(weights or 'illures')), {k: s for k, (_, s) in zip(('best', 'worst'), result.sheets)}
+    return photoface_report(result, str(weights or 'lite')), {k: s for k, (_, s) in zip(('best', 'worst'), result.sheets)}
 
 def _run_synthetic(folders, weights, envs, device, everyone, most, progress):
     from illures_nb.synth.assets import Assets
@@ -657,13 +657,13 @@ def _run_synthetic(folders, weights, envs, device, everyone, most, progress):
     lit = Assets(envs=envs).environments('test')
     method = Decomposer.from_pretrained(*([weights] if weights else []), device=device)
     result = synthetic(method, folders, lit, everyone, progress=progress)
-    return synthetic_report(result, str(weights or 'illures')), synthetic_pictures(method, result, lit, everyone)
+    return synthetic_report(result, str(weights or 'lite')), synthetic_pictures(method, result, lit, everyone)
 
 def _run_wild(folders, weights, envs, device, everyone, most, progress):
     from illures_nb.wild import spread, wild, wild_report
     for f in folders: spread(f)                                                        # complain before loading anything
     result = wild(Decomposer.from_pretrained(*([weights] if weights else []), device=device), folders, most, progress)
-    return wild_report(result, str(weights or 'illures')), {k: x/np.float32(255) for k, x in result.pages().items()}
+    return wild_report(result, str(weights or 'lite')), {k: x/np.float32(255) for k, x in result.pages().items()}
 
 # %% ../nbs/71_benchmarks.ipynb #7cac7c8e
 def _run_align(folders, weights, envs, device, everyone, most, progress):

@@ -20,7 +20,7 @@ from .decompose import Decomposer, sheet
 from .export import write_maps
 from .image import linear_to_srgb, srgb_to_linear, write_image
 from .light import SHLight
-from .networks import PRESETS
+from .networks import PRESETS, bundled
 
 # %% ../nbs/90_cli.ipynb #59ca1cdf
 _ANGLES = re.compile(r'([+-]?\d+(?:\.\d*)?),([+-]?\d+(?:\.\d*)?)')
@@ -181,7 +181,7 @@ def _light(text):
 def _model_arguments(p):
     "What `load` reads."
     g = p.add_mutually_exclusive_group()
-    g.add_argument('--preset', default='lite', choices=list(PRESETS), help='network with bundled weights: lite (default), fine (lite with detail, 256²), illures (the paper\'s, slow)')
+    g.add_argument('--preset', default='lite', choices=bundled(), help='network with bundled weights: lite (default), fine (lite with detail, 256²), illures (the paper\'s, slow)')
     g.add_argument('--weights', metavar='FILE', help='other weights: a .safetensors file, or a hub repository owner/name')
 
 def _decompose_arguments(p):
@@ -382,12 +382,15 @@ def train(args # stage, preset, data, envs, held, out, init, steps, batch, lr, s
          )->int: # exit code
     "Run `illures train`."
     from illures_nb.synth.assets import Assets
+    from illures_nb.synth.shards import about
     from illures_nb.train import ablations, stages
     check_folder(args.out)
     light = Assets(envs=args.envs)
     given = {k: getattr(args, k) for k in ('steps', 'batch', 'lr', 'seed', 'size', 'multilit') if getattr(args, k) is not None}
     if args.blind: given['contours'] = False
     common = dict(device=args.device, workers=args.workers, every=args.every)
+    for f in set(args.data) & set(args.held or ()):
+        if about(f)['recipe'] == 'sfsnet-syn': raise ValueError(f'{f} holds nobody out: validate on a set of another seed.')
     if args.stage == 'ablations':
         done = ablations.run(args.preset, args.data, light, args.out, args.held, args.scale, args.yale, given, args.init or (), **common)
     else:
@@ -465,7 +468,7 @@ def _train_arguments(p):
     p.add_argument('--data', required=True, nargs='+', type=Path, metavar='DIR', help='sets that `illures synth` and `illures videos` wrote, of all kinds the stage needs; they may still be growing')
     p.add_argument('--out', required=True, type=Path, metavar='DIR', help='for state, weights, log.csv, sheet.png and report.html; a state found there is continued')
     p.add_argument('--envs', type=Path, metavar='NPZ', help='environment maps: maps (n, H, W, 3), scene_group (n,) (default: painted ones)')
-    p.add_argument('--held', nargs='+', type=Path, metavar='DIR', help='sets to validate on at every checkpoint: of another seed, or the same ones, of which the held-out people are taken')
+    p.add_argument('--held', nargs='+', type=Path, metavar='DIR', help='sets to validate on, of another seed; or the same path-traced ones and clips, whose held-out people are taken')
     p.add_argument('--init', nargs='+', metavar='W', help='weights to start from: presets or .safetensors files, one for each network that is trained already')
     for name, kind, text in (('steps', _above(1), 'optimiser steps'), ('batch', _above(2), 'pictures or pairs per step'), ('seed', _above(0), 'of first weights and batches'),
                              ('lr', _above(1e-9, float), 'highest learning rate'), ('size', _above(16), 'side of the crops; larger pictures are averaged down')):

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from .face import Face, crop, crop_transform, detect_faces, face_mask, invert_transform, transform_points
 from .image import guided_coefficients, linear_to_srgb, quantise, read_image, srgb_to_linear
 from .light import MIRROR_SIGNS, SHLight, rotation_matrix, sh_basis
-from .networks import PRESETS, SIZES, Maps, fuse, load_weights, weights_path
+from .networks import PRESETS, SIZES, Maps, WeightsError, fuse, load_weights, weights_path
 
 # %% ../nbs/40_decompose.ipynb #fcb48c7d
 def mirror_maps(maps:Maps # of a batch of crops
@@ -405,6 +405,7 @@ class Decomposer:
                        )->"Decomposer":
         "A decomposer with trained weights."
         net = load_weights(find_weights(name, size))
+        if net.preset not in PRESETS: raise WeightsError(f'{name} holds weights of {net.preset!r}, which does not decompose pictures')
         return cls(net, int(net.meta.get('size', size or SIZES[net.preset])), device)
 
     def look(self, crops:np.ndarray # (B, S, S, 3) float32 sRGB

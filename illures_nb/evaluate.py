@@ -6,9 +6,9 @@
 __all__ = ['YALE_LIGHTS', 'YALE_GROUPS', 'YALE_CLASSES', 'YALE_SOURCES', 'YALE_TARGETS', 'YALE_SIDE', 'YALE_GREY', 'YALE_BOX',
            'ALL_YALE_LIGHTS', 'FRONTAL', 'YALE_PEERS', 'angular_error', 'rotation_x', 'best_rotation', 'relief_slope',
            'log_floored', 'si_log_rmse', 'correlation', 'albedo_constancy', 'si_rmse', 'ssim_map', 'relight_error',
-           'dominant_direction', 'light_ranks', 'nominal_light', 'yale_subjects', 'yale_photo', 'yale_input',
-           'photometric_stereo', 'Truth', 'yale_truth', 'measure_truth', 'toy_head', 'toy_photo', 'toy_yale',
-           'Prediction', 'as_prediction', 'relight_photo', 'score_subject', 'score_relighting', 'markdown',
+           'dominant_direction', 'light_ranks', 'nominal_light', 'yale_subjects', 'yale_path', 'yale_photo',
+           'yale_input', 'photometric_stereo', 'Truth', 'yale_truth', 'measure_truth', 'toy_head', 'toy_photo',
+           'toy_yale', 'Prediction', 'as_prediction', 'relight_photo', 'score_subject', 'score_relighting', 'markdown',
            'YaleFigures', 'YaleResult', 'check_subjects', 'yale_from_arrays', 'yale', 'yale_sheet', 'yale_report',
            'run_yale', 'write_yale']
 
@@ -168,12 +168,19 @@ def yale_subjects(folder # the folder that holds yaleB01/, yaleB02/, …
     return names
 
 # %% ../nbs/70_evaluate.ipynb #f3490b33
+def yale_path(folder, # as in `yale_subjects`
+              subject:str, # 'yaleB02'
+              light:str, # 'A-035E+15'
+    )->Path: # whether or not it is there
+    "The file of one photo."
+    return Path(folder)/subject/f'{subject}_P00{light}.pgm'
+
 def yale_photo(folder, # as in `yale_subjects`
                subject:str, # 'yaleB02'
                light:str, # 'A-035E+15'
     )->np.ndarray: # (192, 168) linear [0, 1]
     "One photo of the set, linear light."
-    path = Path(folder)/subject/f'{subject}_P00{light}.pgm'
+    path = yale_path(folder, subject, light)
     photo = read_image(path)[..., 0]
     if photo.shape != (192, 168): raise ValueError(f'{path}: {photo.shape[1]}×{photo.shape[0]} pixels, the cropped set has 168×192')
     return photo
@@ -401,6 +408,7 @@ class YaleFigures:
     errors: dict # (subject, light) → (192, 168) angular error after `rot`, NaN outside the mask
     predictions: dict # (subject, light) → Prediction
     truths: dict # subject → Truth
+    left_out: list # sentences about subjects who lack photos
 
     def summary(self, rows=None # these rows only
         )->dict: # name of the figure → mean over photos
@@ -452,13 +460,17 @@ def _progress(items, show, label='Yale photos'):
         yield x
 
 def check_subjects(folder, # Extended Yale B, cropped
-                   subjects:list=None, # names; None: all that are there
-    )->list[str]: # names
-    "The subjects asked for, or one sentence about the one that is not there."
+                   subjects:list=None, # names; None: all of whom every photo is there
+                   lights:list=(), # of the photos that are needed
+    )->tuple: # names; sentences about those left out
+    "The subjects asked for, or one sentence about what is not there: some of the set's photos were damaged when they were taken."
     there = yale_subjects(folder)
     for s in subjects or []:
         if s not in there: raise ValueError(f'{folder}: no subject {s} there; there are {", ".join(there)}')
-    return there if subjects is None else list(subjects)
+    gone = {s: [l for l in lights if not yale_path(folder, s, l).is_file()] for s in subjects or there}
+    names, left_out = [s for s in gone if not gone[s]], [f'{s} lacks {", ".join(ls)}' for s, ls in gone.items() if ls]
+    if left_out and (subjects or not names): raise FileNotFoundError(f'{folder}: photos are missing: {left_out[0]}')
+    return names, left_out
 
 def _constancy(subject, albedos, pixels): # (lights, N) each, inside the mask
     "Constancy of the predicted albedo beside that of the input pixels."
@@ -473,9 +485,10 @@ def yale_from_arrays(predict, # uint8 (320, 320, 3) sRGB → None (no face) or w
                      progress:bool=True, # count on stderr
     )->YaleResult: # figures
     "Run the Yale protocol on any function of a picture."
-    names = check_subjects(folder, subjects)
-    extras = extras and len(names) > 1
+    extras = extras and len(subjects or yale_subjects(folder)) > 1
     needed = list(dict.fromkeys([*lights, *(YALE_CLASSES + YALE_SOURCES + YALE_TARGETS if extras else [])]))
+    names, left_out = check_subjects(folder, subjects, needed)
+    extras = extras and len(names) > 1
     truths = {s: yale_truth(folder, s) for s in names}
     photos = {(s, l): yale_photo(folder, s, l) for s in names for l in needed}
     preds = {k: as_prediction(predict(yale_input(photos[k]))) for k in _progress(list(photos), progress)}
@@ -487,7 +500,7 @@ def yale_from_arrays(predict, # uint8 (320, 320, 3) sRGB → None (no face) or w
         constancy.append(_constancy(s, inside(preds[s, l].albedo for l in lights), inside(photos[s, l] for l in lights)))
     relit = score_relighting(preds, truths, photos) if extras else []
     coeffs = np.array([[np.full(9, np.nan) if preds[s, l].missed else preds[s, l].light for l in YALE_CLASSES] for s in names]) if extras else None
-    return YaleResult(rows, constancy, relit, light_ranks(coeffs) if extras else np.zeros(0), errors, {k: preds[k] for k in errors}, truths)
+    return YaleResult(rows, constancy, relit, light_ranks(coeffs) if extras else np.zeros(0), errors, {k: preds[k] for k in errors}, truths, left_out)
 
 # %% ../nbs/70_evaluate.ipynb #44468504
 def _answer(decomposer, image):
@@ -532,7 +545,7 @@ def yale_report(result:YaleResult, # from `yale`
     o, pixels = result.overall(), {k: np.mean([c[f'{k}_pixels'] for c in result.constancy]) for k in ('std_log', 'cv')}
     return '\n\n'.join(['# Extended Yale B', result.table(name), f'Albedo over the lights: std of its logarithm {o["std_log"]:.3f} '
         f'(input pixels {pixels["std_log"]:.3f}), coefficient of variation {o["cv"]:.3f} ({pixels["cv"]:.3f}).',
-        '## Per light', result.per_light(), '## Per subject', result.per_subject()]) + '\n'
+        '## Per light', result.per_light(), '## Per subject', result.per_subject(), *([f'Left out: {"; ".join(result.left_out)}.'] if result.left_out else [])]) + '\n'
 
 # %% ../nbs/70_evaluate.ipynb #019fc42d
 def run_yale(folder, # Extended Yale B, cropped
@@ -548,7 +561,7 @@ def run_yale(folder, # Extended Yale B, cropped
     yale_subjects(folder)                                             # complain before loading anything
     from illures_nb.decompose import Decomposer
     result = yale(Decomposer.from_pretrained(*([weights] if weights else []), device=device), folder, extras=extras, progress=progress)
-    if out: write_yale(result, folder, out, str(weights or 'illures'))
+    if out: write_yale(result, folder, out, str(weights or 'lite'))
     return result
 
 # %% ../nbs/70_evaluate.ipynb #588bf592

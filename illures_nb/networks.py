@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SOFT_LIGHT', 'PRESETS', 'ALIGNERS', 'SIZES', 'Maps', 'to_maps', 'check_input', 'count_macs', 'count_params',
            'BilinearUp', 'PreBlock', 'SfSNet', 'conv_bn', 'IlluResNet', 'IlluResSfSNet', 'turns', 'displaced', 'bands',
-           'AlignNet', 'PostBlock', 'Lite', 'Fine', 'build', 'fuse', 'WeightsError', 'weights_path', 'save_weights',
-           'read_weights', 'load_weights']
+           'AlignNet', 'PostBlock', 'Lite', 'Fine', 'build', 'fuse', 'WeightsError', 'weights_path', 'bundled',
+           'save_weights', 'read_weights', 'load_weights']
 
 # %% ../nbs/30_networks.ipynb #b179ba87
 import copy
@@ -288,7 +288,7 @@ class Fine(nn.Module):
     def __init__(self,
                  width:int=48, # channels of the full-size path, at S/2
                  blocks:int=2, # residual blocks there
-                 coarse:int=16): # px: the mean over squares of this side stays `lite`'s
+                 coarse:int=16): # px: what is coarser than squares of this side stays nearly `lite`'s
         super().__init__()
         self.lite, self.coarse = Lite(), coarse
         self.mix = conv_bn(12 + 32 + 9, width) # folded picture, features, answer
@@ -352,6 +352,10 @@ def weights_path(preset:str,  # a name `build` knows
     "The bundled weights of a preset."
     return Path(str(resources.files('illures_nb')))/'weights'/f'{preset}-{size or SIZES[preset]}.safetensors'
 
+def bundled()->list: # names of `PRESETS`
+    "The decomposers whose trained weights are in the package."
+    return [p for p in PRESETS if weights_path(p).is_file()]
+
 # %% ../nbs/30_networks.ipynb #1a9dbb7b
 def save_weights(path:str|Path, # a .safetensors file to write
                  net:nn.Module, # made by `build`
@@ -370,7 +374,7 @@ def save_weights(path:str|Path, # a .safetensors file to write
 def read_weights(path:str|Path # a .safetensors file
                  )->tuple:     # (metadata: dict of str, state dict in float32)
     "Read a weights file; whatever is wrong with it becomes one sentence."
-    if not Path(path).is_file(): raise FileNotFoundError(f'There is no weights file {path} (names that need no file: {", ".join(PRESETS)}).')
+    if not Path(path).is_file(): raise FileNotFoundError(f'There is no weights file {path} (names that need no file: {", ".join(bundled())}).')
     try:
         with safe_open(path, framework='pt') as f:
             meta, state = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}

@@ -224,6 +224,11 @@ def test_every_bundled_network_takes_a_face_apart(preset, size, trained, face, a
     assert f.relight(SHLight.preset("split_left")).composite().shape == astronaut.shape
 
 
+def test_weights_that_decompose_nothing(trained):
+    from illures_nb.networks import weights_path
+    with pytest.raises(ValueError, match="align_albedo.*does not decompose"): Decomposer.from_pretrained(weights_path("align_albedo"))
+
+
 def test_fine_is_lite_with_detail(trained):
     from illures_nb.networks import load_weights
     fine, lite = load_weights("fine"), load_weights("lite")

@@ -111,13 +111,14 @@ def measured(path:Path, # weights of a decomposer
             )->dict: # "synthetic" and "yale" → figures
     "Figures of a model; those measured before are read again."
     from illures_nb import benchmarks, evaluate
+    from illures_nb.decompose import Decomposer
     kept = path.with_name("measured.json")
     what = {"steps": read_weights(path)[0]["steps"], "held": [str(f) for f in held], "yale": str(yale)}
     old = json.loads(kept.read_text()) if kept.exists() else {}
     if old.get("of") == what: return old
-    new = {"of": what, "synthetic": benchmarks.synthetic(load_weights(path), held, envs, progress=False).mean() if held else {},
-           "yale": evaluate.run_yale(yale, str(path), progress=False, device=device).overall() if yale else {}}
-    kept.write_text(json.dumps(new, default=float))
+    net = Decomposer.from_pretrained(str(path), device=device)
+    new = {"of": what, "synthetic": benchmarks.synthetic(net, held, envs, progress=False).mean() if held else {}, "yale": evaluate.yale(net, yale, progress=False).overall() if yale else {}}
+    part = kept.with_suffix(".tmp"); part.write_text(json.dumps(new, default=float)); part.replace(kept)
     return new
 
 def table(rows:dict, # model → what `measured` returned
@@ -175,6 +176,7 @@ def run(preset:str, # lite, paper, sfsnet, illures
     out, data = Path(out), [Path(f) for f in data]
     stages = {n: planned(n, preset, scale, **given or {}) for n in RUNS}
     held = [Path(f) for f in held or data if held or about(f)["recipe"] not in ("sfsnet-syn", "videos", "photos")] # which hold nobody out
+    if not _folders(stages["sfs"], held): raise ValueError("Nothing to measure on: --held needs a set of faces whose layers are known (sfsnet-syn of another seed, expre-syn, caric-syn).")
     train_all(stages, data, light, out, held, init, device=device, **how)
     if not Together.first_here(): return out / "table.md"
     paths, faces = {n: out / n / FILES["decomposer"] for n in ABLATIONS}, _folders(stages["sfs"], held)

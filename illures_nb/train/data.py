@@ -57,6 +57,7 @@ class _InMemory(_Picks):
                 ):
         self.set, self.split, self.memory, self.shards = Shards(folder), split, memory, {}
         self.refresh()
+        if not len(self) and split == "test" and self.paths and self.command == "videos": raise FileNotFoundError(f"{folder} holds nobody out: choose whom with `illures videos --held`.")
         if not len(self): raise FileNotFoundError(f"{folder} holds no {self.wanted.format(split)} yet: write them with `illures {self.command}`.")
     def refresh(self):
         "Load shards that have appeared since."

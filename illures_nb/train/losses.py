@@ -52,8 +52,9 @@ def edge_loss(pred:torch.Tensor, # (B, C, S, S)
               mask:torch.Tensor # (B, 1, S, S)
              )->torch.Tensor: # scalar
     "L1 of the differences between neighbours, right and below."
-    slope = lambda x: (x.diff(dim=-1)[..., :-1, :], x.diff(dim=-2)[..., :, :-1])
-    return sum(masked_mean((a - b).abs(), mask[..., :-1, :-1]) for a, b in zip(slope(pred), slope(true)))
+    slope = lambda x: (x.diff(dim=-1), x.diff(dim=-2))
+    both = mask[..., 1:] * mask[..., :-1], mask[..., 1:, :] * mask[..., :-1, :] # both neighbours count: beyond the head there is nothing to differ from
+    return sum(masked_mean((a - b).abs(), m) for a, b, m in zip(slope(pred), slope(true), both))
 
 def normal_loss(pred:torch.Tensor, # (B, 3, S, S) unit
                 true:torch.Tensor, # (B, 3, S, S) unit

@@ -67,9 +67,9 @@ def read_log(path:Path # log.csv
 def add_row(path:Path, # log.csv
             row:dict # column → number
            )->None:
-    "Append a row; columns that are new are empty before."
+    "Append a row, or put it in the place of the one of the same step; columns that are new are empty before."
     path = Path(path)
-    rows = [*read_log(path), row]
+    rows = [*(r for r in read_log(path) if "step" not in row or r.get("step") != str(row["step"])), row]
     tmp = path.with_suffix(".tmp")
     try:
         with open(tmp, "w", newline="") as f:
@@ -142,9 +142,8 @@ def write_report(out:Path, # folder with log.csv and sheet.png
     "Write report.png (curves and sheet) and report.html (the same, the latest figures and the settings)."
     out, rows = Path(out), read_log(Path(out) / "log.csv")
     drawn, sheet = curves(rows) / np.float32(255), read_image(out / "sheet.png")
-    sheet = sheet[:, :drawn.shape[1]]
-    page = np.ones((len(drawn) + len(sheet), drawn.shape[1], 3), np.float32)
-    page[:len(drawn)], page[len(drawn):, :sheet.shape[1]] = drawn, sheet
+    page = np.ones((len(drawn) + len(sheet), max(drawn.shape[1], sheet.shape[1]), 3), np.float32)
+    page[:len(drawn), :drawn.shape[1]], page[len(drawn):, :sheet.shape[1]] = drawn, sheet
     write_image(out / "report.png", page)
     latest = [(k, float(v)) for k, v in rows[-1].items() if v]
     half = math.ceil(len(latest) / 2)

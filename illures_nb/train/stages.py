@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ..image import linear_to_srgb, write_image
-from ..light import shade_maps
+from ..light import MIRROR_SIGNS, shade_maps
 from ..networks import SIZES, Maps, build, load_weights, save_weights
 from ..synth.shards import about, one_thread
 from .data import AlignPairs, Batch, MultiLit, Photographs, Photos, SyntheticPairs, VideoPairs, forkable, held_out, on
@@ -144,6 +144,7 @@ def _given(stage, init): # weights files → kind of network → network
     kinds = {stage.preset, *stage.trains, *stage.uses} - {"decomposer", "teacher"} | ({PARTS[stage.preset]} if stage.preset in PARTS else set())
     for w, net in zip([init] if isinstance(init, (str, Path)) else init or (), nets):
         if net.preset not in kinds: raise ValueError(f"{w} holds weights of {net.preset!r}, not of {' or '.join(repr(k) for k in sorted(kinds))}.")
+        if stage.uses and stage.contours and net.meta.get("contours") == "none": raise ValueError(f"{w} holds an AlignNet that never saw contours (--blind): {stage.name} needs one that did.")
     return {net.preset: net for net in nets}
 
 def _silence(net): # its residual is zero
@@ -295,7 +296,8 @@ def photos_loss(run:Runner, x)->dict: # x: data.Photo
     "Real pictures: the teacher's layers, mirrored and averaged, as labels (SfSNet's way), and the picture itself."
     a, b = (run.taught(y) for y in (x.image, x.image.flip(-1)))
     turned = b.normals.flip(-1) * b.normals.new_tensor([-1., 1, 1])[:, None, None]
-    label = Batch(x.image, (a.albedo + b.albedo.flip(-1)) / 2, nn.functional.normalize(a.normals + turned, dim=1), a.light, a.residual, x.mask)
+    light = (a.light + b.light * b.light.new_tensor(MIRROR_SIGNS)[:, None]) / 2
+    label = Batch(x.image, (a.albedo + b.albedo.flip(-1)) / 2, nn.functional.normalize(a.normals + turned, dim=1), light, a.residual, x.mask)
     return decomposition_loss(run.maps(x.image), label, run.stage.weights | {"local": 0., "residual": 0.})
 
 # %% ../../nbs/62_stages.ipynb #0db585b1
@@ -366,14 +368,14 @@ STREAMS = {
 # %% ../../nbs/62_stages.ipynb #d3be8770
 def sorted_folders(stage:Stage,
                    folders, # sets of any kind
-                   every:bool=True # must every stream have a folder, and every folder a stream?
+                   every:bool=True # must every stream have a folder?
                   )->dict: # stream → its folders
-    "Which stream reads which set."
-    folders = [Path(f) for f in ([folders] if isinstance(folders, (str, Path)) else folders)]
-    recipe = {f: about(f)["recipe"] for f in folders}
-    found = {k: [f for f in folders if recipe[f] in STREAMS[k].recipes] for k in stage.streams}
-    for f in folders if every else ():
-        if not any(f in fs for fs in found.values()): raise ValueError(f"{f} holds {recipe[f]}: {stage.name} is trained on {', '.join(stage.streams)}.")
+    "Which stream reads which set; a set that no stream reads, or of pictures too small, is refused."
+    sets = {Path(f): about(f) for f in ([folders] if isinstance(folders, (str, Path)) else folders)}
+    found = {k: [f for f, a in sets.items() if a["recipe"] in STREAMS[k].recipes] for k in stage.streams}
+    for f, a in sets.items():
+        if not any(f in fs for fs in found.values()): raise ValueError(f"{f} holds {a['recipe']}: {stage.name} is trained on {', '.join(stage.streams)}.")
+        if a["size"] < stage.size: raise ValueError(f"{f} holds pictures of {a['size']}² pixels; this stage trains on {stage.size}².")
     for k, fs in found.items():
         if every and not fs: raise ValueError(f"{stage.name} needs a set {' or '.join(STREAMS[k].recipes)} for its {k}: write one with `{STREAMS[k].command}`, and give it with --data.")
     return {k: fs for k, fs in found.items() if fs}
@@ -394,8 +396,6 @@ class Mixture(torch.utils.data.Dataset):
             if k == "multilit" and "photographs" in self.streams: f = self.streams["photographs"].sets # in memory once
             self.streams[k] = STREAMS[k].open(stage, f, envs, max(part, 2) if k == "multilit" else part, stage.steps * stage.drawn)
         self.names, self.shares = list(self.streams), np.array([stage.streams[k] for k in self.streams])
-        for s in self.streams.values():
-            if s.size < stage.size: raise ValueError(f"{s.sets[0].set.folder} holds pictures of {s.size}² pixels; this stage trains on {stage.size}².")
     def __len__(self): return self.stage.steps
     def __getitem__(self, step):
         name = self.names[np.random.default_rng([self.stage.seed, step, 1]).choice(len(self.names), p=self.shares)]
@@ -468,7 +468,6 @@ def checkpoint(state:State, # written to out/state.safetensors
     row = {"step": state.step, "images": state.step * stage.batch, **state.mean, **speed} | {f"val_{k}": v for k, v in (validate(run, held) if held else {}).items()}
     sheet = training_sheet(run, list(reversed((dict(shown) | kinds).items())))
     try:
-        state.save(out / "state.safetensors")
         for name in stage.trains:
             size = stage.size if name == "decomposer" else min(stage.size, stage.align_size)
             told = {"contours": "drawn" if stage.contours else "none"} if name != "decomposer" else {}
@@ -477,6 +476,7 @@ def checkpoint(state:State, # written to out/state.safetensors
         add_row(out / "log.csv", row)
         write_report(out, f"{stage.name}, {stage.preset}: step {state.step:,} of {stage.steps:,}", asdict(stage))
         board.scalars(state.step, row); board.sheet(state.step, sheet)
+        state.save(out / "state.safetensors") # last: who is killed before it does the steps since the last one again, and all of the above
     except (OSError, SafetensorError) as e: raise OSError(f"The checkpoint of step {state.step} could not be written to {out} ({e}).") from None
 
 # %% ../../nbs/62_stages.ipynb #005a5ca4
@@ -549,6 +549,9 @@ def train(stage:Stage, # what
     return out / FILES[stage.trains[0]]
 
 # %% ../../nbs/62_stages.ipynb #d36380d5
+def _history(meta): # of a weights file: what it went through last, or what it was blended of
+    return f"({meta['blend']})" if "blend" in meta else f"{meta.get('stage', 'unknown')} {meta.get('steps', '')}".rstrip()
+
 def blend(weights:dict, # weights files or names of bundled ones → shares, which add up to 1
           out:Path # a .safetensors file to write
          )->Path:
@@ -560,5 +563,6 @@ def blend(weights:dict, # weights files or names of bundled ones → shares, whi
     states = [(n.state_dict(), s) for n, s in zip(nets.values(), weights.values())]
     mean = build(net.preset)
     mean.load_state_dict({k: sum(s * x[k] for x, s in states) if v.is_floating_point() else v for k, v in net.state_dict().items()})
-    save_weights(out, mean, net.meta | {"blend": ", ".join(f"{s:g} of {n.meta.get('stage', 'stage1b')} {n.meta.get('steps', '')}".rstrip() for n, s in zip(nets.values(), weights.values()))})
+    of = ", ".join(f"{s:g} of {_history(n.meta)}" for n, s in zip(nets.values(), weights.values()))
+    save_weights(out, mean, {k: v for k, v in net.meta.items() if k not in ("stage", "steps", "batch")} | {"blend": of})
     return Path(out)
