@@ -181,7 +181,7 @@ def _light(text):
 def _model_arguments(p):
     "What `load` reads."
     g = p.add_mutually_exclusive_group()
-    g.add_argument('--preset', default='lite', choices=bundled(), help='network with bundled weights: lite (default), fine (lite with detail, 256²), illures (the paper\'s, slow)')
+    g.add_argument('--preset', default='lite', choices=bundled(), help='network with bundled weights: lite (default), fine (lite with detail, 256²), illures (the paper\'s, 64²)')
     g.add_argument('--weights', metavar='FILE', help='other weights: a .safetensors file, or a hub repository owner/name')
 
 def _decompose_arguments(p):

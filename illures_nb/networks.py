@@ -319,7 +319,7 @@ class Fine(nn.Module):
 # %% ../nbs/30_networks.ipynb #5a2067e4
 PRESETS = dict(lite=Lite, fine=Fine, sfsnet=SfSNet, illures=IlluResSfSNet)            # image → Maps
 ALIGNERS = dict(align_albedo=AlignNet, align_normals=lambda: AlignNet(normals=True))  # map, contours → map
-SIZES = dict(lite=128, fine=256, sfsnet=128, illures=128, align_albedo=64, align_normals=64) # side they are meant for
+SIZES = dict(lite=128, fine=256, sfsnet=128, illures=64, align_albedo=64, align_normals=64) # side of the bundled weights that a name means
 
 def build(preset:str # "lite", "fine", "sfsnet", "illures"; or "align_albedo", "align_normals"
           )->nn.Module: # untrained; `.preset` is its name

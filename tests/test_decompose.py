@@ -212,15 +212,15 @@ def test_trained_weights_explain_the_photo(trained, face):
     assert abs(face.reconstruction - face.photo.crop)[inside].mean() < .08
 
 
-@pytest.mark.parametrize("preset, size", [("lite", 128), ("fine", 256), ("illures", 128)])
-def test_every_bundled_network_takes_a_face_apart(preset, size, trained, face, astronaut):
-    f, = Decomposer.from_pretrained(preset)(astronaut)
+@pytest.mark.parametrize("preset, size, asked", [("lite", 128, None), ("fine", 256, None), ("illures", 64, None), ("illures", 128, 128)])
+def test_every_bundled_network_takes_a_face_apart(preset, size, asked, trained, face, astronaut):
+    f, = Decomposer.from_pretrained(preset, asked)(astronaut)
     assert f.albedo.shape == f.normals.shape == f.residual.shape == (size, size, 3) and f.mask.shape == (size, size)
     own, other = f.to_frame("normals"), face.to_frame("normals")
     both = np.isfinite(own[..., 0]) & np.isfinite(other[..., 0])
     assert both.mean() > .02 and np.median(angles(own, other)[both]) < 15  # they agree on the shape
     seen = f.mask > .5
-    assert abs(f.reconstruction - f.photo.crop)[seen].mean() < .04
+    assert abs(f.reconstruction - f.photo.crop)[seen].mean() < (.04 if size > 64 else .06)  # a pixel of 64² holds skin and hair
     assert f.relight(SHLight.preset("split_left")).composite().shape == astronaut.shape
 
 

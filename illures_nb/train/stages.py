@@ -95,7 +95,7 @@ def find(name:str, # of STAGES
         )->Stage:
     "A stage for a network."
     if name not in STAGES: raise ValueError(f"Unknown stage {name!r}; there are: {', '.join(STAGES)}.")
-    s = replace(STAGES[name], **{"size": SIZES.get(preset, 128)} | given)
+    s = replace(STAGES[name], **({"size": SIZES[preset]} if preset == "fine" else {}) | given)
     preset = preset if preset != "paper" else "illures" if s.residual else "sfsnet"
     return replace(s, preset=preset, residual=s.residual and preset != "sfsnet")
 
