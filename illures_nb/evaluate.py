@@ -463,7 +463,7 @@ def check_subjects(folder, # Extended Yale B, cropped
                    subjects:list=None, # names; None: all of whom every photo is there
                    lights:list=(), # of the photos that are needed
     )->tuple: # names; sentences about those left out
-    "The subjects asked for, or one sentence about what is not there: some of the set's photos were damaged when they were taken."
+    "The subjects asked for, or one sentence about what is not there: copies of the set may lack photos that were damaged."
     there = yale_subjects(folder)
     for s in subjects or []:
         if s not in there: raise ValueError(f'{folder}: no subject {s} there; there are {", ".join(there)}')

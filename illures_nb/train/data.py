@@ -57,8 +57,9 @@ class _InMemory(_Picks):
                 ):
         self.set, self.split, self.memory, self.shards = Shards(folder), split, memory, {}
         self.refresh()
-        if not len(self) and split == "test" and self.paths and self.command == "videos": raise FileNotFoundError(f"{folder} holds nobody out: choose whom with `illures videos --held`.")
-        if not len(self): raise FileNotFoundError(f"{folder} holds no {self.wanted.format(split)} yet: write them with `illures {self.command}`.")
+        if not len(self): raise FileNotFoundError(self.nothing)
+    @property
+    def nothing(self): return f"{self.set.folder} holds no {self.wanted.format(self.split)} yet: write them with `illures {self.command}`."
     def refresh(self):
         "Load shards that have appeared since."
         for p in self.paths:
@@ -596,6 +597,8 @@ def retouch(images:np.ndarray, # (n, S, S, 3) uint8 of one person
 class Frames(_InMemory):
     "Pictures of real people: frames of clips, photographs."
     names, wanted, command, recipes = ("frame", "landmarks", "mask"), "pictures", "videos", ("videos", "photos")
+    @property
+    def nothing(self): return f"{self.set.folder} holds nobody out: choose whom with `illures videos --held`." if self.split == "test" and self.paths else super().nothing
     def keep(self, path, faces): return super().keep(path, faces) | {"people": np.array([info["identity"] for _, info in faces])}
     def refresh(self):
         super().refresh()
