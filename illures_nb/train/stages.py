@@ -555,14 +555,15 @@ def _history(meta): # of a weights file: what it went through last, or what it w
 def blend(weights:dict, # weights files or names of bundled ones → shares, which add up to 1
           out:Path # a .safetensors file to write
          )->Path:
-    "The weighted mean of networks that started from the same one."
+    "The weighted mean of networks that started from the same one; shares below 0 take away what a training changed."
     nets = {w: load_weights(w) for w in weights}
     net, *others = nets.values()
     if any(o.preset != net.preset for o in others): raise ValueError(f"Networks of one kind can be blended, not {' and '.join(sorted({o.preset for o in nets.values()}))}.")
     if abs(sum(weights.values()) - 1) > 1e-6: raise ValueError(f"The shares must add up to 1, not {sum(weights.values()):g}.")
-    states = [(n.state_dict(), s) for n, s in zip(nets.values(), weights.values())]
-    mean = build(net.preset)
-    mean.load_state_dict({k: sum(s * x[k] for x, s in states) if v.is_floating_point() else v for k, v in net.state_dict().items()})
+    states, mean = [n.state_dict() for n in nets.values()], build(net.preset)
+    for k, v in mean.state_dict().items():
+        v.copy_(sum(s * x[k] for x, s in zip(states, weights.values())) if v.is_floating_point() else states[0][k])
+        if k.endswith("running_var"): v.copy_(v.maximum(torch.stack([x[k] for x in states]).amin(0))) # a difference of variances can fall below 0
     of = ", ".join(f"{s:g} of {_history(n.meta)}" for n, s in zip(nets.values(), weights.values()))
     save_weights(out, mean, {k: v for k, v in net.meta.items() if k not in ("stage", "steps", "batch")} | {"blend": of})
     return Path(out)
