@@ -124,7 +124,9 @@ def jpeg_kind(data): # bytes
 SRGB_D50 = np.array([[.43607, .38515, .14307], [.22249, .71687, .06061], [.01392, .09708, .71410]]) # linear sRGB → XYZ under D50
 _BRADFORD = np.array([[.8951, .2664, -.1614], [-.7502, 1.7135, .0367], [.0389, -.0685, 1.0296]])
 
-def _xyz(xy): return np.array([xy[0]/xy[1], 1, (1 - xy[0] - xy[1])/xy[1]])
+def _xyz(xy):
+    x, y = np.asarray(xy, float)
+    return np.stack([x/y, 1., (1 - x - y)/y])
 
 def _to_d50(white): # XYZ
     "Matrix from XYZ under a white to XYZ under D50."
@@ -418,17 +420,18 @@ def _exr_rows(data, attributes, at, lines):
         yield np.stack(planes, -1).astype(np.float32)
 
 def _exr_by_library(data):
-    "The part of an EXR that holds the picture, its header and channels {name: (H, W)}, decoded by the OpenEXR library."
+    "The part of an EXR that holds the picture, by the OpenEXR library: data and display window, and channels {name: (H, W)}."
     try: import OpenEXR
     except ImportError: raise ImageReadError("is an EXR with tiles, parts or a rare compression, which needs one more library (pip install OpenEXR)") from None
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()): # it prints what is wrong
         path = Path(folder)/"picture.exr"
         path.write_bytes(data)
         try:
-            with OpenEXR.File(str(path), separate_channels=True) as file:
-                parts = [(part.header, {n: c.pixels for n, c in part.channels.items()}) for part in file.parts]
+            parts = OpenEXR.File(str(path), separate_channels=True).parts # not closed: that would empty them
+            part = next((p for p in parts if {"R", "Y"} & {n.rpartition(".")[2] for n in p.channels}), parts[0])
+            windows = [part.header[f"{name}Window"] for name in ("data", "display")]
+            return [(*map(int, a), *map(int, b - a + 1)) for a, b in windows], {n: c.pixels for n, c in part.channels.items()}
         except Exception as e: raise ImageReadError("is damaged or cut short (the OpenEXR library cannot decode it)") from e
-    return next((part for part in parts if {"R", "Y"} & {n.rpartition(".")[2] for n in part[1]}), parts[0])
 
 # %% ../nbs/12_formats.ipynb #f0a10063
 def _exr_library_rows(planes):
@@ -463,8 +466,7 @@ def exr_bands(data, most=None # pixels
     _exr_channels(attributes["channels"], stored[2])
     lines = {0: 1, 2: 1, 3: 16}.get(attributes["compression"][0]) # none, ZIPS, ZIP
     if lines is None or data[5] & 0x12: # tiles 2, parts 16
-        header, planes = _exr_by_library(data)
-        stored, shown = ((*map(int, a), *map(int, b - a + 1)) for a, b in (header["dataWindow"], header["displayWindow"]))
+        (stored, shown), planes = _exr_by_library(data)
         for window in (stored, shown): check_size(*window[2:], most)
         rows = _exr_library_rows(planes)
     else: rows = _exr_rows(data, attributes, at, lines)
