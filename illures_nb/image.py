@@ -274,17 +274,18 @@ def _rawmode(im):
     return tile[3] if im.mode in ("RGB", "RGBA") and isinstance(tile[3], str) and ";16" in tile[3] else ""
 
 def _deep(data, raw, most=None):
-    "16-bit colours of a PNG, whole, from Pillow's high and low bytes: a function (first row, row after the last) → uint16."
+    "16-bit colours of a PNG, whole, from Pillow's high and low bytes: a picture, and a function (first row, row after the last) → uint16."
     def decoded(order):
         im = _open(data, "PNG", most)
         mode = "RGBA" if raw == "LA;16B" else raw.split(";")[0] + ";16" + order
         im.tile = [t._replace(args=mode) if hasattr(t, "_replace") else (*t[:3], mode) for t in im.tile]
         im.load()
-        return lambda top, end: np.asarray(im.crop((0, top, im.width, end))).astype(np.uint16)
+        return im
+    def taken(im, top, end): return np.asarray(im.crop((0, top, im.width, end))).astype(np.uint16)
     high = decoded("B")
-    if raw == "LA;16B": return lambda top, end: high(top, end)[..., ::2] << 8 | high(top, end)[..., 1::2]
+    if raw == "LA;16B": return high, lambda top, end: taken(high, top, end)[..., ::2] << 8 | taken(high, top, end)[..., 1::2]
     low = decoded("L")
-    return lambda top, end: high(top, end) << 8 | low(top, end)
+    return high, lambda top, end: taken(high, top, end) << 8 | taken(low, top, end)
 
 # %% ../nbs/10_image.ipynb #37428cc9
 def _samples(im, deep=None): # `deep`: 16-bit samples of the same rows
@@ -312,7 +313,7 @@ def _from_pil(im,        # decoded Pillow picture
     def rows():
         for top in range(0, height, step or height):
             end = min(height, top + (step or height))
-            part = im if end - top == height else im.crop((0, top, im.width, end))
+            part = im if deep or end - top == height else im.crop((0, top, im.width, end))
             if part.mode in ("CMYK", "LAB"): yield _picture(np.asarray(_by_lcms(part, meant if isinstance(meant, bytes) else None)))
             else: yield _picture(_samples(part, deep and deep(top, end)), colour if part.mode != "F" else _unit)
     return Bands(height, im.width, rows(), turn)
@@ -344,14 +345,16 @@ def _decoded(data, kind, step=None, most=None):
         if tiff_is_plain(tags): return _from_tiff(data, tags, most)
         data = tiff_pointing(data, tags)
     im = _open(data, kind, most)
-    raw = _rawmode(im)
+    if kind == "PNG" and _rawmode(im):
+        im, deep = _deep(data, _rawmode(im), most)
+        return _from_pil(im, data, deep, step)
     try: im.load() # also where a TIFF turns itself upright and forgets its orientation
     except OSError:
         data = ended_jpeg(data, lambda d: np.asarray(_open(d, kind, most))) if kind == "JPEG" else None
         if data is None: raise
         im = _open(data, kind, most)
         im.load()
-    return _from_pil(im, data, _deep(data, raw, most) if raw else None, step)
+    return _from_pil(im, data, step=step)
 
 # %% ../nbs/10_image.ipynb #b7a20007
 def _light(data, kind, step=None, most=None):

@@ -261,7 +261,7 @@ def _radiance(pixels, # (H, W), (H, W, 3) or (H, W, 4), NumPy or torch: integers
     return np.broadcast_to(x, (*x.shape[:2], 3))
 
 # %% ../nbs/00_light.ipynb #e6b4f002
-MAP_PIXELS = 2**23 # an environment map of more pixels is averaged down while it is read
+MAP_PIXELS = 2**21 # an environment map of more pixels is averaged down while it is read
 
 def read_envmap(path # .hdr, .exr, .png, .jpg …, equirectangular; or the content of one as bytes or an open file
     ): # (H, W, 3) float32 linear radiance, finite, not negative
