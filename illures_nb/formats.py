@@ -262,8 +262,8 @@ def tiff_is_plain(tags):
 def _unpacked(data, tags, blocks, height, width): # numbers of blocks, rows of all, bytes of a row
     "Blocks of a TIFF, decompressed: (height, width) bytes, one block below the other."
     offsets, sizes = (tags.get(a, tags.get(b)) for a, b in ((273, 324), (279, 325)))
-    parts = [data[int(offsets[i]):int(offsets[i]) + int(sizes[i])] for i in blocks]
-    packing = _one(tags, 259, 1)
+    packing, view = _one(tags, 259, 1), memoryview(data)
+    parts = [view[int(offsets[i]):int(offsets[i]) + int(sizes[i])] for i in blocks]
     if packing == 1: return np.frombuffer(b"".join(parts), np.uint8, height*width).reshape(height, width)
     n, rows = len(parts), -(-height//len(parts)) if 322 in tags else min(_one(tags, 278, height), height)
     head, at = 8 + 2 + 12*10 + 4, [0, *np.cumsum([len(p) for p in parts])[:-1].tolist()]
@@ -289,13 +289,24 @@ def _undone(x, tags, samples): # (..., rows, bytes)
     return np.cumsum(whole, -2, dtype=whole.dtype).view(values.dtype)
 
 # %% ../nbs/12_formats.ipynb #f0a10054
+def _thin_strips(tags, stride, height, rows=64):
+    "The same tags, with strips that are not packed cut into thin ones, so that they need not be taken whole."
+    tall = min(_one(tags, 278, height), height)
+    several = tall < height
+    if _one(tags, 259, 1) != 1 or 322 in tags or tall <= rows or several and (tall % rows or _one(tags, 284, 1) == 2): return tags
+    starts = [int(o) + y*stride for o in tags[273] for y in range(0, tall, rows)]
+    return tags | {273: starts, 279: [rows*stride]*len(starts), 278: [rows]}
+
 def _tiff_rows(data, tags):
     "Rows of all samples of a plain TIFF: arrays (n, width, samples)."
     width, height, samples = _one(tags, 256), _one(tags, 257), _one(tags, 277, 1)
     planar, tiled = _one(tags, 284, 1) == 2, 322 in tags
-    block_width, block_height = (_one(tags, 322), _one(tags, 323)) if tiled else (width, min(_one(tags, 278, height), height))
-    across, down, own = -(-width//block_width), -(-height//block_height), 1 if planar else samples
+    own = 1 if planar else samples
+    block_width = _one(tags, 322) if tiled else width
     stride = block_width*own*_one(tags, 258)//8
+    tags = _thin_strips(tags, stride, height)
+    block_height = _one(tags, 323) if tiled else min(_one(tags, 278, height), height)
+    across, down = -(-width//block_width), -(-height//block_height)
     group = 1 if tiled else max(1, 2**24//(block_height*stride)) # strips at once: opening each by itself is slow
     for first in range(0, down, group):
         n = min(group, down - first)
@@ -419,7 +430,9 @@ def _exr_rows(data, attributes, at, lines):
         planes = [block[:, i:i + width*t.itemsize].copy().view(t) for i, t in map(layout.get, names)]
         yield np.stack(planes, -1).astype(np.float32)
 
-def _exr_by_library(data):
+def _exr_size(window): return [int(b) - int(a) + 1 for a, b in zip(*window)] # width, height
+
+def _exr_by_library(data, most):
     "The part of an EXR that holds the picture, by the OpenEXR library: data and display window, and channels {name: (H, W)}."
     try: import OpenEXR
     except ImportError: raise ImageReadError("is an EXR with tiles, parts or a rare compression, which needs one more library (pip install OpenEXR)") from None
@@ -427,10 +440,12 @@ def _exr_by_library(data):
         path = Path(folder)/"picture.exr"
         path.write_bytes(data)
         try:
+            for part in OpenEXR.File(str(path), header_only=True).parts: check_size(*_exr_size(part.header["dataWindow"]), most)
             parts = OpenEXR.File(str(path), separate_channels=True).parts # not closed: that would empty them
             part = next((p for p in parts if {"R", "Y"} & {n.rpartition(".")[2] for n in p.channels}), parts[0])
             windows = [part.header[f"{name}Window"] for name in ("data", "display")]
-            return [(*map(int, a), *map(int, b - a + 1)) for a, b in windows], {n: c.pixels for n, c in part.channels.items()}
+            return [(*map(int, w[0]), *_exr_size(w)) for w in windows], {n: c.pixels for n, c in part.channels.items()}
+        except ImageReadError: raise
         except Exception as e: raise ImageReadError("is damaged or cut short (the OpenEXR library cannot decode it)") from e
 
 # %% ../nbs/12_formats.ipynb #f0a10063
@@ -466,7 +481,7 @@ def exr_bands(data, most=None # pixels
     _exr_channels(attributes["channels"], stored[2])
     lines = {0: 1, 2: 1, 3: 16}.get(attributes["compression"][0]) # none, ZIPS, ZIP
     if lines is None or data[5] & 0x12: # tiles 2, parts 16
-        (stored, shown), planes = _exr_by_library(data)
+        (stored, shown), planes = _exr_by_library(data, most)
         for window in (stored, shown): check_size(*window[2:], most)
         rows = _exr_library_rows(planes)
     else: rows = _exr_rows(data, attributes, at, lines)
@@ -481,6 +496,7 @@ _HDR_TURNS = {b"-Y+X": 1, b"-Y-X": 2, b"+Y-X": 3, b"+Y+X": 4, b"+X-Y": 5, b"-X-Y
 def _hdr_lines(data, at, width, height):
     "Where each packed scan line begins, and where the last one ends."
     starts = [at]
+    if 4*height > len(data) - at: raise ImageReadError("is damaged or cut short (scan lines are missing)") # none is shorter
     for _ in range(height):
         left = 4*width
         if 8 <= width < 32768 and data[at:at + 2] == b"\2\2" and data[at + 2] < 128: at += 4

@@ -219,10 +219,10 @@ def _is_adobe_rgb(im):
     "Does the EXIF of a picture without a profile say Adobe RGB?"
     try:
         exif = im.getexif()
-        space, rule = exif.get_ifd(0x8769).get(0xa001), exif.get_ifd(0xa005).get(1)
+        space = exif.get_ifd(0x8769).get(0xa001)
+        rule = exif.get_ifd(0xa005).get(1) if space == 0xffff else ""
     except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error, IndexError, AttributeError): return False
-    rule = rule.decode("latin1") if isinstance(rule, bytes) else str(rule)
-    return space == 2 or space == 0xffff and rule[:3] == "R03"
+    return space == 2 or str(rule.decode("latin1") if isinstance(rule, bytes) else rule)[:3] == "R03"
 
 def _colours_of(im,      # Pillow picture
                 data=b"" # the file it comes from
@@ -332,8 +332,8 @@ def _holds_floats(tags): return bool(len(tags.get(339, ())) and tags[339][0] == 
 def _unit_range(x):
     "Floats of a TIFF in [0, 1]: stored so, or as 0 to 255, or as 0 to 65535."
     mean, top = x.mean(dtype=np.float64), x.max()
-    for scale, least in ((1, 0), (255, 2), (65535, 512)):
-        if top <= scale*1.001 and mean >= least: return x.astype(np.float32)/np.float32(scale)
+    for scale, high, common in ((1, 0, 0), (255, 32, 2), (65535, 4096, 512)): # light may go up to 30, but not on average
+        if high <= top <= scale*1.001 and mean >= common: return x.astype(np.float32)/np.float32(scale)
     if np.isnan(mean): raise ImageReadError("holds NaN")
     raise ImageReadError(f"holds floats from {x.min():g} to {top:g}, which are neither 0 to 1 nor 0 to 255 nor 0 to 65535")
 
@@ -365,8 +365,14 @@ def _light(data, kind, step=None, most=None):
         if tags and tiff_is_plain(tags) and _holds_floats(tags): bands = tiff_bands(data, tags, most)
         else:
             bands = _decoded(data, kind, step, most)
-            bands.rows = map(srgb_to_linear, bands.rows)
+            bands.rows = map(_light_of_levels if step else srgb_to_linear, bands.rows)
     return replace(bands, rows=(_three(x, bands.matrix) for x in bands.rows))
+
+_LIGHT = srgb_to_linear(np.arange(65536, dtype=np.float32)/65535)
+
+def _light_of_levels(x): # float32 in [0, 1]
+    "`srgb_to_linear` by a table: exact for samples of 8 and 16 bits, and quick enough for a hundred megapixels."
+    return _LIGHT[(x*65535 + .5).astype(np.uint16)]
 
 def _three(x, matrix):
     "Grey, RGB or RGBA light as linear sRGB."
@@ -405,7 +411,7 @@ def read_linear(source,  # what `read_image` takes, arrays and tensors apart
         if isinstance(source, Image.Image): return srgb_to_linear(read_image(source))
         data = _load_bytes(source)
         limit = most and max(most, MAX_MAP_PIXELS)
-        bands = _light(data, kind_of(data), step=256 if most else None, most=limit)
+        bands = _light(data, kind_of(data), step=64 if most else None, most=limit)
         x = averaged(bands, most) if most and bands.height*bands.width > most else bands.whole()
         return np.ascontiguousarray(_upright(x, bands.turn))
 

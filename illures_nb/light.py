@@ -12,7 +12,7 @@ __all__ = ['LAMBERT', 'SH_SCALE', 'BASIS_SCALE', 'MIRROR_SIGNS', 'MAP_PIXELS', '
 # %% ../nbs/00_light.ipynb #60d2cfd7
 from dataclasses import dataclass
 from pathlib import Path
-import ast, json, os, re
+import json, os, re
 import numpy as np
 from .image import as_array, linear_to_srgb, read_linear, srgb_to_linear
 
@@ -427,9 +427,9 @@ def _parsed(text, # str or bytes in UTF-8, UTF-16 or UTF-32, with or without a b
         if isinstance(text, (bytes, bytearray)): text = bytes(text).decode(json.detect_encoding(text))
         text = text.lstrip('\ufeff').strip()
         try: return json.loads(text)
-        except ValueError: return ast.literal_eval(text)
+        except ValueError: return json.loads(text.replace("'", '"'))
     except UnicodeDecodeError: raise ValueError(f'{name} is not a light in JSON but some other kind of file') from None
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+    except (ValueError, RecursionError):
         raise ValueError(f'{name} is not a light in JSON (an object with "coeffs", nine rows of three numbers)') from None
 
 # %% ../nbs/00_light.ipynb #e6b4f004

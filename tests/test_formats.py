@@ -119,11 +119,11 @@ def test_a_preview_in_front_is_not_the_picture(photo, order):
 
 
 def test_a_preview_before_a_picture_that_pillow_reads(photo):
-    grey = Image.fromarray(photo).convert("P", palette=Image.Palette.ADAPTIVE)
-    f = io.BytesIO()
-    Image.fromarray(photo[::4, ::4]).save(f, "TIFF", save_all=True, append_images=[grey], tiffinfo={254: 1})
-    x = read_image(f.getvalue())
-    assert x.shape == (48, 64, 3) and abs(x - photo/255).mean() < .05
+    palette = Image.fromarray(photo).quantize(64)
+    colours = np.zeros((256, 3), int)
+    colours[:len(palette.getpalette())//3] = np.reshape(palette.getpalette(), (-1, 3))
+    whole = directory(np.asarray(palette)[..., None], t262=[3], t320=(colours.T*257).ravel().tolist())
+    assert np.array_equal(read_image(tiff(directory(photo[::4, ::4], t254=[1]), whole)), read_image(palette))
 
 
 # ---- samples of TIFFs
@@ -228,11 +228,11 @@ def test_primaries_that_a_file_names(photo, how):
     gamma = (b"gAMA", struct.pack(">I", 45455))
     data = {"cHRM and gAMA": png(soft, gamma, chrm), "cICP": png(soft, cicp, gamma), "cICP before a profile": png(soft, srgb, cicp),
             "profile before cHRM": png(soft, chrm, srgb), "AVIF": b""}[how]
-    atol = 2e-3
+    atol = 4e-3
     if how == "profile before cHRM": want = soft/255
     if how == "AVIF":
         if "AVIF" not in Image.SAVE: pytest.skip("this Pillow has no AVIF")
-        data, atol = as_file(soft, "AVIF", quality=100, subsampling="4:4:4"), .04
+        data, atol = as_file(soft, "AVIF", quality=100, subsampling="4:4:4"), .06
         at = data.index(b"colrnclx") + 8
         data = data[:at] + struct.pack(">HH", 12, 13) + data[at + 4:]
     np.testing.assert_allclose(read_image(data), want, atol=atol)
@@ -502,6 +502,7 @@ def test_radiance_with_exposures_and_in_xyz(sky):
     crlf = radiance(sky).replace(b"rgbe\n\n", b"rgbe\r\n\r\n")
     assert np.array_equal(read_linear(crlf), plain)
     assert "exposure" in refusal(radiance(sky, head=b"EXPOSURE=0\n")) and "cut short" in refusal(radiance(sky)[:-99])
+    assert "scan lines are missing" in refusal(b"#?RADIANCE\n\n-Y 70000000 +X 1\n" + bytes(99))
 
 
 def bigger(sky, k): return sky.repeat(k, 0).repeat(k, 1)
@@ -536,12 +537,15 @@ def test_bands_keep_every_row():
         assert np.array_equal(np.concatenate(parts), x) and {len(p) for p in parts[:-1]} <= {n}
 
 
-def test_a_map_beyond_the_limit_of_photos(tmp_path):
+def test_a_map_beyond_the_limit_of_photos(tmp_path, monkeypatch):
     file = tmp_path/"sky.png"
-    cv2.imwrite(str(file), np.full((6400, 12800), 128, np.uint8))
-    light = SHLight.from_envmap(file)
-    np.testing.assert_allclose(light.shade(np.eye(3)), srgb_to_linear(128/255), atol=.01)
-    assert "82 megapixels" in refusal(file)
+    cv2.imwrite(str(file), np.full((1024, 2048), 128, np.uint8))
+    monkeypatch.setattr("illures_nb.formats.MAX_PIXELS", 10**6)
+    np.testing.assert_allclose(SHLight.from_envmap(file).shade(np.eye(3)), srgb_to_linear(128/255), atol=.01)
+    assert "2048 x 1024" in refusal(file)
+    monkeypatch.setattr("illures_nb.image.MAX_MAP_PIXELS", 2*10**6)
+    monkeypatch.setattr("illures_nb.light.MAP_PIXELS", 10**5)
+    with pytest.raises(ImageReadError, match="2048 x 1024"): SHLight.from_envmap(file)
 
 
 @pytest.mark.parametrize("n", [8, 48])
