@@ -32,7 +32,8 @@ from illures_nb.cli import sentence
 from illures_nb.decompose import MAPS, as_picture
 from illures_nb.edit import HAEMOGLOBIN, MELANIN, apply_layers, fine_albedo, healed_albedo, skin_level, tone_range, touch, touches, unrolled
 from illures_nb.export import safe_name, view, write_glb, write_turn, write_zip
-from illures_nb.image import linear_to_srgb, read_linear, resize, write_image
+from illures_nb.image import linear_to_srgb, resize, write_image
+from illures_nb.light import EnvmapShapeError, read_envmap
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 PREVIEW = 1024 # longer side of a picture on the page, px; what is saved has the photo's own size
@@ -170,11 +171,8 @@ def for_page(taken, *numbers): # JSON
 
 
 def light_of_text(text, f):
-    "A light as programs say it: a preset, `own`, `AZIMUTH,ELEVATION` in degrees, or the text of a light.json."
-    text = str(text).strip()
-    if text == "own": return f.light
-    if text.startswith("{"): return SHLight.from_json(text)
-    return SHLight.from_direction(*text.split(",")) if text.count(",") == 1 else SHLight.preset(text)
+    "A light as programs say it: `own`, or what `SHLight.of` takes: a preset, `AZIMUTH,ELEVATION` in degrees, a light.json as text or as an object."
+    return f.light if str(text).strip() == "own" else SHLight.of(text)
 
 
 # ---- what was done on the page, done again at full resolution
@@ -221,12 +219,18 @@ class Handlers:
             faces = [] if suffix in (".json", ".hdr", ".exr") else self.decompose(path)
             if faces: return faces[0].light, f"The light on the face in {name}.", None
             if suffix == ".json": light, panorama = SHLight.load(path), None
-            else: light, panorama = SHLight.from_envmap(path), read_linear(path)
+            else: light, panorama = self.light_around(path)
             light.exposed() # refuses one that is dark all around
         if suffix in (".json", ".hdr", ".exr"): return light, f"The light of {name}.", panorama
-        height, width = panorama.shape[:2]
-        if not 1.9 < width/height < 2.1: raise gr.Error(f"{name} has no face in it, and is no environment map (twice as wide as high).", print_exception=False)
         return light, f"{name} has no face in it: taken as an environment map.", panorama
+
+    def light_around(self, path): # SHLight, environment map
+        "The light of an environment map; a picture of another shape that nothing is known of was meant as a portrait."
+        try: panorama = read_envmap(path)
+        except EnvmapShapeError as e:
+            if e.kind: raise
+            raise ValueError(f"no face was found in {path}, and it is no environment map (twice as wide as high)") from None
+        return SHLight.from_envmap(panorama), panorama
 
     # the page
 
@@ -309,7 +313,7 @@ class Handlers:
 
     def api_relight(self, taken, photo=None, light="front", residual=1., face=1, reference=None, layers=None):
         """Relight one face of a photo (without one: of the photo this client sent last). `light` is a preset, "own", "AZIMUTH,ELEVATION" in degrees
-        (azimuth > 0 is the picture's right), or the text of a light.json; `reference`, if given, is another portrait, an environment map or a
+        (azimuth > 0 is the picture's right), or a light.json, its text or its object; `reference`, if given, is another portrait, an environment map or a
         light.json to take the light from; `residual` 0 to 2 scales shine and cast shadows; `layers` is paint as for /edit_albedo. Returns the whole
         picture as PNG, and the light."""
         taken = self.taken_now(taken, photo)

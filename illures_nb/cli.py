@@ -23,12 +23,22 @@ from .light import SHLight
 from .networks import PRESETS, bundled
 
 # %% ../nbs/90_cli.ipynb #59ca1cdf
+import cv2
+from .face import detect_faces
+from .image import read_image
+from .light import EnvmapShapeError
+
 _ANGLES = re.compile(r'([+-]?\d+(?:\.\d*)?),([+-]?\d+(?:\.\d*)?)')
 
 def parse_light(text:str # preset name, AZ,EL in degrees, light.json, or an environment map
                )->tuple: # SHLight, and whether its brightness means something
     "The light a user means."
-    return SHLight.parse(text), text.lower().endswith('.json')
+    try: return SHLight.parse(text), text.lower().endswith('.json')
+    except EnvmapShapeError as e:
+        if e.kind or Path(text).suffix.lower() in ('.hdr', '.exr'): raise
+        if detect_faces(cv2.convertScaleAbs(read_image(text), alpha=255)):
+            raise ValueError(f'{text} is a portrait, not an environment map; take its light with --reference') from None
+        raise ValueError(f'no face was found in {text}, and it is no environment map (twice as wide as high)') from None
 
 def _glue_angles(argv):
     "`--light -35,15` → `--light=-35,15`."

@@ -41,13 +41,15 @@ def infer(net:torch.nn.Module, # answers (B,3,S,S) with `Maps`
 
 # %% ../nbs/40_decompose.ipynb #afe29805
 def _ridge_fit(X, T, w, centre, pull):
-    "Weighted least squares XᵀL ≈ T for each colour, pulled to `centre`: (3,9,P), (3,P), (P,), (3,9), (3,) → (9,3)."
+    "Weighted least squares XᵀL ≈ T for each colour, pulled to `centre`: (3,9,P), (3,P), (3,1,P), (3,9), (3,) → (9,3)."
     WX = X*w
     G = (WX @ X.transpose(0, 2, 1)).astype(np.float64) + pull[:, None, None]*np.eye(9)
     b = (WX @ T[..., None])[..., 0] + pull[:, None]*centre
     return np.linalg.solve(G, b[..., None])[..., 0].T
 
 # %% ../nbs/40_decompose.ipynb #c4b8ef5a
+_BLACK = 1e-3 # share of a colour's brightest pixel up to which a pixel counts as black
+
 def fit_light(target:np.ndarray,  # (..., 3) linear picture: what albedo·shading should be
               albedo:np.ndarray,  # (..., 3) linear
               normals:np.ndarray, # (..., 3) unit
@@ -66,10 +68,16 @@ def fit_light(target:np.ndarray,  # (..., 3) linear picture: what albedo·shadin
     mean = np.maximum(A**2 @ w/max(w.sum(), 1e-6), 1e-4)                                    # albedo² of an average pixel
     pull, centre = (1e-9*len(w)*mean, np.zeros((3, 9))) if prior is None else ((ridge*w.sum() + 9)*mean, prior.coeffs.T)
     X, keep = A[:, None]*Y, 1.
+    black = _BLACK*T.max(1, keepdims=True, initial=0)                                       # (3, 1)
+    told = T > black                                                                        # (3, P), where a colour tells of the light
     for _ in range(steps + 1):
-        L = _ridge_fit(X, T, w*keep, centre, pull)
-        r = abs(T - A*np.maximum(L.T @ Y, 0)).mean(0)
-        if len(r): keep = 1/(1 + (r/(3.5*np.median(r) + 1e-6))**2)**2                      # Geman-McClure; the median sets the scale
+        L = _ridge_fit(X, T, (w*keep*told)[:, None], centre, pull)
+        shading = L.T @ Y
+        r = abs(T - A*np.maximum(shading, 0)).mean(0)
+        heard = r[told.any(0)]
+        scale = 3.5*np.median(heard) + 1e-6 if len(heard) else 1.
+        keep = 1/(1 + (r/scale)**2)**2                                                      # Geman-McClure; the median sets the scale
+        told = (shading > 0) | (T > np.maximum(black, scale))                               # dark where the model is black: nothing
     return SHLight(L)
 
 # %% ../nbs/40_decompose.ipynb #2222a939

@@ -4,7 +4,7 @@ import {refill, seldom, studio} from "./studio.js"
 import {ballDirection, ballPlace, drawBall} from "./ball.js"
 
 const FIRST = ["own", "front", "window", "rembrandt_left", "split_left", "split_right", "golden_hour", "top", "campfire", "neon"] // shown at once, in this order
-const ORDER = "1, z, x, y, 2z2-x2-y2, xz, yz, x2-y2, xy; columns R, G, B; x right, y up, z to the viewer; Lambertian factors not included"
+const ORDER = "1, z, x, y, 2z2-x2-y2, xz, yz, x2-y2, xy; columns R, G, B; x right, y up, z to the viewer; the Lambertian factors pi, 2pi/3, pi/4 are in the basis, not in the coefficients"
 
 const CALM = 66 // ms between pictures of the ball while the light moves
 
