@@ -376,7 +376,7 @@ def view(f,       # a `Decomposition`
     picture = resize(part, longest) if max(part.shape) > longest else part
     sy, sx = (a/b for a, b in zip(picture.shape[:2], part.shape))
     back = np.array([[1/sx, 0, .5/sx - .5 + x0], [0, 1/sy, .5/sy - .5 + y0], [0, 0, 1]]) # pixel centres are at integers
-    return replace(f, photo=replace(f.photo, picture=picture, transform=f.photo.transform @ back))
+    return replace(f, photo=replace(f.photo, picture=picture, transform=f.photo.transform @ back, source=None))
 
 # %% ../nbs/44_export.ipynb #b656b6d7
 def write_mp4(path,   # where to
