@@ -21,7 +21,7 @@ from .face import Face, crop, crop_transform, detect_faces, face_mask, invert_tr
 from .image import guided_coefficients, linear_to_srgb, quantise, read_image, srgb_to_linear
 from .light import MIRROR_SIGNS, SHLight, rotation_matrix, sh_basis
 from .networks import PRESETS, SIZES, Maps, WeightsError, fuse, load_weights, weights_path
-from .picture import Picture, kept, read_picture
+from .picture import Picture, kept, read_picture, stored_orientation
 
 # %% ../nbs/40_decompose.ipynb #fcb48c7d
 def mirror_maps(maps:Maps # of a batch of crops
@@ -94,6 +94,11 @@ class Photo:
     def original(self): # `Picture`; read anew each time, so that only the source is kept
         "The photo as its file holds it: alpha, 16 bits, its own colours, metadata."
         return read_picture(self.source, self.picture)
+
+    @property
+    def orientation(self): # 1 to 8
+        "EXIF orientation of the photo's file; `picture` stands upright."
+        return stored_orientation(self.source)
 
 def roll(M:np.ndarray # (2, 3) similarity, photo px → crop px
         )->float:     # degrees, anticlockwise as seen in the picture
