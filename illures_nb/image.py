@@ -380,6 +380,7 @@ class Metadata(NamedTuple):
     icc: bytes|None = None   # the profile that the numbers are meant in; None: sRGB
     gamma: float|None = None # a PNG's own: numbers are light to this power; None: sRGB
     dpi: tuple|None = None   # pixels an inch, across and down
+    comment: bytes|None = None # a JPEG's
     texts: tuple = ()        # a PNG's text chunks: kind and content, bytes
 
 NO_METADATA = Metadata()
@@ -485,7 +486,7 @@ def _encode_by_pillow(x, kind, about):
     if kind == "WEBP": options |= {"lossless": True, "exact": True, "exif": exif, "xmp": about.xmp or b""}
     if kind == "JPEG":
         options |= {"quality": 95, "subsampling": 0, "dpi": about.dpi or (0, 0), "extra": _jpeg_metadata(about)}
-        options |= {"exif": exif if len(exif) < 65534 else b""}
+        options |= {"exif": exif if len(exif) < 65534 else b"", "comment": about.comment or b""}
     file = io.BytesIO()
     try: Image.fromarray(x).save(file, kind, **options)
     except (OSError, ValueError) as e:

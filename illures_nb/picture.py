@@ -115,13 +115,14 @@ def metadata_of(im,          # Pillow picture
                     xmp=settled_xmp(xmp, size) if isinstance(xmp, bytes) else None,
                     iptc=iptc if isinstance(iptc, bytes) else None,
                     icc=info.get("icc_profile") or None,
-                    dpi=_dpi_of(im), texts=_texts_of(data))
+                    dpi=_dpi_of(im), texts=_texts_of(data),
+                    comment=info["comment"] if isinstance(info.get("comment"), bytes) else None)
 
 def _dpi_of(im):
     "Pixels an inch across and down, upright; None where the file says nothing or nonsense."
     try: dpi = tuple(float(x) for x in im.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError): return None
-    if len(dpi) != 2 or not all(1 <= x <= 1e5 for x in dpi): return None
+    if len(dpi) != 2 or not all(1 < x <= 1e5 for x in dpi): return None
     return dpi[::-1] if _orientation(im) in (5, 6, 7, 8) else dpi
 
 # %% ../nbs/12_picture.ipynb #12a00021
