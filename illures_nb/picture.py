@@ -131,6 +131,12 @@ class Colours(NamedTuple):
     curves: np.ndarray # (3, levels) float32: linear light of each level, rising
     matrix: np.ndarray # (3, 3) float32: from there to linear sRGB
 
+    @property
+    def reversible(self): # bool
+        "Can light be turned into levels?"
+        rising = (self.curves[:, -1] > self.curves[:, 0]).all()
+        return bool(rising and abs(np.linalg.det(self.matrix)) > 1e-3)
+
     def light(self, levels): # (..., 3) whole numbers → float32 linear sRGB, beyond [0, 1] for colours outside its gamut
         "Linear sRGB of levels."
         own = np.stack([self.curves[c][levels[..., c]] for c in range(3)], -1)
@@ -267,14 +273,16 @@ def is_picture(path:str)->bool:
     except (OSError, ImageReadError): return False
 
 def kept(image # whatever `read_image` takes
-        ):     # the same, to be read again whatever becomes of its file
+        ):     # the same, to be read again whatever becomes of its file; None where that would bring nothing more
     "What a photo is read from."
     if isinstance(image, (str, os.PathLike)): return Path(image).read_bytes()
     if isinstance(image, (bytearray, memoryview)): return bytes(image)
     if hasattr(image, "seek") and hasattr(image, "read"):
         image.seek(0)
         return image.read()
-    return np.array(image) if isinstance(image, np.ndarray) else image
+    if not isinstance(image, np.ndarray): return image
+    ordinary = image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+    return None if ordinary else image.copy() # nothing more is in an ordinary one than the reader takes
 
 def stored_orientation(source # from `kept`
                       )->int:  # 1 to 8; 1: upright, or nothing is said
@@ -312,25 +320,31 @@ def _from_levels(x, about, **more):
     "A picture of samples (H, W, 1 to 4), uint8 or uint16, in the colours that `about` tells."
     top, grey = np.iinfo(x.dtype).max, x.shape[2] < 3
     if grey: x = np.concatenate([x[..., :1]]*3 + [x[..., 1:]], 2)
-    colours = None
+    colours = _profile_colours(about.icc, top) if about.icc else None
     if about.gamma: colours = _gamma_colours(about.gamma, top)
-    elif about.icc and _is_table(about.icc):
+    elif about.icc and (_is_table(about.icc) or colours and not colours.reversible):
         converted = quantise(_by_profile(x[..., :3], about.icc), 8 if top == 255 else 16)
-        x, about = np.concatenate([converted, x[..., 3:]], 2), about._replace(icc=None)
-    elif about.icc: colours = _profile_colours(about.icc, top)
+        x, about, colours = np.concatenate([converted, x[..., 3:]], 2), about._replace(icc=None), None
     return Picture(np.ascontiguousarray(x), about, colours=colours, grey=grey, **more)
+
+def _decoded(im, data, kind, raw):
+    "The samples of a Pillow picture, upright; None where they are no grey or RGB, or only our reader gets over a fault in them."
+    try:
+        im.load() # also where a TIFF turns itself upright and forgets its orientation
+        own = _stored(im, _deep(data, kind, raw) if raw else None)
+    except (OSError, ValueError, struct.error, IndexError): return None
+    return None if own is None else _upright(own, _orientation(im))
 
 def _from_pillow(im, data, kind, picture):
     "A picture of a Pillow one; where its file holds nothing more than `picture`, of that, and nothing is decoded."
     raw = _rawmode(im) if data else ""
     about = metadata_of(im, data, picture.shape[1::-1])._replace(gamma=_own_gamma(im))
     more = {"suffix": SUFFIXES.get(kind, ".png"), "orientation": _orientation(im)}
-    if _holds_more(im, raw):
-        im.load() # also where a TIFF turns itself upright and forgets its orientation
-        own = _stored(im, _deep(data, kind, raw) if raw else None)
-        if own is not None: return _from_levels(_upright(own, _orientation(im)), about, **more)
-    if im.mode in ("F", "I"): picture = quantise(read_image(data or im), 16)
-    converted = im.mode not in ("L", "RGB") # by the reader, to sRGB
+    converted = _holds_more(im, raw)
+    own = _decoded(im, data, kind, raw) if converted else None
+    if own is not None: return _from_levels(own, about, **more)
+    if raw or im.mode in ("F", "I"): picture = quantise(read_image(data or im), 16)
+    converted |= im.mode not in ("L", "RGB") # by the reader, to sRGB
     about = about._replace(gamma=None, icc=None if converted else about.icc)
     return Picture(picture, about, grey=im.mode == "L", **more)
 

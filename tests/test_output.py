@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from illures_nb import SHLight
+from illures_nb.cli import Folders
 from illures_nb.decompose import MAPS
 from illures_nb.export import clear_maps, safe_name, write_maps, write_zip
 from illures_nb.image import Metadata, read_image, read_linear, srgb_to_linear, write_image
@@ -39,6 +40,12 @@ def relit(decomposer, face):
         f, = decomposer(source, faces=[face.photo.face])
         return f.relight(LIGHT.matched(f.light))
     return relight
+
+
+@pytest.fixture(scope="session")
+def small(astronaut):
+    "A small photo with a face, PNG."
+    return as_file(astronaut[:300, 80:400])
 
 
 def outside(f): return np.isnan(f.to_frame("mask"))
@@ -486,27 +493,29 @@ ODD = ["...jpg", "..png", "....png", ".hidden.png", "CON.png", "nul.tar.png", "c
        "new\nline.png", "x"*240 + ".png", "小さい名前.png", "é.png", "-rf.png", "~.png", "%2e%2e%2f.png", "é"*100 + ".png"]
 
 
+def test_no_name_leads_out_of_the_folder(tmp_path):
+    folders = Folders(tmp_path)
+    made = [folder for name in ODD for folder in folders(name, [1], False)]
+    assert all(folder.parent == tmp_path for folder in made) and len({folder.name.casefold() for folder in made}) == len(ODD)
+    for name in (folder.name for folder in made):
+        assert not set(name) & set('/\\<>:"|?*\n') and name == name.strip(" .") and len(name.encode()) < 240
+        assert name.split(".")[0].upper() not in ("CON", "NUL", "COM1")
+
+
 @pytest.mark.parametrize("command", ["decompose", "relight"])
-def test_no_name_leads_out_of_the_folder(command, illures, astronaut, tmp_path):
-    place, small = tmp_path / "in", as_file(astronaut[:300, 80:400])
-    place.mkdir()
-    for name in ODD: (place / name).write_bytes(small)
-    before = sorted(p.name for p in place.iterdir())
+def test_photos_of_odd_names_are_written_into_the_folder(command, illures, small, tmp_path):
+    (tmp_path / "in").mkdir()
+    names = ["...jpg", "CON.png", "x"*240 + ".png", "a\\..\\b.png"]
+    for name in names: (tmp_path / "in" / name).write_bytes(small)
     light = ["--light", "front"] if command == "relight" else ["--maps", "mask"]
-    code, out, err = illures(command, *(f"{place}/{name}" for name in ODD), *light, "--out", tmp_path / "deep/out")
+    code, _, err = illures(command, *(f"{tmp_path}/in/{name}" for name in names), *light, "--out", tmp_path / "deep/out")
     assert code == 0, err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["deep", "in"] and [p.name for p in (tmp_path / "deep").iterdir()] == ["out"]
-    assert sorted(p.name for p in place.iterdir()) == before
-    made = [p.name for p in (tmp_path / "deep/out").iterdir()]
-    assert len(made) == len(ODD) == len({name.casefold() for name in made})
-    for name in made:
-        stem = name.removesuffix(".png") if command == "relight" else name
-        assert not set(stem) & set('/\\<>:"|?*\n') and stem == stem.strip(" .") and len(name.encode()) < 250
-        assert stem.split(".")[0].upper() not in ("CON", "NUL", "COM1")
+    assert len(list((tmp_path / "deep/out").iterdir())) == 4 == len(list((tmp_path / "in").iterdir()))
 
 
-def test_names_that_differ_in_case_only_get_two_folders(illures, astronaut_path, tmp_path):
-    for name in ("A.png", "a.png", "a.jpg"): (tmp_path / name).write_bytes(astronaut_path.read_bytes())
+def test_names_that_differ_in_case_only_get_two_folders(illures, small, tmp_path):
+    for name in ("A.png", "a.png", "a.jpg"): (tmp_path / name).write_bytes(small)
     for command in (["decompose", "--maps", "mask"], ["relight", "--light", "front"]):
         out = tmp_path / command[0]
         assert illures(*command, *(tmp_path / n for n in ("A.png", "a.png", "a.jpg")), "--out", out)[0] == 0
@@ -518,16 +527,16 @@ def test_safe_names_stay_readable():
     assert {text: safe_name(text) for text in wanted} == wanted
 
 
-def test_patterns_are_expanded_and_real_names_come_first(illures, astronaut_path, tmp_path):
-    for name in ("b.png", "a.png", "c[1].png", "notes.txt"): (tmp_path / name).write_bytes(astronaut_path.read_bytes() if name.endswith("png") else b"Dear Sir,")
+def test_patterns_are_expanded_and_real_names_come_first(illures, small, tmp_path):
+    for name in ("b.png", "a.png", "c[1].png", "notes.txt"): (tmp_path / name).write_bytes(small if name.endswith("png") else b"Dear Sir,")
     code, out, err = illures("decompose", f"{tmp_path}/?.png", f"{tmp_path}/c[1].png", tmp_path / "a.png", "--out", tmp_path / "o", "--maps", "mask")
     assert code == 0 and [Path(line).name for line in out.split("\n")[:-1]] == ["a", "b", "c_1_"]
     code, out, err = illures("decompose", f"{tmp_path}/*.gif", "--out", tmp_path / "o")
     assert code == 1 and "*.gif does not exist" in err and not out
 
 
-def test_a_folder_stands_for_its_pictures(illures, astronaut_path, wall, tmp_path):
-    place, data = tmp_path / "in", astronaut_path.read_bytes()
+def test_a_folder_stands_for_its_pictures(illures, small, tmp_path):
+    place, data = tmp_path / "in", small
     for name in ("b.png", "A.PNG", "sub/c.jpg", "no_suffix", ".hidden.png", "sub/.git/d.png"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes(data)
@@ -538,9 +547,13 @@ def test_a_folder_stands_for_its_pictures(illures, astronaut_path, wall, tmp_pat
         assert [Path(line.split(" (")[0]).name for line in out.split("\n")[:-1]] == ["A", "b", "no_suffix", "c"]
     code, out, err = illures("relight", place, "--light", "front", "--out", tmp_path / "relit")
     assert code == 0 and sorted(p.name for p in (tmp_path / "relit").iterdir()) == ["A.PNG", "b.png", "c.png", "no_suffix.png"]
-    (place / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0")  # calls itself a picture: said at the end
-    code, out, err = illures("relight", place, "--light", "front", "--out", tmp_path / "again")
-    assert code == 1 and "1 of 5 photos failed" in err and "damaged.jpg" in err and len(list((tmp_path / "again").iterdir())) == 4
+
+
+def test_a_damaged_picture_in_a_folder_is_said_at_the_end(illures, small, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, data in (("a.png", small), ("damaged.jpg", b"\xff\xd8\xff\xe0"), ("notes.txt", b"Dear Sir,")): (tmp_path / "in" / name).write_bytes(data)
+    code, out, err = illures("relight", tmp_path / "in", "--light", "front", "--out", tmp_path / "out")
+    assert code == 1 and "1 of 2 photos failed" in err and "damaged.jpg" in err and out.strip() == str(tmp_path / "out/a.png")
 
 
 def test_a_folder_without_pictures_is_one_sentence(illures, tmp_path):
@@ -567,8 +580,12 @@ def test_relighting_several_photos_needs_a_folder_of_its_own(out, illures, astro
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"] and (tmp_path / "a.png").read_bytes() == astronaut_path.read_bytes()
 
 
-def test_one_photo_goes_into_a_file_of_any_kind(illures, astronaut_path, tmp_path):
+def test_a_picture_goes_into_a_file_of_any_kind(illures, face, astronaut_path, tmp_path):
+    picture = face.relight(LIGHT).develop()
     for suffix in (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".exr"):
-        code, out, err = illures("relight", astronaut_path, "--light", "front", "--out", tmp_path / f"o{suffix}")
-        assert code == 0 and read_image(tmp_path / f"o{suffix}").shape == (512, 512, 3), err
-    assert abs(read_image(tmp_path / "o.exr") - read_image(tmp_path / "o.png")).max() < 1e-3
+        picture.save(tmp_path / f"o{suffix}")
+        assert abs(read_image(tmp_path / f"o{suffix}") - picture.samples/255).mean() < (.01 if ".j" in suffix else 1e-3)
+    with pytest.raises(ValueError) as e: picture.save(tmp_path / "o.gif")
+    assert "o.gif" in str(e.value)
+    assert illures("relight", astronaut_path, "--light", "front", "--out", tmp_path / "cli.tiff")[0] == 0
+    assert Image.open(tmp_path / "cli.tiff").size == (512, 512)
