@@ -272,6 +272,12 @@ def _maps(text):
     if odd is not None: raise argparse.ArgumentTypeError(f'there is no map {odd!r}; the maps are {", ".join(MAPS)}')
     return names
 
+class _Paths(argparse.Action):
+    "Paths, with patterns expanded where the shell has not."
+    def __call__(self, parser, namespace, values, option_string=None):
+        paths = [Path(one) for value in values for one in expanded(str(value))]
+        setattr(namespace, self.dest, paths)
+
 def _number(most):
     def parse(text):
         try: x = float(text)
@@ -314,7 +320,7 @@ def _relight_arguments(p):
 
 def _evaluate_arguments(p):
     p.add_argument('benchmark', choices=['yale', 'photoface', 'synthetic', 'landmarks', 'align', 'wild'], help='see below')
-    p.add_argument('folders', nargs='+', type=Path, metavar='DIR', help='where the data is; synthetic takes several sets, wild several folders')
+    p.add_argument('folders', nargs='+', type=Path, action=_Paths, metavar='DIR', help='where the data is; synthetic takes several sets, wild several folders')
     p.add_argument('--weights', metavar='FILE', help='preset, .safetensors file or hub repository (default: lite; align: the bundled AlignNet)')
     p.add_argument('--out', type=Path, metavar='FILE.md', help='also write the tables, and pictures beside them')
     p.add_argument('--envs', type=Path, metavar='NPZ', help='synthetic: environment maps that light rasterised sets; only the test scenes are used (default: painted ones)')
@@ -540,11 +546,11 @@ def _above(low, kind=int): # an argparse type: numbers from `low` on
 
 def _assets_arguments(p):
     p.add_argument('action', nargs='?', choices=['check', 'import'], help='without: explain what there is and where to get it')
-    p.add_argument('paths', nargs='*', type=Path, metavar='PATH', help='check: folders and files, downloaded or imported')
+    p.add_argument('paths', nargs='*', type=Path, action=_Paths, metavar='PATH', help='check: folders and files, downloaded or imported')
     p.add_argument('--out', type=Path, metavar='DIR', help='import: folder to write; what is there already is kept')
     p.add_argument('--ict', type=Path, metavar='DIR', help='import: checkout of ICT-FaceKit')
     p.add_argument('--makehuman', type=Path, metavar='DIR', help='import: clone of makehuman-assets, or any folder with its skins and eyebrows')
-    p.add_argument('--envs', nargs='+', type=Path, default=[], metavar='PATH', help='import: environment maps, files (.hdr, .exr) and folders')
+    p.add_argument('--envs', nargs='+', type=Path, action=_Paths, default=[], metavar='PATH', help='import: environment maps, files (.hdr, .exr) and folders')
     p.add_argument('--licence', default='licence as stated by the source of the files', metavar='TEXT', help='import: licence of the environments, kept with every sample')
 
 # %% ../nbs/90_cli.ipynb #d1b2f7ed
@@ -587,10 +593,11 @@ def _frames_arguments(p, where):
 def _train_arguments(p):
     p.add_argument('stage', choices=['stage1a', 'stage1b', 'align-albedo', 'align-normals', 'stage2', 'stage3', 'pseudo', 'ablations'], help='see below')
     p.add_argument('--preset', default='lite', choices=[*PRESETS, 'paper'], help='network (default: lite); fine: detail on top of a trained lite; paper: sfsnet without residual, illures with')
-    p.add_argument('--data', required=True, nargs='+', type=Path, metavar='DIR', help='sets that `illures synth` and `illures videos` wrote, of all kinds the stage needs; they may still be growing')
+    p.add_argument('--data', required=True, nargs='+', type=Path, action=_Paths, metavar='DIR',
+                   help='sets that `illures synth` and `illures videos` wrote, of all kinds the stage needs; they may still be growing')
     p.add_argument('--out', required=True, type=Path, metavar='DIR', help='for state, weights, log.csv, sheet.png and report.html; a state found there is continued')
     p.add_argument('--envs', type=Path, metavar='NPZ', help='environment maps: maps (n, H, W, 3), scene_group (n,) (default: painted ones)')
-    p.add_argument('--held', nargs='+', type=Path, metavar='DIR', help='sets to validate on, of another seed; or the same path-traced ones and clips, whose held-out people are taken')
+    p.add_argument('--held', nargs='+', type=Path, action=_Paths, metavar='DIR', help='sets to validate on, of another seed; or the same path-traced ones and clips, whose held-out people are taken')
     p.add_argument('--init', nargs='+', metavar='W', help='weights to start from: presets or .safetensors files, one for each network that is trained already')
     for name, kind, text in (('steps', _above(1), 'optimiser steps'), ('batch', _above(2), 'pictures or pairs per step'), ('seed', _above(0), 'of first weights and batches'),
                              ('lr', _above(1e-9, float), 'highest learning rate'), ('size', _above(16), 'side of the crops; larger pictures are averaged down')):

@@ -1,4 +1,5 @@
 "What comes back: a photo's alpha, depth, colours and metadata; maps where they belong; names that stay inside the folder."
+import base64
 import io
 import json
 import struct
@@ -303,6 +304,28 @@ def test_long_metadata_does_not_keep_a_picture_from_being_written(tmp_path):
     about = Metadata(exif=exif()[:8] + bytes(70000), xmp=b"x"*70000, icc=b"i"*200000, iptc=b"y"*70000)
     for suffix in (".jpg", ".png", ".webp"): write_image(tmp_path / f"o{suffix}", np.zeros((4, 4, 3), np.uint8), about=about)
     assert Image.open(tmp_path / "o.jpg").info["icc_profile"] == about.icc and "exif" not in Image.open(tmp_path / "o.jpg").info
+
+
+def test_a_decal_may_be_any_picture_with_alpha(face, alpha, tmp_path):
+    from illures_nb.edit import decal
+    rose = np.dstack([np.full((512, 512), 200, np.uint8), np.full((512, 512, 2), 30, np.uint8), alpha])
+    share = alpha[..., None]/np.float32(255)
+    write_image(tmp_path / "d.exr", np.dstack([srgb_to_linear(rose[..., :3]/np.float32(255))*share, share]))
+    write_image(tmp_path / "d.tif", np.uint16(rose)*257, bits=16)
+    wanted = decal(face, rose)
+    for source in (tmp_path / "d.exr", tmp_path / "d.tif", as_file(rose, "WEBP", lossless=True, exact=True), Image.fromarray(rose)):
+        found = cv2.imdecode(np.frombuffer(base64.b64decode(decal(face, source).png.split(",")[1]), np.uint8), -1).astype(int)
+        expected = cv2.imdecode(np.frombuffer(base64.b64decode(wanted.png.split(",")[1]), np.uint8), -1)
+        assert abs(found - expected)[expected[..., 3] > 20].max() <= 3 and abs(found - expected)[..., 3].max() <= 1
+
+
+def test_paths_of_every_command_are_expanded(tmp_path):
+    from illures_nb.cli import parser
+    for name in ("a", "b"): (tmp_path / name).mkdir()
+    both = [tmp_path / "a", tmp_path / "b"]
+    for line, where in ((("evaluate", "synthetic", f"{tmp_path}/*"), "folders"), (("assets", "check", f"{tmp_path}/?"), "paths"),
+                        (("train", "stage1b", "--out", "o", "--data", f"{tmp_path}/[ab]"), "data"), (("assets", "import", "--envs", f"{tmp_path}/*"), "envs")):
+        assert getattr(parser().parse_args(line), where) == both
 
 
 # ---- several faces, and the ordinary photo
