@@ -200,6 +200,7 @@ def check_relit_folder(out:Path, # folder to write into
     if own: raise Usage(f'--out {out} is the folder of {own}, which would be overwritten')
     check_folder(out)
 
+# %% ../nbs/90_cli.ipynb #90f1e004
 def relit(photo, decomposer, light, absolute, args): # `Picture`
     "A photo with the faces that were asked for under another light."
     picture = None
@@ -222,6 +223,7 @@ def relight(args # photos, light, reference, strength, residual, out, face, pres
     print(args.out)
     return 0
 
+# %% ../nbs/90_cli.ipynb #90f1e005
 def relight_all(photos, decomposer, light, absolute, args): # exit code
     "Relight a batch into a folder."
     from tqdm import tqdm

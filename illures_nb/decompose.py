@@ -338,8 +338,35 @@ class _Edits(_Layers):
         "The albedo without paint."
         return self.albedo if self.paint is None else self.paint.albedo
 
+# %% ../nbs/40_decompose.ipynb #40d1e003
+class _Whole(_Edits):
+    "The face back in its photo."
+    @property
+    def _change(self):
+        own = (self.origin or self).rendering
+        if self.paint is None: return change(self.rendering, own, self.mask, self.photo)
+        diffuse = self.bare_albedo*self.shading
+        share = shine_share(diffuse, self.residual)
+        return change(diffuse + self.residual, own, self.mask, self.photo, self.paint, share)
+
+    def composite(self, onto:np.ndarray|None=None # (H, W, 3) uint8: the photo, other faces of it already relit; None: as it was
+                 )->np.ndarray:                   # (H, W, 3) uint8
+        "The whole photo with this face re-rendered; every pixel outside the face as it was."
+        picture, shape = self.photo.picture if onto is None else np.asarray(onto), self.photo.picture.shape
+        if picture.shape != shape or picture.dtype != np.uint8:
+            raise ValueError(f'the picture to start from must be uint8 {shape}, not {picture.dtype} {picture.shape}')
+        return composite(self._change, picture)
+
+    def develop(self, onto:Picture|None=None # the photo, other faces of it already relit; None: as it was
+               )->Picture:                   # to be saved with `Picture.save`
+        "The same as the photo's file holds it: with its alpha, its 16 bits, its own colours, EXIF and print size."
+        picture, shape = self.photo.original if onto is None else onto, self.photo.picture.shape
+        if picture.samples.shape[:2] != shape[:2]:
+            raise ValueError(f'the picture to start from must have {shape[1]} x {shape[0]} pixels')
+        return develop(self._change, picture)
+
 # %% ../nbs/40_decompose.ipynb #27b8bd5c
-class Decomposition(_Edits):
+class Decomposition(_Whole):
     "One face of a photo: albedo, normals, light, residual. A value: every change makes a new one and costs no network."
     def __repr__(self):
         x0, y0, x1, y1 = (round(float(v)) for v in self.photo.face.box)
@@ -367,30 +394,6 @@ class Decomposition(_Edits):
         "A map on the photo's pixels."
         if name not in MAPS: raise ValueError(f'there is no map {name!r}; the maps are {", ".join(MAPS)}')
         return to_frame(getattr(self, name), self.photo, unit=name == 'normals')
-
-    @property
-    def _change(self):
-        own = (self.origin or self).rendering
-        if self.paint is None: return change(self.rendering, own, self.mask, self.photo)
-        diffuse = self.bare_albedo*self.shading
-        share = shine_share(diffuse, self.residual)
-        return change(diffuse + self.residual, own, self.mask, self.photo, self.paint, share)
-
-    def composite(self, onto:np.ndarray|None=None # (H, W, 3) uint8: the photo, other faces of it already relit; None: as it was
-                 )->np.ndarray:                   # (H, W, 3) uint8
-        "The whole photo with this face re-rendered; every pixel outside the face as it was."
-        picture, shape = self.photo.picture if onto is None else np.asarray(onto), self.photo.picture.shape
-        if picture.shape != shape or picture.dtype != np.uint8:
-            raise ValueError(f'the picture to start from must be uint8 {shape}, not {picture.dtype} {picture.shape}')
-        return composite(self._change, picture)
-
-    def develop(self, onto:Picture|None=None # the photo, other faces of it already relit; None: as it was
-               )->Picture:                   # to be saved with `Picture.save`
-        "The same as the photo's file holds it: with its alpha, its 16 bits, its own colours, EXIF and print size."
-        picture, shape = self.photo.original if onto is None else onto, self.photo.picture.shape
-        if picture.samples.shape[:2] != shape[:2]:
-            raise ValueError(f'the picture to start from must have {shape[1]} x {shape[0]} pixels')
-        return develop(self._change, picture)
 
 # %% ../nbs/40_decompose.ipynb #aa0c5c3c
 def refit(maps:Maps,       # (S,S,3) arrays and light (9,3), in the crop's frame

@@ -99,6 +99,7 @@ def _texts_of(data):
         at += 12 + size
     return tuple(found)
 
+# %% ../nbs/14_picture.ipynb #12a00017
 def metadata_of(im,          # Pillow picture
                 data:bytes,  # of its file; empty where there is none
                 size:tuple   # width, height upright
@@ -175,8 +176,8 @@ def _is_table(icc):
 
 # %% ../nbs/14_picture.ipynb #12a00031
 @dataclass(frozen=True, eq=False)
-class Picture:
-    "A picture as its file holds it, upright. A value: changes make a new one."
+class _Samples:
+    "The samples of a picture, upright, and what they mean."
     samples: np.ndarray       # (H, W, 3 or 4): uint8, uint16, or float32 linear light; the fourth is alpha
     about: Metadata = NO_METADATA
     suffix: str = ".png"      # what it is saved as, if nobody says otherwise
@@ -214,6 +215,9 @@ class Picture:
         part[where] = rounded[where]
         return replace(self, samples=out)
 
+# %% ../nbs/14_picture.ipynb #12a00034
+class Picture(_Samples):
+    "A picture as its file holds it, upright. A value: changes make a new one."
     def in_srgb(self):
         "The same in sRGB, whatever its own colours; what lies outside is clipped. Floats become 16 bits."
         height, width = self.samples.shape[:2]
@@ -272,6 +276,7 @@ def is_picture(path:str)->bool:
         with open(path, "rb") as file: return bool(_kind(file.read(64)))
     except (OSError, ImageReadError): return False
 
+# %% ../nbs/14_picture.ipynb #12a00045
 def kept(image # whatever `read_image` takes
         ):     # the same, to be read again whatever becomes of its file; None where that would bring nothing more
     "What a photo is read from."
@@ -294,6 +299,7 @@ def stored_orientation(source # from `kept`
     try: return 1 if kind in ("EXR", "HDR") else _orientation(_open(source, kind))
     except (OSError, ImageReadError): return 1 # a kind that only our reader knows
 
+# %% ../nbs/14_picture.ipynb #12a00046
 def _stored(im, deep):
     "The samples of a Pillow picture (H, W, 1 to 4), uint8 or uint16; None where they are no grey or RGB."
     clear = "transparency" in im.info and im.mode in ("P", "L", "RGB", "1")
