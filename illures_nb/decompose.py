@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['OFFSET', 'MAX_GAIN', 'MAPS', 'mirror_maps', 'infer', 'fit_light', 'Photo', 'roll', 'crop_scale', 'face_box',
            'on_photo', 'log_gain', 'apply_gain', 'upsample_gain', 'Paint', 'shine_share', 'paint_gain', 'feather',
-           'to_frame', 'composite', 'Decomposition', 'refit', 'with_reach', 'assemble', 'find_weights', 'Decomposer',
-           'as_picture', 'sheet']
+           'to_frame', 'Change', 'change', 'composite', 'develop', 'Decomposition', 'refit', 'with_reach', 'assemble',
+           'find_weights', 'Decomposer', 'as_picture', 'sheet']
 
 # %% ../nbs/40_decompose.ipynb #c3ae8a7e
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2, numpy as np, torch
 import torch.nn.functional as F
@@ -20,6 +21,7 @@ from .face import Face, crop, crop_transform, detect_faces, face_mask, invert_tr
 from .image import guided_coefficients, linear_to_srgb, quantise, read_image, srgb_to_linear
 from .light import MIRROR_SIGNS, SHLight, rotation_matrix, sh_basis
 from .networks import PRESETS, SIZES, Maps, WeightsError, fuse, load_weights, weights_path
+from .picture import Picture, kept, read_picture, stored_orientation
 
 # %% ../nbs/40_decompose.ipynb #fcb48c7d
 def mirror_maps(maps:Maps # of a batch of crops
@@ -89,11 +91,22 @@ class Photo:
     transform: np.ndarray # (2, 3) similarity, picture px → crop px
     crop: np.ndarray      # (S, S, 3) float32 sRGB
     reach: np.ndarray|None = None # (S+2m, S+2m) soft mask on the crop and m pixels around it: high foreheads leave the crop
+    source: object = None # what the photo was read from, by `kept`; None: `picture` is all there is
 
     @property
     def around(self): # (2, 3) similarity, picture px → pixels of `reach`
         "The crop's transform, moved by the margin."
         return self.transform + [[0, 0, (len(self.reach) - len(self.crop))//2]]*2
+
+    @property
+    def original(self): # `Picture`; read anew each time, so that only the source is kept
+        "The photo as its file holds it: alpha, 16 bits, its own colours, metadata."
+        return read_picture(self.source, self.picture)
+
+    @property
+    def orientation(self): # 1 to 8
+        "EXIF orientation of the photo's file; `picture` stands upright."
+        return stored_orientation(self.source)
 
 def roll(M:np.ndarray # (2, 3) similarity, photo px → crop px
         )->float:     # degrees, anticlockwise as seen in the picture
@@ -232,24 +245,56 @@ def to_frame(x:np.ndarray,   # (S, S[, C]) float32 map in the crop
     return out
 
 # %% ../nbs/40_decompose.ipynb #c2a1e7da
-def composite(new:np.ndarray,  # (S, S, 3) relit rendering, linear
-              own:np.ndarray,  # (S, S, 3) rendering of the photo as it is, linear
-              mask:np.ndarray, # (S, S)
-              photo:Photo,     # with its reach
-              onto:np.ndarray|None=None, # (H, W, 3) uint8 to start from; None: the photo
-              paint:Paint|None=None,     # then `new` is the rendering without it
-              share:np.ndarray|None=None # (S, S) where there is paint: `shine_share` of `new`
-             )->np.ndarray:    # (H, W, 3) uint8
-    "The photo with a face re-rendered; only the face's box is worked on."
-    out = np.array(photo.picture if onto is None else onto)
-    if out.shape != photo.picture.shape or out.dtype != np.uint8:
-        raise ValueError(f'the picture to start from must be uint8 {photo.picture.shape}, not {out.dtype} {out.shape}')
-    x0, y0, x1, y1 = box = face_box(photo.reach, photo.around, out.shape)
-    if x0 == x1 or y0 == y1: return out
+class Change(NamedTuple):
+    "What a face's re-rendering does to the pixels of the photo in a box."
+    box: tuple       # x0, y0, x1, y1
+    gain: np.ndarray # (y1-y0, x1-x0, 3) float32: log gain
+    mask: np.ndarray # (y1-y0, x1-x0) float32: how much of it
+    paint: np.ndarray|None # (y1-y0, x1-x0, 3) float32: a factor on top
+
+def change(new:np.ndarray,  # (S, S, 3) relit rendering, linear
+           own:np.ndarray,  # (S, S, 3) rendering of the photo as it is, linear
+           mask:np.ndarray, # (S, S)
+           photo:Photo,     # with its reach
+           paint:Paint|None=None,     # then `new` is the rendering without it
+           share:np.ndarray|None=None # (S, S) where there is paint: `shine_share` of `new`
+          )->Change|None:   # None: no pixel of the photo is the face's
+    "Find what a face's re-rendering does to the photo."
+    x0, y0, x1, y1 = box = face_box(photo.reach, photo.around, photo.picture.shape)
+    if x0 == x1 or y0 == y1: return None
     gain = upsample_gain(log_gain(new, own, mask), photo, box)
     factor = None if paint is None else paint_gain(paint, share, photo, box)
-    out[y0:y1, x0:x1] = apply_gain(out[y0:y1, x0:x1], gain, feather(photo, box), factor)
+    return Change(box, gain, feather(photo, box), factor)
+
+def composite(change:Change|None,
+              picture:np.ndarray # (H, W, 3) uint8 sRGB: the photo, other faces of it perhaps already changed
+             )->np.ndarray:      # (H, W, 3) uint8
+    "The photo with a face re-rendered; only the face's box is worked on."
+    out = np.array(picture)
+    if change is None: return out
+    x0, y0, x1, y1 = change.box
+    out[y0:y1, x0:x1] = apply_gain(out[y0:y1, x0:x1], change.gain, change.mask, change.paint)
     return out
+
+# %% ../nbs/40_decompose.ipynb #40d1e002
+def develop(change:Change|None,
+            picture:Picture # the photo as its file holds it, other faces perhaps already changed
+           )->Picture:
+    "The photo's own samples with a face re-rendered."
+    if change is None: return picture
+    x0, y0, x1, y1 = change.box
+    part = picture.samples[y0:y1, x0:x1]
+    where = change.mask > 0
+    if picture.alpha is not None: where &= part[..., 3] > 0
+    if part.dtype == np.uint8 and picture.colours is None:
+        rgb = np.ascontiguousarray(part[..., :3])
+        levels = apply_gain(rgb, change.gain, change.mask, change.paint)
+        return picture.with_levels(change.box, levels, where)
+    light = picture.light(change.box)
+    offset = OFFSET*part[..., 3:] if picture.joined and picture.alpha is not None else OFFSET
+    out = light + (light + offset)*(np.exp(change.gain) - 1)*change.mask[..., None]
+    if change.paint is not None: out *= 1 + change.mask[..., None]*(change.paint - 1)
+    return picture.with_light(change.box, out, where)
 
 # %% ../nbs/40_decompose.ipynb #9fdd9c21
 MAPS = ('albedo', 'normals', 'shading', 'residual', 'reconstruction', 'mask')
@@ -301,8 +346,35 @@ class _Edits(_Layers):
         "The albedo without paint."
         return self.albedo if self.paint is None else self.paint.albedo
 
+# %% ../nbs/40_decompose.ipynb #40d1e003
+class _Whole(_Edits):
+    "The face back in its photo."
+    @property
+    def _change(self):
+        own = (self.origin or self).rendering
+        if self.paint is None: return change(self.rendering, own, self.mask, self.photo)
+        diffuse = self.bare_albedo*self.shading
+        share = shine_share(diffuse, self.residual)
+        return change(diffuse + self.residual, own, self.mask, self.photo, self.paint, share)
+
+    def composite(self, onto:np.ndarray|None=None # (H, W, 3) uint8: the photo, other faces of it already relit; None: as it was
+                 )->np.ndarray:                   # (H, W, 3) uint8
+        "The whole photo with this face re-rendered; every pixel outside the face as it was."
+        picture, shape = self.photo.picture if onto is None else np.asarray(onto), self.photo.picture.shape
+        if picture.shape != shape or picture.dtype != np.uint8:
+            raise ValueError(f'the picture to start from must be uint8 {shape}, not {picture.dtype} {picture.shape}')
+        return composite(self._change, picture)
+
+    def develop(self, onto:Picture|None=None # the photo, other faces of it already relit; None: as it was
+               )->Picture:                   # to be saved with `Picture.save`
+        "The same as the photo's file holds it: with its alpha, its 16 bits, its own colours, EXIF and print size."
+        picture, shape = self.photo.original if onto is None else onto, self.photo.picture.shape
+        if picture.samples.shape[:2] != shape[:2]:
+            raise ValueError(f'the picture to start from must have {shape[1]} x {shape[0]} pixels')
+        return develop(self._change, picture)
+
 # %% ../nbs/40_decompose.ipynb #27b8bd5c
-class Decomposition(_Edits):
+class Decomposition(_Whole):
     "One face of a photo: albedo, normals, light, residual. A value: every change makes a new one and costs no network."
     def __repr__(self):
         x0, y0, x1, y1 = (round(float(v)) for v in self.photo.face.box)
@@ -330,14 +402,6 @@ class Decomposition(_Edits):
         "A map on the photo's pixels."
         if name not in MAPS: raise ValueError(f'there is no map {name!r}; the maps are {", ".join(MAPS)}')
         return to_frame(getattr(self, name), self.photo, unit=name == 'normals')
-
-    def composite(self, onto:np.ndarray|None=None # (H, W, 3) uint8: the photo, other faces of it already relit; None: as it was
-                 )->np.ndarray:                   # (H, W, 3) uint8
-        "The whole photo with this face re-rendered; every pixel outside the face as it was."
-        own = (self.origin or self).rendering
-        if self.paint is None: return composite(self.rendering, own, self.mask, self.photo, onto)
-        diffuse = self.bare_albedo*self.shading
-        return composite(diffuse + self.residual, own, self.mask, self.photo, onto, self.paint, shine_share(diffuse, self.residual))
 
 # %% ../nbs/40_decompose.ipynb #aa0c5c3c
 def refit(maps:Maps,       # (S,S,3) arrays and light (9,3), in the crop's frame
@@ -432,7 +496,8 @@ class Decomposer:
         faces = detect_faces(picture) if faces is None else faces
         if not faces: return []
         Ms = [crop_transform(face.landmarks, self.size) for face in faces]
-        photos = [Photo(picture, face, M, crop(x, M, self.size)) for face, M in zip(faces, Ms)]
+        source = kept(image)
+        photos = [Photo(picture, face, M, crop(x, M, self.size), source=source) for face, M in zip(faces, Ms)]
         return [assemble(maps, photo) for maps, photo in zip(self.look(np.stack([p.crop for p in photos])), photos)]
 
 # %% ../nbs/40_decompose.ipynb #c1bc917e

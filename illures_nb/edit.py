@@ -8,19 +8,19 @@ __all__ = ['SIZE', 'FLOOR', 'LUMINANCE', 'TRUST', 'KINDS', 'BLENDS', 'MAX_LAYERS
            'apply_layers', 'touch', 'touches', 'unrolled', 'decal']
 
 # %% ../nbs/42_edit.ipynb #dd44c36e
-import base64, io, json, re
+import base64, json, re
 from dataclasses import dataclass
 from functools import wraps
 from numbers import Real
 from weakref import WeakKeyDictionary
 
 import cv2, numpy as np
-from PIL import Image, ImageOps
 
 from .decompose import Decomposition, roll
 from .face import crop, transform_points
-from .image import linear_to_srgb, read_image, resize, srgb_to_linear
+from .image import linear_to_srgb, quantise, read_image, resize, srgb_to_linear
 from .light import rotation_matrix
+from .picture import kept, read_picture
 
 # %% ../nbs/42_edit.ipynb #f5bbb13e
 SIZE = 512   # side of the fine albedo and of every layer, px
@@ -470,13 +470,11 @@ def unrolled(f:Decomposition)->np.ndarray: # (S, S, 2) float32: x right, y down,
 
 # %% ../nbs/42_edit.ipynb #435c0c40
 def _with_alpha(picture): # any picture → (h, w, 4) float32 sRGB, colours multiplied by alpha
-    rgb = read_image(picture)                                            # upright, checked, over white
-    if isinstance(picture, np.ndarray): alpha = picture[..., -1] if picture.ndim == 3 and picture.shape[2] in (2, 4) else np.ones(rgb.shape[:2])
-    else:
-        im = picture if isinstance(picture, Image.Image) else Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
-        alpha = np.asarray(ImageOps.exif_transpose(im).convert('RGBA'))[..., 3]
-    alpha = (alpha/(np.iinfo(alpha.dtype).max if alpha.dtype.kind == 'u' else 1)).astype(np.float32)[..., None]
-    return np.dstack([np.clip(rgb - (1 - alpha), 0, 1), alpha])
+    found = read_picture(kept(picture), quantise(read_image(picture)))
+    if found.colours or found.samples.dtype.kind == 'f': found = found.in_srgb()
+    x = found.samples/np.float32(np.iinfo(found.samples.dtype).max)
+    if found.alpha is None: return np.dstack([x, np.ones(x.shape[:2], np.float32)])
+    return np.dstack([x[..., :3]*x[..., 3:], x[..., 3:]])
 
 def _placed(rgba, U, x, y, size, angle): # picture, (SIZE, SIZE, 2) unrolled face → (SIZE, SIZE, 4) float32, colours multiplied by alpha
     middle = cv2.remap(U, np.float32([[[x*SIZE - .5, y*SIZE - .5]]]), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

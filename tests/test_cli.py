@@ -40,7 +40,7 @@ def test_decompose_writes_every_layer(illures, astronaut_path, tmp_path):
     code, out, err = illures("decompose", astronaut_path, "--out", tmp_path / "maps", "--exr")
     folder = tmp_path / "maps/astronaut"
     assert code == 0 and out.strip() == str(folder) and not err
-    assert {p.name for p in folder.iterdir()} == {f"{n}.png" for n in PICTURES} | {f"{n}.exr" for n in PICTURES[:-1]} | {"light.json"}
+    assert {p.name for p in folder.iterdir()} == {f"{n}.png" for n in PICTURES} | {f"{n}.exr" for n in PICTURES[:-1]} | {"light.json", "face.json", "about.txt"}
     assert all(Image.open(folder / f"{n}.png").size == (128, 128) for n in PICTURES[:-1])
     assert np.shape(json.loads((folder / "light.json").read_text())["coeffs"]) == (9, 3)
 
