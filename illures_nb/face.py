@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from torch import nn
-from .threads import as_usual, each, guard
+from .threads import Undrawn, as_usual, each, guard
 
 # %% ../nbs/20_face.ipynb #b10e6ec6
 TEMPLATE = np.array([
@@ -161,7 +161,7 @@ def _landmark_net():
     "The bundled network, batch norms folded."
     from safetensors.torch import load
     weights = load((resources.files("illures_nb")/"weights"/"landmarks.safetensors").read_bytes())
-    with torch.device("meta"): net = LandmarkNet() # draws no random numbers
+    with Undrawn(): net = LandmarkNet()
     net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True)
     return _fuse(net.eval()).to(memory_format=torch.channels_last)
 

@@ -23,7 +23,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from . import __version__
 from .image import srgb_to_linear
-from .threads import apart
+from .threads import Undrawn, apart
 
 # %% ../nbs/30_networks.ipynb #de367124
 class Maps(NamedTuple):
@@ -398,7 +398,7 @@ def load_weights(source:str|Path,      # a preset name (bundled weights) or a .s
     found = meta.get('preset')
     if found not in PRESETS | ALIGNERS: raise WeightsError(f'{path} does not hold a network of this package (its metadata names the preset {found!r}).')
     if preset not in (None, found): raise WeightsError(f'{path} holds weights of {found!r}, not of {preset!r}.')
-    with torch.device('meta'): net = build(found) # draws no random numbers
+    with Undrawn(): net = build(found)
     try: net.load_state_dict(state, assign=True)
     except RuntimeError: raise WeightsError(f'{path} does not fit the network {found!r}: tensors are missing or of another shape.') from None
     net.meta = meta
