@@ -7,6 +7,7 @@ __all__ = ['guard', 'Held', 'as_usual', 'Undrawn', 'each', 'apart']
 
 # %% ../nbs/15_threads.ipynb #7c1d0a04
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial, wraps
@@ -67,10 +68,15 @@ _OPTIMISED = Held(cv2.useOptimized, cv2.setUseOptimized, True)
 _ERRORS = dict(divide="warn", over="warn", under="ignore", invalid="warn") # NumPy's, at the start
 
 def as_usual(fn):
-    "Make a function run with the settings that NumPy and OpenCV begin with."
+    "Make a function run with the settings that NumPy and OpenCV begin with, and never compiled by torch."
+    def settled(*args, **kwargs):
+        with np.errstate(**_ERRORS), _OPTIMISED: return fn(*args, **kwargs)
+
     @wraps(fn)
     def call(*args, **kwargs):
-        with np.errstate(**_ERRORS), _OPTIMISED: return fn(*args, **kwargs)
+        disable = getattr(sys.modules.get("torch._dynamo"), "disable", None) # there once something was compiled
+        run = disable(settled) if disable else settled
+        return run(*args, **kwargs)
     return call
 
 # %% ../nbs/15_threads.ipynb #7c1d0a24

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from illures_nb import Decomposer, SHLight
-from illures_nb.decompose import MAPS, infer
+from illures_nb.decompose import MAPS, _answer, _averaged, infer
 from illures_nb.networks import build, load_weights
 
 LIMIT = 300  # seconds after which a process counts as hanging
@@ -154,16 +154,29 @@ def test_threads_with_settings_of_their_own(decomposer, face, astronaut):
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that interrupt")
 @pytest.mark.parametrize("after", [.005, .03, .08])
 def test_a_call_that_was_interrupted_leaves_nothing_behind(after, decomposer, face, astronaut):
-    def stop(*_): raise TimeoutError
+    class Stop(BaseException): "What no handler of errors expects."
+    def stop(*_): raise Stop
     usual = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, after)
     try:
-        with contextlib.suppress(TimeoutError): decomposer(astronaut)
+        with contextlib.suppress(Stop): decomposer(astronaut)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, usual)
     assert cv2.useOptimized()
     check(decomposer(astronaut)[0], face)
+
+
+def test_a_compiled_caller_gets_the_same(decomposer, face, astronaut):
+    "torch.compile leaves our functions alone: what it makes of other packages' NumPy need not work."
+    check(torch.compile(lambda photo: decomposer(photo), backend="eager")(astronaut)[0], face)
+
+
+def test_batches_are_answered_as_single_pictures_are(decomposer):
+    "A GPU takes them whole, a CPU one by one."
+    crops = torch.rand(3, 3, 64, 64)
+    whole = _averaged([_answer(decomposer.net, crops, mirrored) for mirrored in (False, True)])
+    for one, many in zip(infer(decomposer.net, crops), whole): assert torch.allclose(one, many, atol=1e-5)
 
 
 def test_inference_keeps_no_gradients(decomposer):
