@@ -1,4 +1,4 @@
-"""Speed of every stage on two cores, alone and beside a process that keeps one of them busy: what `make bench` prints.
+"""Speed of every stage on two cores, alone and beside a process that keeps one busy: `make bench`.
 Alone and beside take turns, five calls each, so that both columns saw the same machine."""
 import argparse
 import contextlib
@@ -7,6 +7,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import torch
 from illures_nb import Decomposer, SHLight
 from illures_nb.decompose import assemble
 from illures_nb.face import crop, crop_transform, detect_faces, refine, view_transform
-from illures_nb.image import read_image, resize
+from illures_nb.image import read_image, resize, write_image
 from illures_nb.networks import build, weights_path
 
 THREADS = 2
@@ -87,17 +88,18 @@ def photo(height=1080, width=1920):
 
 def import_ms(runs):
     "`import illures_nb` in fresh processes, beyond what torch's own import takes."
-    code = "import time, torch; t = time.perf_counter(); import illures_nb; print(time.perf_counter() - t)"
-    def run(): return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    code = "import time, torch\nt = time.perf_counter()\nimport illures_nb\nprint(time.perf_counter() - t)"
+
+    def run():
+        call = [sys.executable, "-c", code]
+        return float(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
     run()
     return [1e3*run() for _ in range(runs)]
 
 
 def command(picture, runs):
-    "`illures decompose` of one photo, from the start of the process to its end: seconds, and seconds of processor time."
-    import tempfile
-
-    from illures_nb.image import write_image
+    """`illures decompose` of one photo from a cold start: seconds to the end of the process, and
+    seconds of processor time, medians."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/photo.jpg"
         write_image(path, picture)
@@ -120,7 +122,8 @@ def stages(d, picture):
     view = view_transform(f.photo.face.landmarks)
     small = resize(picture, 512)
     k = small.shape[1]/picture.shape[1]
-    levels = [(small, np.array([[k, 0, k/2 - .5], [0, k, k/2 - .5]])), (picture, np.eye(2, 3))]  # what `detect_faces` hands to `refine`
+    shrinking = np.array([[k, 0, k/2 - .5], [0, k, k/2 - .5]])
+    levels = [(small, shrinking), (picture, np.eye(2, 3))]  # what `detect_faces` hands to `refine`
     return {"photo to floats": lambda: cv2.convertScaleAbs(read_image(picture), alpha=255),
             "detection": lambda: detect_faces(picture),
             "landmarks": lambda: refine(levels, [view]),
@@ -130,13 +133,13 @@ def stages(d, picture):
 
 
 def row(name, times, of=None, budget=None, worst_budget=None):
-    "Print medians and worst calls of one stage, its share of the whole, and what is over its budget."
+    "Print medians and worst calls of one stage, its share, and what is over its budget."
     alone, beside = (statistics.median(x) for x in times)
     worst = max(times.beside)
     share = f"{alone/of:8.0%}" if of else f"{'':8}"
-    many = len(times.alone) > 1
-    worsts = f"{max(times.alone):9.1f}", f"{worst:9.1f}"
-    text = f"{name:34}{alone:9.1f}{worsts[0] if many else '':9}{share}{beside:12.1f}{worsts[1] if many else '':9}{beside/alone:8.2f}"
+    many = len(times.alone) > 1  # a difference of medians has no worst call
+    columns = [f"{max(t):9.1f}" if many else f"{'':9}" for t in times]
+    text = f"{name:34}{alone:9.1f}{columns[0]}{share}{beside:12.1f}{columns[1]}{beside/alone:8.2f}"
     over = [f"median alone over {budget}"]*bool(budget and alone > budget)
     over += [f"worst beside over {worst_budget}"]*bool(worst_budget and worst > worst_budget)
     print(text, ", ".join(over))
@@ -150,7 +153,8 @@ def main(args=None):
     opts = p.parse_args(args)
     two_cores()
     trained = weights_path(opts.preset).is_file()
-    d = Decomposer.from_pretrained(opts.preset, device="cpu") if trained else Decomposer(build(opts.preset), device="cpu")
+    if trained: d = Decomposer.from_pretrained(opts.preset, device="cpu")
+    else: d = Decomposer(build(opts.preset), device="cpu")
     picture, light = photo(), SHLight.preset("rembrandt_left")
     f = d(picture)[0]
     x0, y0, x1, y1 = f.photo.face.box
@@ -159,10 +163,13 @@ def main(args=None):
     whole = times(lambda: d(picture))
     parts = {name: times(call) for name, call in stages(d, picture).items()}
     parts["detection"] -= parts["landmarks"]
-    relit = {"relight": times(lambda: f.relight(light).rendering), "composite": times(f.relight(light).composite)}
-    both, another = times(lambda: f.relight(light).composite()), times(lambda: f.relight(light).reconstruction)
+    relit = {"relight": times(lambda: f.relight(light).rendering),
+             "composite": times(f.relight(light).composite)}
+    both = times(lambda: f.relight(light).composite())
+    another = times(lambda: f.relight(light).reconstruction)
 
-    print(f"{opts.preset}{'' if trained else ' (untrained: speed only)'}, one face ({y1 - y0:.0f} px high) of a 1920×1080 photo, two cores, "
+    print(f"{opts.preset}{'' if trained else ' (untrained: speed only)'}, one face "
+          f"({y1 - y0:.0f} px high) of a 1920×1080 photo, two cores, "
           f"milliseconds of {opts.runs} calls; torch {torch.__version__}, OpenCV {cv2.__version__}, {platform.machine()}")
     print(f"\n{'':34}{'alone':>9}{'worst':>9}{'share':>8}{f'beside {opts.busy}':>12}{'worst':>9}{'ratio':>8}")
     row("decompose, detection to maps", whole, budget=150, worst_budget=300)
@@ -174,7 +181,8 @@ def main(args=None):
     row("one more light at crop size", another, budget=3)
     print(f"{'import, beyond torch itself':34}{statistics.median(import_ms(5)):9.1f}")
     seconds, used = command(picture, 5)
-    print(f"\nillures decompose, one photo, from a cold start: {seconds:.2f} s, {used:.2f} s of processor time (medians of 5)")
+    print(f"\nillures decompose, one photo, from a cold start: {seconds:.2f} s, "
+          f"{used:.2f} s of processor time (medians of 5)")
 
 
 if __name__ == "__main__": main()

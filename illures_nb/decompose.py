@@ -38,7 +38,7 @@ def _answer(net, crops, mirrored): # → `Maps` of the crops
     return mirror_maps(out) if mirrored else out
 
 @torch.inference_mode()
-def _averaged(answers): # `Maps` in turns: of some crops, of their mirror images, of the next crops, …
+def _averaged(answers): # `Maps` in turns: of crops, of their mirror images, of the next crops, …
     "The mean of both answers to every crop."
     straight, mirrored = (map(torch.cat, zip(*answers[k::2])) for k in (0, 1))
     mean = Maps(*((a + b)/2 for a, b in zip(straight, mirrored)))
@@ -47,7 +47,8 @@ def _averaged(answers): # `Maps` in turns: of some crops, of their mirror images
 def infer(net:torch.nn.Module, # answers (B,3,S,S) with `Maps`
           crops:torch.Tensor   # (B,3,S,S) sRGB in [0,1]
          )->Maps:
-    "One pass over crops and one over their mirror images, averaged; on a CPU each picture on a thread of its own."
+    """One pass over crops and one over their mirror images, averaged.
+    On a CPU each picture has a thread of its own."""
     on_cpu = crops.device.type == 'cpu'
     parts = crops.split(1) if on_cpu else [crops]
     ways = [(part, mirrored) for part in parts for mirrored in (False, True)]
@@ -411,7 +412,8 @@ class Decomposer:
         gpu = torch.cuda.is_available()
         self.device = torch.device(device or ('cuda' if gpu else 'cpu'))
         if self.device.type == 'cuda' and not gpu: raise ValueError(f'the device {str(device)!r} was asked for, but torch finds no GPU here')
-        self.net, self.size = apart(fuse)(net).to(self.device), size or SIZES[getattr(net, 'preset', 'lite')]
+        self.net = apart(fuse)(net).to(self.device)
+        self.size = size or SIZES[getattr(net, 'preset', 'lite')]
 
     @classmethod
     def from_pretrained(cls, name:str|Path='lite', # preset, .safetensors file, or hub repository owner/name[/preset]

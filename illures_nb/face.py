@@ -174,7 +174,7 @@ def _view(levels, M): # what the network sees through M: from the small picture 
     return np.repeat(x[..., None], 3, 2) if x.ndim == 2 else x
 
 @torch.inference_mode()
-def _answer(x, mirrored): # (N, 96, 96, 3) → points (N, 68, 2) in the view's unit square, logits (N,)
+def _answer(x, mirrored): # (N, 96, 96, 3) → points (N, 68, 2) in the unit square, logits (N,)
     "What the network says of views, or of their mirror images."
     x = torch.from_numpy(x).permute(0, 3, 1, 2)
     t, logit = _landmark_net()(x.flip(3) if mirrored else x)
@@ -187,7 +187,8 @@ def _look(levels, views, mirror):
     parts = [x[k:k+8] for k in range(0, len(x), 8)]
     ways = [(part, mirrored) for mirrored in (False, True)[:1+mirror] for part in parts]
     answers = each(lambda way: _answer(*way), ways)
-    (t, logit), (u, v) = (map(np.concatenate, zip(*half)) for half in (answers[:len(parts)], answers[-len(parts):]))
+    t, logit = map(np.concatenate, zip(*answers[:len(parts)]))
+    u, v = map(np.concatenate, zip(*answers[-len(parts):]))
     t, logit, apart = (t + u)/2, np.minimum(logit, v), np.linalg.norm(t - u, axis=2).mean(1)
     t = t.astype(np.float64)*VIEW_SIZE - .5
     return np.stack([transform_points(p, invert_transform(M)) for p, M in zip(t, views)]), logit, apart

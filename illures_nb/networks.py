@@ -335,7 +335,8 @@ def build(preset:str # "lite", "fine", "sfsnet", "illures"; or "align_albedo", "
 # %% ../nbs/30_networks.ipynb #7ed42357
 def fuse(net:nn.Module # any network of this module
          )->nn.Module:
-    "A copy for inference: batch-norms folded into the convolutions before them, float32, eval mode, channels_last, frozen."
+    """A copy for inference: batch-norms folded into the convolutions before them, eval mode, frozen,
+    float32 in channels_last."""
     net = copy.deepcopy(net).float().eval()
     for seq in [m for m in net.modules() if isinstance(m, nn.Sequential)]:
         for i in range(len(seq) - 1):
@@ -382,7 +383,8 @@ def read_weights(path:str|Path # a .safetensors file
             meta, state = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
     except (SafetensorError, OSError) as e:
         raise WeightsError(f'{path} is not a complete safetensors file ({e}).') from None
-    return meta, {k: v.to(torch.float32 if v.is_floating_point() else v.dtype, copy=True) for k, v in state.items()}
+    def loaded(v): return v.to(torch.float32 if v.is_floating_point() else v.dtype, copy=True)
+    return meta, {k: loaded(v) for k, v in state.items()}
 
 # %% ../nbs/30_networks.ipynb #79d68306
 @apart

@@ -1,4 +1,5 @@
-"Inference is its own master: whatever the process has set, in whatever thread, before and after a fork, the maps are those of a fresh process."
+"""Inference is its own master: whatever the process has set, in whatever thread, before and after a
+fork, the maps are those of a fresh process."""
 import asyncio
 import contextlib
 import os
@@ -36,6 +37,10 @@ def filters(action):
         yield
 
 
+def anomalies_watched():
+    with filters("ignore"): return torch.autograd.detect_anomaly()
+
+
 SETTINGS = {
     "default dtype float64": lambda: put(torch.set_default_dtype, torch.float64, torch.float32),
     "default dtype float16": lambda: put(torch.set_default_dtype, torch.float16, torch.float32),
@@ -44,7 +49,7 @@ SETTINGS = {
     "device context": lambda: torch.device("meta"),
     "grad disabled": torch.no_grad,
     "inference mode": torch.inference_mode,
-    "anomalies watched": torch.autograd.detect_anomaly,
+    "anomalies watched": anomalies_watched,
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
     "deterministic algorithms": lambda: put(torch.use_deterministic_algorithms, True, False),
     "one thread": lambda: put(torch.set_num_threads, 1, 1),
@@ -61,9 +66,7 @@ SETTINGS = {
 
 @pytest.fixture(params=SETTINGS)
 def setting(request):
-    with SETTINGS[request.param](), warnings.catch_warnings():
-        if request.param == "anomalies watched": warnings.simplefilter("ignore")
-        yield request.param
+    with SETTINGS[request.param](): yield request.param
 
 
 def check(found, face):
@@ -87,7 +90,8 @@ def test_weights_are_read_the_same_under_any_setting(setting, weights, face, ast
 def test_relighting_is_the_same_under_any_setting(face):
     light = SHLight.preset("rembrandt_left")
     expected = face.relight(light).composite()
-    for name in set(SETTINGS) - {"OpenCV unoptimised"}:  # that one rounds otherwise, by one level of 255
+    rounds_otherwise = {"OpenCV unoptimised"}  # by one level of 255
+    for name in set(SETTINGS) - rounds_otherwise:
         with SETTINGS[name](): assert np.array_equal(face.relight(light).composite(), expected), name
 
 
@@ -168,7 +172,7 @@ def test_a_call_that_was_interrupted_leaves_nothing_behind(after, decomposer, fa
 
 
 def test_a_compiled_caller_gets_the_same(decomposer, face, astronaut):
-    "torch.compile leaves our functions alone: what it makes of other packages' NumPy need not work."
+    "torch.compile leaves us alone: what it makes of other packages' NumPy need not work."
     check(torch.compile(lambda photo: decomposer(photo), backend="eager")(astronaut)[0], face)
 
 
@@ -207,8 +211,9 @@ expected = dict(np.load("expected.npz"))
 photo = expected["photo"]
 def same(faces):
     f, = faces
-    near = lambda k, x: np.allclose(x, expected[k], atol=1e-5)
-    return near("light", f.light.coeffs) and all(near(k, getattr(f, k)) for k in expected if k not in ("photo", "light"))
+    def near(k, x): return np.allclose(x, expected[k], atol=1e-5)
+    maps = expected.keys() - {"photo", "light"}
+    return near("light", f.light.coeffs) and all(near(k, getattr(f, k)) for k in maps)
 """
 
 EVERYTHING = SAME + """
@@ -237,6 +242,7 @@ class Photos:
     def __getitem__(self, i): return torch.tensor(same(d(photo)))
 
 def one(_): return same(d(photo))
+def call(): said.append(one(0))
 def anew(_): return same(Decomposer.from_pretrained(WEIGHTS)(photo))
 
 if __name__ == "__main__":
@@ -248,8 +254,9 @@ if __name__ == "__main__":
     fork = multiprocessing.get_context("fork")
     with fork.Pool(2) as pool: said += pool.map(one, range(2)) + pool.map(anew, range(2))
     said.append(same(d(photo)))
-    said += [bool(x) for x in DataLoader(Photos(), batch_size=None, num_workers=2, multiprocessing_context="fork")]
-    busy = [threading.Thread(target=lambda: said.append(same(d(photo)))) for _ in range(3)]
+    loader = DataLoader(Photos(), None, num_workers=2, multiprocessing_context="fork")
+    said += [bool(x) for x in loader]
+    busy = [threading.Thread(target=call) for _ in range(3)]
     for t in busy: t.start()
     with fork.Pool(2) as pool: said += pool.map(one, range(2))
     for t in busy: t.join()
@@ -259,7 +266,8 @@ if __name__ == "__main__":
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_forked_workers(kept, weights):
-    "After a first decomposition, in new decomposers, in the workers of a data loader, and while other threads are at it."
+    """After a first decomposition, in new decomposers, in the workers of a data loader, and while
+    other threads are at it."""
     assert run(FORK.replace("WEIGHTS", repr(str(weights))), kept, OMP_NUM_THREADS="2") == "13 True\n"
 
 
