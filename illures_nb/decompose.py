@@ -22,6 +22,7 @@ from .image import guided_coefficients, linear_to_srgb, quantise, read_image, sr
 from .light import MIRROR_SIGNS, SHLight, rotation_matrix, sh_basis
 from .networks import PRESETS, SIZES, Maps, WeightsError, fuse, load_weights, weights_path
 from .picture import Picture, kept, read_picture, stored_orientation
+from .threads import apart, as_usual, each
 
 # %% ../nbs/40_decompose.ipynb #fcb48c7d
 def mirror_maps(maps:Maps # of a batch of crops
@@ -32,14 +33,29 @@ def mirror_maps(maps:Maps # of a batch of crops
     return Maps(albedo.flip(-1), normals.flip(-1)*sx, light*s9, residual.flip(-1))
 
 @torch.inference_mode()
+def _answer(net, crops, mirrored): # → `Maps` of the crops
+    "What a network says of crops, or of their mirror images."
+    with torch.autocast(crops.device.type, enabled=False):
+        out = Maps(*net(crops.flip(-1) if mirrored else crops))
+    return mirror_maps(out) if mirrored else out
+
+@torch.inference_mode()
+def _averaged(answers): # `Maps` in turns: of crops, of their mirror images, of the next crops, …
+    "The mean of both answers to every crop."
+    straight, mirrored = (map(torch.cat, zip(*answers[k::2])) for k in (0, 1))
+    mean = Maps(*((a + b)/2 for a, b in zip(straight, mirrored)))
+    return mean._replace(normals=F.normalize(mean.normals, dim=1))
+
 def infer(net:torch.nn.Module, # answers (B,3,S,S) with `Maps`
           crops:torch.Tensor   # (B,3,S,S) sRGB in [0,1]
          )->Maps:
-    "One pass over crops and their mirror images, averaged."
-    out = net(torch.cat([crops, crops.flip(-1)]))
-    straight, mirrored = (Maps(*t) for t in zip(*(t.chunk(2) for t in out)))
-    mean = Maps(*((a + b)/2 for a, b in zip(straight, mirror_maps(mirrored))))
-    return mean._replace(normals=F.normalize(mean.normals, dim=1))
+    """One pass over crops and one over their mirror images, averaged.
+    On a CPU each picture has a thread of its own."""
+    on_cpu = crops.device.type == 'cpu'
+    parts = crops.split(1) if on_cpu else [crops]
+    ways = [(part, mirrored) for part in parts for mirrored in (False, True)]
+    if on_cpu: return apart(_averaged)(each(lambda way: _answer(net, *way), ways))
+    return _averaged([_answer(net, *way) for way in ways])
 
 # %% ../nbs/40_decompose.ipynb #afe29805
 def _ridge_fit(X, T, w, centre, pull):
@@ -468,7 +484,8 @@ class Decomposer:
         gpu = torch.cuda.is_available()
         self.device = torch.device(device or ('cuda' if gpu else 'cpu'))
         if self.device.type == 'cuda' and not gpu: raise ValueError(f'the device {str(device)!r} was asked for, but torch finds no GPU here')
-        self.net, self.size = fuse(net).to(self.device), size or SIZES[getattr(net, 'preset', 'lite')]
+        self.net = apart(fuse)(net).to(self.device)
+        self.size = size or SIZES[getattr(net, 'preset', 'lite')]
 
     @classmethod
     def from_pretrained(cls, name:str|Path='lite', # preset, .safetensors file, or hub repository owner/name[/preset]
@@ -487,6 +504,7 @@ class Decomposer:
         outs = [infer(self.net, part.to(self.device)) for part in x.split(8)]
         return [Maps(*(t[i].float().cpu().numpy() for t in out)) for out in outs for i in range(len(out.light))]
 
+    @as_usual
     def __call__(self, image,          # path, PIL picture, (H, W, 3) uint8 or float in [0, 1]
                  faces:list|None=None  # of `Face`, when they are known already
                 )->list:               # of `Decomposition`, biggest face first; [] when there is none

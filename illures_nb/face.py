@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from torch import nn
+from .threads import Undrawn, as_usual, each, guard
 
 # %% ../nbs/20_face.ipynb #b10e6ec6
 TEMPLATE = np.array([
@@ -160,8 +161,8 @@ def _landmark_net():
     "The bundled network, batch norms folded."
     from safetensors.torch import load
     weights = load((resources.files("illures_nb")/"weights"/"landmarks.safetensors").read_bytes())
-    net = LandmarkNet()
-    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+    with Undrawn(): net = LandmarkNet()
+    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True)
     return _fuse(net.eval()).to(memory_format=torch.channels_last)
 
 # %% ../nbs/20_face.ipynb #74cdac9e
@@ -173,15 +174,24 @@ def _view(levels, M): # what the network sees through M: from the small picture 
     return np.repeat(x[..., None], 3, 2) if x.ndim == 2 else x
 
 @torch.inference_mode()
+def _answer(x, mirrored): # (N, 96, 96, 3) → points (N, 68, 2) in the unit square, logits (N,)
+    "What the network says of views, or of their mirror images."
+    x = torch.from_numpy(x).permute(0, 3, 1, 2)
+    t, logit = _landmark_net()(x.flip(3) if mirrored else x)
+    if mirrored: t = t[:, FLIP_68]*t.new_tensor([-1, 1]) + t.new_tensor([1, 0])
+    return t.numpy(), logit.numpy()
+
 def _look(levels, views, mirror):
     "One pass: points (N, 68, 2) px of the photo, logits (N,), and how far the mirror image disagrees (N,) in sides of the view."
-    x = torch.from_numpy(np.stack([_view(levels, M) for M in views])).permute(0, 3, 1, 2)
-    t, logit = _landmark_net()(torch.cat([x, x.flip(3)]) if mirror else x)
-    u, v = t[-len(views):], logit[-len(views):]
-    if mirror: u = u[:, FLIP_68]*u.new_tensor([-1, 1]) + u.new_tensor([1, 0])
-    t, logit, apart = (t[:len(views)] + u)/2, torch.minimum(logit[:len(views)], v), (t[:len(views)] - u).norm(dim=2).mean(1)
-    t = t.double().numpy()*VIEW_SIZE - .5
-    return np.stack([transform_points(p, invert_transform(M)) for p, M in zip(t, views)]), logit.numpy(), apart.numpy()
+    x = np.stack([_view(levels, M) for M in views])
+    parts = [x[k:k+8] for k in range(0, len(x), 8)]
+    ways = [(part, mirrored) for mirrored in (False, True)[:1+mirror] for part in parts]
+    answers = each(lambda way: _answer(*way), ways)
+    t, logit = map(np.concatenate, zip(*answers[:len(parts)]))
+    u, v = map(np.concatenate, zip(*answers[-len(parts):]))
+    t, logit, apart = (t + u)/2, np.minimum(logit, v), np.linalg.norm(t - u, axis=2).mean(1)
+    t = t.astype(np.float64)*VIEW_SIZE - .5
+    return np.stack([transform_points(p, invert_transform(M)) for p, M in zip(t, views)]), logit, apart
 
 # %% ../nbs/20_face.ipynb #429e7b54
 def refine(levels:list, # [(small picture, photo px → its px), (photo, identity)]
@@ -211,6 +221,7 @@ class Face:
 # %% ../nbs/20_face.ipynb #84b4163c
 _FIVE = np.array([VIEW[36:42].mean(0), VIEW[42:48].mean(0), VIEW[30], VIEW[48], VIEW[54]]) # eyes, tip of the nose, corners of the mouth
 _LOCK = threading.Lock() # OpenCV's networks keep state between calls
+guard(_LOCK)
 
 @lru_cache(2)
 def _mtcnn(steps):
@@ -336,6 +347,7 @@ def _find_face_alignment(image):
     return _faces(transform_points(points, invert_transform(A)), [min(float(b[-1]), 1.) for b in boxes]) if points else []
 
 # %% ../nbs/20_face.ipynb #e428dbd2
+@as_usual
 def detect_faces(image:np.ndarray, # (H, W, 3) or (H, W), uint8 or float32 in [0, 1], sRGB
                  backend:str="mtcnn", # or "face-alignment"
                  max_faces:int|None=None, # keeps the biggest

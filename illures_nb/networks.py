@@ -23,6 +23,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from . import __version__
 from .image import srgb_to_linear
+from .threads import Undrawn, apart
 
 # %% ../nbs/30_networks.ipynb #de367124
 class Maps(NamedTuple):
@@ -33,7 +34,7 @@ class Maps(NamedTuple):
     residual:torch.Tensor # (B,3,S,S) linear light, signed
 
 # %% ../nbs/30_networks.ipynb #ff1b68bb
-SOFT_LIGHT = torch.zeros(9, 3)           # L_0, where every light head starts
+SOFT_LIGHT = torch.zeros(9, 3, dtype=torch.float32, device='cpu') # L_0, where every light head starts
 SOFT_LIGHT[0], SOFT_LIGHT[1] = .45, .30  # ambient and frontal; a frontal normal gets .8862·.45 + 1.0233·.30 = 0.706
 
 def to_maps(albedo:torch.Tensor,         # (B,3,S,S) raw head; 0 is mid grey in sRGB
@@ -83,7 +84,7 @@ class BilinearUp(nn.Module):
     "Doubles the side: a frozen depth-wise 4×4 transposed convolution with bilinear weights."
     def __init__(self, width:int): # channels
         super().__init__()
-        tent = torch.tensor([.25, .75, .75, .25])
+        tent = torch.tensor([.25, .75, .75, .25], dtype=torch.float32, device='cpu')
         self.register_buffer('weight', (tent[:, None]*tent).repeat(width, 1, 1, 1), persistent=False) # (width,1,4,4)
 
     def forward(self, x): return F.conv_transpose2d(x, self.weight.to(x.dtype), stride=2, padding=1, groups=x.shape[1])
@@ -193,7 +194,8 @@ def displaced(x:torch.Tensor,   # (B, C, S, S)
               by:torch.Tensor   # (B, 2, S, S) right and down, in half sides of the picture
              )->torch.Tensor:   # (B, C, S, S)
     "Every pixel taken from elsewhere, bilinearly; beyond the border as at the border."
-    y, x_ = torch.meshgrid(*[torch.arange(1, 2*n, 2, device=x.device)/n - 1 for n in x.shape[-2:]], indexing='ij')
+    middles = [torch.arange(1, 2*n, 2, device=x.device, dtype=x.dtype)/n - 1 for n in x.shape[-2:]]
+    y, x_ = torch.meshgrid(*middles, indexing='ij')
     return F.grid_sample(x, torch.stack([x_, y], -1) + by.permute(0, 2, 3, 1), padding_mode='border', align_corners=False)
 
 # %% ../nbs/30_networks.ipynb #c6d2ce45
@@ -333,8 +335,9 @@ def build(preset:str # "lite", "fine", "sfsnet", "illures"; or "align_albedo", "
 # %% ../nbs/30_networks.ipynb #7ed42357
 def fuse(net:nn.Module # any network of this module
          )->nn.Module:
-    "A copy for inference: batch-norms folded into the convolutions before them, eval mode, channels_last, frozen."
-    net = copy.deepcopy(net).eval()
+    """A copy for inference: batch-norms folded into the convolutions before them, eval mode, frozen,
+    float32 in channels_last."""
+    net = copy.deepcopy(net).float().eval()
     for seq in [m for m in net.modules() if isinstance(m, nn.Sequential)]:
         for i in range(len(seq) - 1):
             if isinstance(seq[i], (nn.Conv2d, nn.ConvTranspose2d)) and isinstance(seq[i+1], nn.BatchNorm2d):
@@ -380,9 +383,11 @@ def read_weights(path:str|Path # a .safetensors file
             meta, state = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
     except (SafetensorError, OSError) as e:
         raise WeightsError(f'{path} is not a complete safetensors file ({e}).') from None
-    return meta, {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    def loaded(v): return v.to(torch.float32 if v.is_floating_point() else v.dtype, copy=True)
+    return meta, {k: loaded(v) for k, v in state.items()}
 
 # %% ../nbs/30_networks.ipynb #79d68306
+@apart
 def load_weights(source:str|Path,      # a preset name (bundled weights) or a .safetensors path
                  preset:str|None=None, # refuse a file that holds another preset
                  size:int|None=None    # which bundled weights of a name; None: the one of `SIZES`
@@ -395,8 +400,8 @@ def load_weights(source:str|Path,      # a preset name (bundled weights) or a .s
     found = meta.get('preset')
     if found not in PRESETS | ALIGNERS: raise WeightsError(f'{path} does not hold a network of this package (its metadata names the preset {found!r}).')
     if preset not in (None, found): raise WeightsError(f'{path} holds weights of {found!r}, not of {preset!r}.')
-    net = build(found)
-    try: net.load_state_dict(state)
+    with Undrawn(): net = build(found)
+    try: net.load_state_dict(state, assign=True)
     except RuntimeError: raise WeightsError(f'{path} does not fit the network {found!r}: tensors are missing or of another shape.') from None
     net.meta = meta
     return net.eval()
