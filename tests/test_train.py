@@ -220,6 +220,18 @@ def test_equation_7_does_not_teach_aligners_to_answer_anything():
     assert frozen["albedo"] == 0 and frozen["normals"].abs() < 1e-6
 
 
+def test_stage_3_takes_equation_7_as_printed():
+    "A stage tells its loss which AlignNets learn: those of stage 3, not those of stage 2; and so does its average."
+    from illures_nb.train.losses import _learns
+    from illures_nb.train.stages import Runner, State, find
+    for name, learn in (("stage2", False), ("stage3", True)):
+        stage = find(name, size=32, batch=4)
+        state = State(stage, ["lite", "align_albedo", "align_normals"])
+        for nets in (state.nets, state.averaged()):
+            aligners = Runner(stage, nets, False).aligners
+            assert {k: _learns(net) for k, net in aligners.items()} == {"albedo": learn, "normals": learn}
+
+
 def test_report_watches_aligners_that_learn(sets, tmp_path):
     "Stage 3 logs, without being asked, how its AlignNets do on the people held out, and whether they read the map."
     from illures_nb.synth.assets import painted_scenes

@@ -23,7 +23,7 @@ from ..networks import load_weights
 from ..synth.shards import about
 from .losses import smaller
 from .stages import (FILES, STREAMS, Mixture, Runner, Stage, begun, find, held_batches, set_known, settings,
-                     sorted_folders, train, weights_known, whole)
+                     sorted_folders, train, weights_known, write_whole)
 from .together import Together
 
 # %% ../../nbs/66_ablations.ipynb #3e2b35de
@@ -124,7 +124,7 @@ def measured(path:Path, # weights of a decomposer
     if old.get("of") == what: return old
     net = Decomposer.from_pretrained(str(path), device=device)
     new = {"of": what, "synthetic": benchmarks.synthetic(net, held, envs, progress=False).mean() if held else {}, "yale": evaluate.yale(net, yale, progress=False).overall() if yale else {}}
-    whole(kept, lambda part: part.write_text(json.dumps(new, default=float)))
+    write_whole(kept, lambda part: part.write_text(json.dumps(new, default=float)))
     return new
 
 def table(rows:dict, # model → what `measured` returned

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['STAGES', 'FREE', 'PARTS', 'STREAMS', 'FILES', 'Stage', 'find', 'learning_rate', 'set_known', 'weights_known',
-           'listed', 'settings', 'differences', 'begun', 'whole', 'networks', 'State', 'bf16_helps', 'Runner', 'joined',
-           'pictures', 'photographs_loss', 'multilit_loss', 'pairs_loss', 'aligned_loss', 'photos_loss',
+           'listed', 'settings', 'differences', 'begun', 'write_whole', 'networks', 'State', 'bf16_helps', 'Runner',
+           'joined', 'pictures', 'photographs_loss', 'multilit_loss', 'pairs_loss', 'aligned_loss', 'photos_loss',
            'photograph_rows', 'multilit_rows', 'pair_rows', 'align_rows', 'photo_rows', 'Stream', 'sorted_folders',
            'Mixture', 'Held', 'held_batches', 'aligners_watched', 'train_step', 'validate', 'training_sheet',
            'checkpoint', 'loader', 'train', 'blend']
@@ -191,9 +191,9 @@ def begun(path:Path, # a state, which must be there
         raise ValueError(f"{path} is a checkpoint of another run ({text}): choose another folder, or give the settings it was begun with.")
     return int(meta["step"])
 
-def whole(path:Path, # of a file
-          write:Callable # path → None, writes it
-         )->None:
+def write_whole(path:Path, # of a file
+                write:Callable # path → None, writes it
+               )->None:
     "Write a file under another name, then rename it: what has the final name is whole."
     part = Path(path).with_name(f"part-{Path(path).name}")
     try:
@@ -212,7 +212,7 @@ class _Saved:
         t = {k: v.detach().cpu().contiguous().clone() for k, v in t.items()}
         meta = {"settings": json.dumps(self.settings), "step": str(self.step),
                 "images": str(self.images), "mean": json.dumps(self.mean)}
-        whole(path, lambda part: save_file(t, part, metadata=meta))
+        write_whole(path, lambda part: save_file(t, part, metadata=meta))
 
     def load(self, path:Path):
         "Continue from a saved state of the same settings."
@@ -307,7 +307,9 @@ def bf16_helps(device:str # "cpu" or "cuda"
 
 class _Aligner:
     "An AlignNet within a stage: called like one; without contours where the stage has none."
-    def __init__(self, run, net): self.run, self.net, self.told, self.redraw = run, net, float(run.stage.contours), net.redraw
+    def __init__(self, run, net):
+        self.run, self.net, self.told = run, net, float(run.stage.contours)
+        self.redraw, self.parameters = net.redraw, net.parameters # whether they learn decides what equation 7 compares
     def __call__(self, m, i, j): return self.run.run(self.net, m, i * self.told, j * self.told)
     def look(self, m, i, j): return self.run.run(self.net.look, m, i * self.told, j * self.told)
 
@@ -596,8 +598,8 @@ def checkpoint(state:State, # written to out/state.safetensors
             size = stage.size if name == "decomposer" else min(stage.size, stage.align_size)
             told = {"contours": "drawn" if stage.contours else "none"} if name != "decomposer" else {}
             meta = {"size": size, "steps": state.step, "batch": stage.batch, "images": state.images, "stage": stage.name} | told
-            whole(out / FILES[name], lambda part: save_weights(part, nets[name], meta))
-        whole(out / "sheet.png", lambda part: write_image(part, sheet))
+            write_whole(out / FILES[name], lambda part: save_weights(part, nets[name], meta))
+        write_whole(out / "sheet.png", lambda part: write_image(part, sheet))
         add_row(out / "log.csv", row)
         write_report(out, f"{stage.name}, {stage.preset}: step {state.step:,} of {stage.steps:,}", asdict(stage))
         board.scalars(state.step, row); board.sheet(state.step, sheet)
