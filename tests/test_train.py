@@ -232,6 +232,21 @@ def test_stage_3_takes_equation_7_as_printed():
             assert {k: _learns(net) for k, net in aligners.items()} == {"albedo": learn, "normals": learn}
 
 
+def test_pairs_do_not_teach_aligners(sets):
+    "In stage 3 equation 7 teaches the decomposer alone; the AlignNets learn from true maps."
+    from illures_nb.synth.assets import painted_scenes
+    from illures_nb.train.stages import STREAMS, Mixture, Runner, State, find
+    stage = find("stage3", size=32, batch=4)
+    data = [sets[k] for k in ("sfsnet-syn", "expre-syn", "videos", "align-albedo", "align-normals")]
+    streams, nets = Mixture(stage, data, painted_scenes(4)).streams, State(stage, ["lite", "align_albedo", "align_normals"]).nets
+    run = Runner(stage, nets, False)
+    taught = lambda name: any(p.grad is not None and p.grad.any() for p in nets[name].parameters())
+    STREAMS["videos"].loss(run, streams["videos"][0])["total"].backward()
+    assert taught("decomposer") and not taught("align_normals") and not taught("align_albedo")
+    STREAMS["align-normals"].loss(run, streams["align-normals"][0])["total"].backward()
+    assert taught("align_normals") and not taught("align_albedo")
+
+
 def test_report_watches_aligners_that_learn(sets, tmp_path):
     "Stage 3 logs, without being asked, how its AlignNets do on the people held out, and whether they read the map."
     from illures_nb.synth.assets import painted_scenes

@@ -15,6 +15,7 @@ import json
 import math
 import time
 import zlib
+from copy import copy
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Callable, NamedTuple
@@ -311,6 +312,11 @@ class _Aligner:
         self.run, self.net, self.told = run, net, float(run.stage.contours)
         self.redraw, self.parameters = net.redraw, net.parameters # whether they learn decides what equation 7 compares
     def __call__(self, m, i, j): return self.run.run(self.net, m, i * self.told, j * self.told)
+    def untaught(self): # the same answers; gradients reach what it is shown, not its weights
+        weights = {k: v.detach() for k, v in self.net.named_parameters()}
+        other = copy(self)
+        other.net = lambda *x: torch.func.functional_call(self.net, weights, x)
+        return other
     def look(self, m, i, j): return self.run.run(self.net.look, m, i * self.told, j * self.told)
 
 class Runner:
@@ -373,9 +379,10 @@ def multilit_loss(run:Runner, ab:tuple)->dict: # ab: the same faces in two light
     return known | _named("", cross) | {"total": known["total"] + cross["total"]} | _angle(pred, both)
 
 def pairs_loss(run:Runner, x)->dict: # x: data.Pair
-    "Equation 7 in both directions; equation 3 or 4 too where the layers are known."
+    "Equation 7 in both directions, which teaches the decomposer; equation 3 or 4 too where the layers are known."
     image = torch.cat([x.image_i, x.image_j]); pred = run.maps(image)
-    terms = pair_loss(*_split(pred), x, run.aligners, run.stage.pair_weights, _split(run.taught(image)), run.stage.align_size)
+    aligners = {k: net.untaught() for k, net in run.aligners.items()} # these learn from maps that are true
+    terms = pair_loss(*_split(pred), x, aligners, run.stage.pair_weights, _split(run.taught(image)), run.stage.align_size)
     if x.truth_i is None: return terms
     truth = joined([x.truth_i, x.truth_j]); known = decomposition_loss(pred, truth, run.stage.layers)
     return terms | _named("known_", known) | {"total": terms["total"] + known["total"]} | _angle(pred, truth)
