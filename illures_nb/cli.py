@@ -588,7 +588,7 @@ def _videos_arguments(p):
     _frames_arguments(p, 'NAME.landmarks68.npz beside each clip')
     p.add_argument('--every', type=_above(1), default=2, metavar='N', help='take every N-th frame (default: 2; of given landmarks all that are there)')
     p.add_argument('--most', type=_above(1), default=500, metavar='N', help='frames looked at per clip, spread over it (default: 500)')
-    p.add_argument('--held', nargs='+', default=[], metavar='WHO', help='people kept out of training, by identity')
+    p.add_argument('--held', nargs='+', default=[], metavar='WHO', help='people kept out of training: identities of index.csv, or folders, or clips')
 
 def _photos_arguments(p):
     p.add_argument('folder', type=Path, metavar='DIR', help='photographs, also in subfolders; the biggest face of each is taken')
@@ -607,11 +607,12 @@ def _train_arguments(p):
     p.add_argument('--preset', default='lite', choices=[*PRESETS, 'paper'], help='network (default: lite); fine: detail on top of a trained lite; paper: sfsnet without residual, illures with')
     p.add_argument('--data', required=True, nargs='+', type=Path, action=_Paths, metavar='DIR',
                    help='sets that `illures synth` and `illures videos` wrote, of all kinds the stage needs; they may still be growing')
-    p.add_argument('--out', required=True, type=Path, metavar='DIR', help='for state, weights, log.csv, sheet.png and report.html; a state found there is continued')
+    p.add_argument('--out', required=True, type=Path, metavar='DIR', help='for state, weights, log.csv, sheet.png and report.html; a run of the same settings found there is continued, another one refused')
     p.add_argument('--envs', type=Path, metavar='NPZ', help='environment maps: maps (n, H, W, 3), scene_group (n,) (default: painted ones)')
     p.add_argument('--held', nargs='+', type=Path, action=_Paths, metavar='DIR', help='sets to validate on, of another seed; or the same path-traced ones and clips, whose held-out people are taken')
     p.add_argument('--init', nargs='+', metavar='W', help='weights to start from: presets or .safetensors files, one for each network that is trained already')
-    for name, kind, text in (('steps', _above(1), 'optimiser steps'), ('batch', _above(2), 'pictures or pairs per step'), ('seed', _above(0), 'of first weights and batches'),
+    for name, kind, text in (('steps', _above(1), 'optimiser steps'), ('batch', _above(2), 'pictures or pairs per step; a face in two lights is two pictures'),
+                             ('seed', _above(0), 'of first weights and batches'),
                              ('lr', _above(1e-9, float), 'highest learning rate'), ('size', _above(16), 'side of the crops; larger pictures are averaged down')):
         p.add_argument(f'--{name}', type=kind, help=f"{text} (default: the stage's)")
     p.add_argument('--blind', action='store_true', help='align-…: no contours, so that the network cannot know where to; to see what they bring')
@@ -654,14 +655,17 @@ COMMANDS |= {
 examples:
   illures videos clips --out sets/videos
   illures videos clips --out sets/videos --landmarks given --held anna
+  illures videos 300VW --out sets/300vw --held 001 002          300VW/001/vid.avi, 300VW/002/vid.avi, …
   illures videos lectures --out sets/lectures --every 5 --most 2000 --size 256
 
 One clip shows one person: the main one is followed, other faces are left out. Who that is tells the column identity of
-clips/index.csv (columns file, identity, perhaps licence), or else the clip's name. Left out are frames with: no face,
-another face, unsure landmarks, a landmark jump, a face that is too small, cut off, turned away or blurred, and twins of the
-frame before. The table says how many; "apart" is how much a clip's frames differ (below .02: hardly).
+clips/index.csv (columns file, identity, perhaps licence), or else the first folder below DIR on the way to the clip (001 of
+001/vid.avi, id10001 of id10001/xyz/00001.mp4), or the name of a clip that lies in DIR itself. Left out are frames with: no
+face, another face, unsure landmarks, a landmark jump, a face that is too small, cut off, turned away or blurred, and twins of
+the frame before. The table says how many, and who was seen; "apart" is how much a clip's frames differ (below .02: hardly).
 
-Stopped or killed, the same command goes on with the next clip; new and changed clips are added. DIR gets a shard for
+Stopped or killed, the same command goes on with the next clip; new and changed clips are added. Other settings than those
+that DIR was begun with are refused. DIR gets a shard for
 every clip (each frame as .json and .npz), clips.json, dataset.json and sheet.png to look at. Pairs are chosen when training."""),
     'photos': Command('faces, cropped and sorted out, from a folder of photographs', _photos_arguments, photos, """\
 examples:
@@ -696,7 +700,10 @@ stages, in the order in which they build on each other (what --data must hold):
   pseudo         real pictures labelled by the network itself, for comparison (videos or photos; synthetic faces)
   ablations      all of them, for a table of what each brings
 
-Stopped or killed, the same command goes on from the last checkpoint. The progress bar shows the loss and the
+Stopped or killed, the same command goes on from the last checkpoint, and so does one with more --steps, another --device,
+--workers or --every. With any other setting (stage, preset, data, held-out sets, environments, first weights, batch, size,
+seed, rate, two lights) it would be another run: that is refused in a sentence that names what differs, and needs another --out.
+Sets may lie elsewhere, and clips may have been added to them. The progress bar shows the loss and the
 mean angular error of the normals, in degrees, over the last fifty steps or so; log.csv has every term, report.html shows it,
 and `tensorboard --logdir runs` too where it is installed. `accelerate launch` shares every batch between GPUs or machines
 (on CPUs: accelerate launch --multi_gpu --num_processes 2 -m illures_nb.cli train … --device cpu)."""),

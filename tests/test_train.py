@@ -132,6 +132,148 @@ def test_killed_while_it_writes(pool, tmp_path, monkeypatch):
     with open(tmp_path / "run/log.csv", newline="") as f: assert [r["step"] for r in csv.DictReader(f)] == ["1", "2", "3"]
 
 
+def test_another_run_is_refused(sets, pool, tmp_path, illures):
+    "What was trained with other settings is not continued: the sentence names them, and nothing is written."
+    args = ("train", "stage1b", "--data", pool, "--out", tmp_path / "run", "--steps", 1, *TOY, "--workers", 0)
+    code, weights, err = illures(*args)
+    assert code == 0, err
+    read = lambda: {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir() if p.is_file()}
+    before = read()
+    other = {"its batch is 4, not 8": ("--batch", 8), "its size is 32, not 16": ("--size", 16),
+             "its seed is 0, not 1": ("--seed", 1), "its lr is 0.0015, not 0.001": ("--lr", 1e-3),
+             "its multilit is 0.0, not 0.5": ("--multilit", .5), "its preset is 'lite', not 'sfsnet'": ("--preset", "sfsnet"),
+             "its init is none, not lite ": ("--init", weights.strip()), "its held is none, not expre-syn ": ("--held", sets["expre-syn"]),
+             "its data is sfsnet-syn ": ("--data", sets["expre-syn"]), "not 16; its seed is 0, not 3": ("--size", 16, "--seed", 3)}
+    for words, more in other.items():
+        code, _, err = illures(*args, "--steps", 2, *more)
+        last = err.strip().splitlines()[-1]
+        assert code == 1 and words in last and "another folder" in last and "Traceback" not in err, (more, err)
+    code, _, err = illures("train", "stage1a", *args[2:], "--steps", 2)
+    assert code == 1 and "its stage is 'stage1b', not 'stage1a'" in err
+    assert read() == before
+
+
+def test_same_run_goes_further(pool, tmp_path, illures):
+    "More steps, and a set that was moved: the same run. Fewer steps than it has, and a folder that lost its state: refused."
+    args = lambda data, steps: ("train", "stage1b", "--data", data, "--out", tmp_path / "run", "--steps", steps, *TOY)
+    assert illures(*args(pool, 1))[0] == 0
+    shutil.copytree(pool, tmp_path / "moved")
+    code, _, err = illures(*args(tmp_path / "moved", 2), "--workers", 0, "--every", 60)
+    assert code == 0 and last_row(tmp_path / "run")["step"] == "2" and last_row(tmp_path / "run")["images"] == "8", err
+    code, _, err = illures(*args(pool, 1))
+    assert code == 1 and "has made 2 steps already, more than 1" in err
+    (tmp_path / "run/state.safetensors").unlink()
+    code, _, err = illures(*args(pool, 2))
+    assert code == 1 and "log.csv of a run, but no state" in err
+
+
+def test_sets_may_grow_by_clips():
+    "Clips may have been added to a set, none may be missing or another."
+    from illures_nb.train.stages import differences
+    run = lambda **clips: {"data": [{"set": "videos (size 32)", "clips": clips}]}
+    assert differences(run(a=3), run(a=3, b=2)) == []
+    assert differences(run(a=3, b=2), run(a=3)) == differences(run(a=3, b=2), run(a=3, b=1)) == ["b of its data is gone, or another now"]
+
+
+@pytest.mark.parametrize("batch", [2, 4, 6, 8, 12])
+def test_two_lights_are_two_pictures(pool, batch):
+    "A step on faces in two lights sees as many pictures as --batch says."
+    from illures_nb.synth.assets import painted_scenes
+    from illures_nb.train.stages import Mixture, find, pictures
+    stage = find("stage1b", size=32, batch=batch, multilit=1., steps=3)
+    name, (a, b) = Mixture(stage, pool, painted_scenes(4))[1]
+    assert name == "multilit" and len(a.image) == len(b.image) == batch // 2 and pictures((a, b)) == batch
+    assert torch.equal(a.albedo, b.albedo) and not torch.equal(a.image, b.image)
+
+
+def test_two_lights_need_an_even_batch(pool, tmp_path, illures):
+    code, _, err = illures("train", "stage1b", "--data", pool, "--out", tmp_path / "run", "--multilit", .2, *TOY, "--batch", 5)
+    assert code == 1 and "batch of 5 cannot hold every face in two lights" in err
+
+
+class Constant(torch.nn.Module):
+    "An AlignNet that answers the same whatever it is shown."
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = torch.nn.Parameter(torch.tensor(answer).view(1, 3, 1, 1))
+    def forward(self, map_i, contours_i, contours_j): return self.answer.expand_as(map_i)
+
+
+def test_equation_7_does_not_teach_aligners_to_answer_anything():
+    "A constant φ costs nothing where both sides go through it: so only where it cannot learn."
+    from types import SimpleNamespace
+    from illures_nb.networks import Maps
+    from illures_nb.train.losses import pair_loss
+    torch.manual_seed(0)
+    unit = torch.nn.functional.normalize(torch.randn(2, 3, 8, 8), dim=1)
+    maps = Maps(torch.rand(2, 3, 8, 8), unit, torch.rand(2, 9, 3), torch.zeros(2, 3, 8, 8))
+    one, picture = torch.ones(2, 1, 8, 8), torch.rand(2, 3, 8, 8)
+    pair = SimpleNamespace(image_i=picture, image_j=picture, contours_i=one, contours_j=one, mask_i=one, mask_j=one)
+    aligners = {"albedo": Constant([.2, .2, .2]), "normals": Constant([0., 0., 1.])}
+    weights = dict(image=0., albedo=1., normals=1.)
+    learning = pair_loss(maps, maps, pair, aligners, weights)
+    learning["total"].backward()
+    for kind, true in (("albedo", maps.albedo), ("normals", maps.normals)):
+        assert learning[kind] >= (true - aligners[kind].answer).abs().mean() - 1e-5 and aligners[kind].answer.grad.abs().sum() > .1
+    for net in aligners.values(): net.requires_grad_(False)
+    frozen = pair_loss(maps, maps, pair, aligners, weights)
+    assert frozen["albedo"] == 0 and frozen["normals"].abs() < 1e-6
+
+
+def test_stage_3_takes_equation_7_as_printed():
+    "A stage tells its loss which AlignNets learn: those of stage 3, not those of stage 2; and so does its average."
+    from illures_nb.train.losses import _learns
+    from illures_nb.train.stages import Runner, State, find
+    for name, learn in (("stage2", False), ("stage3", True)):
+        stage = find(name, size=32, batch=4)
+        state = State(stage, ["lite", "align_albedo", "align_normals"])
+        for nets in (state.nets, state.averaged()):
+            aligners = Runner(stage, nets, False).aligners
+            assert {k: _learns(net) for k, net in aligners.items()} == {"albedo": learn, "normals": learn}
+
+
+def test_pairs_do_not_teach_aligners(sets):
+    "In stage 3 equation 7 teaches the decomposer alone; the AlignNets learn from true maps."
+    from illures_nb.synth.assets import painted_scenes
+    from illures_nb.train.stages import STREAMS, Mixture, Runner, State, find
+    stage = find("stage3", size=32, batch=4)
+    data = [sets[k] for k in ("sfsnet-syn", "expre-syn", "videos", "align-albedo", "align-normals")]
+    streams, nets = Mixture(stage, data, painted_scenes(4)).streams, State(stage, ["lite", "align_albedo", "align_normals"]).nets
+    run = Runner(stage, nets, False)
+    taught = lambda name: any(p.grad is not None and p.grad.any() for p in nets[name].parameters())
+    STREAMS["videos"].loss(run, streams["videos"][0])["total"].backward()
+    assert taught("decomposer") and not taught("align_normals") and not taught("align_albedo")
+    STREAMS["align-normals"].loss(run, streams["align-normals"][0])["total"].backward()
+    assert taught("align_normals") and not taught("align_albedo")
+
+
+def test_report_watches_aligners_that_learn(sets, tmp_path):
+    "Stage 3 logs, without being asked, how its AlignNets do on the people held out, and whether they read the map."
+    from illures_nb.synth.assets import painted_scenes
+    from illures_nb.train.report import curves, read_log
+    from illures_nb.train.stages import find, train
+    data = [sets[k] for k in ("videos", "expre-syn", "align-albedo", "align-normals")]
+    stage = find("stage3", size=32, steps=2, batch=4)
+    train(stage, data, painted_scenes(4), tmp_path, ["lite", "align_albedo", "align_normals"], "cpu", 0)
+    row = read_log(tmp_path / "log.csv")[-1]
+    assert 0 < float(row["val_align-normals/angle"]) < 90
+    for kind in ("albedo", "normals"): assert float(row[f"val_align-{kind}/reads"]) > .2 and float(row[f"val_align-{kind}/moved"]) > .2
+    alone = {k: v for k, v in row.items() if k in ("images", "step") or "reads" in k}
+    assert curves([alone]).shape == (190, 4 * 300, 3) # two panels in a row of four
+
+
+def test_ablations_refuse_other_settings(sets, tmp_path):
+    "A run of the comparison that is finished is left alone; with other settings it is refused, not taken for done."
+    from illures_nb.synth.assets import Assets
+    from illures_nb.train.ablations import planned, train_all
+    def go(**given): train_all({"sfs-1": planned("sfs-1", size=32, batch=4, steps=1, **given)}, [sets["sfsnet-syn"]], Assets(), tmp_path, device="cpu", workers=0)
+    go()
+    stamps = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.*")}
+    go()
+    with pytest.raises(ValueError, match="its seed is 0, not 1"): go(seed=1)
+    assert all(p.stat().st_mtime_ns == t for p, t in stamps.items())
+
+
 DISTRIBUTED = """
 import sys, torch
 from pathlib import Path

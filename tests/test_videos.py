@@ -73,6 +73,79 @@ def test_given_landmarks(clips, tmp_path, illures):
     assert Photos(tmp_path / "set", 4, 10)[0].mask.shape == (4, 1, 128, 128)
 
 
+def people(out):
+    "Who is in a set: file → identity, split."
+    return {info["clip"]: (info["identity"], info["split"]) for p in out.glob("shard-*.tar") for _, info in read_shard(p)}
+
+
+@pytest.fixture
+def corpus(talking, tmp_path):
+    "Makes a folder of small clips with landmarks beside them."
+    def make(*names):
+        for name in names:
+            pictures, points = zip(*talking[:3])
+            film(tmp_path / "corpus" / name, list(pictures), "MJPG" if name.endswith("avi") else "mp4v")
+            np.savez((tmp_path / "corpus" / name).with_suffix(".landmarks68.npz"), frame=np.arange(3), points=np.float32(points))
+        return tmp_path / "corpus"
+    return make
+
+
+def test_folders_are_people(corpus, tmp_path, illures):
+    "300VW: every clip has the same name, its folder says who it shows."
+    folder = corpus("001/vid.avi", "002/vid.avi", "anna.mp4")
+    code, out, err = illures("videos", folder, "--out", tmp_path / "set", "--landmarks", "given", "--held", "001")
+    assert code == 0 and "people (3): 001, 002, anna" in out, err
+    assert people(tmp_path / "set") == {"001/vid.avi": ("001", "test"), "002/vid.avi": ("002", "train"), "anna.mp4": ("anna", "train")}
+    code, _, err = illures("videos", folder, "--out", tmp_path / "other", "--landmarks", "given", "--held", "vid")
+    assert code == 1 and "is called 'vid', only 001, 002, anna." in err
+
+
+def test_first_folder_is_the_person(corpus, tmp_path, illures):
+    "VoxCeleb: a person's clips lie in several folders below one; what index.csv says comes first."
+    folder = corpus("id1/x/1.mp4", "id1/y/1.mp4", "id2/x/1.mp4", "id3/x/1.mp4")
+    (folder / "index.csv").write_text("file,identity\nid3/x/1.mp4,zoe\n")
+    code, _, err = illures("videos", folder, "--out", tmp_path / "set", "--landmarks", "given", "--held", "id1")
+    assert code == 0, err
+    assert people(tmp_path / "set") == {"id1/x/1.mp4": ("id1", "test"), "id1/y/1.mp4": ("id1", "test"),
+                                        "id2/x/1.mp4": ("id2", "train"), "id3/x/1.mp4": ("zoe", "train")}
+
+
+def test_another_index_is_another_person(corpus, tmp_path, illures):
+    "A clip of which index.csv says something else now is done again, the others are not."
+    folder, out = corpus("1/a.mp4", "2/a.mp4"), tmp_path / "set"
+    args = "videos", folder, "--out", out, "--landmarks", "given"
+    assert illures(*args)[0] == 0
+    rows = json.loads((out / "clips.json").read_bytes())
+    for r in rows.values(): r["identity"], _ = "a", r.pop("licence") # as earlier versions wrote them
+    rows["1/a.mp4"]["identity"] = "1"
+    (out / "clips.json").write_text(json.dumps(rows))
+    stamps = {p.name: p.stat().st_mtime_ns for p in out.glob("*.tar")}
+    assert illures(*args)[0] == 0
+    assert [n for n, t in stamps.items() if (out / n).stat().st_mtime_ns != t] == ["shard-2%2Fa.mp4.tar"]
+    (folder / "index.csv").write_text("file,identity\n1/a.mp4,zoe\n")
+    assert illures(*args)[0] == 0 and {w for w, _ in people(out).values()} == {"zoe", "2"}
+
+
+def test_photographs_of_one_name(astronaut, astronaut_path, tmp_path, illures):
+    "Two photographs of the same name in two folders are two people, and their landmarks are told apart by their paths."
+    points = detect_faces(astronaut)[0].landmarks
+    for k in "ab":
+        (tmp_path / "photos" / k).mkdir(parents=True)
+        shutil.copy(astronaut_path, tmp_path / "photos" / k)
+    save = lambda *names: np.savez(tmp_path / "photos/landmarks68.npz", name=np.array(names), points=np.float32([points + k for k in range(len(names))]))
+    args = "photos", tmp_path / "photos", "--out", tmp_path / "set", "--landmarks", "given"
+    save("astronaut.png")
+    code, _, err = illures(*args)
+    assert code == 1 and "several photographs are called so" in err
+    save("a/astronaut.png", "b/astronaut.png")
+    code, _, err = illures(*args)
+    assert code == 0, err
+    found = list(read_shard(tmp_path / "set/shard-00000.tar"))
+    assert [info["identity"] for _, info in found] == ["a/astronaut", "b/astronaut"]
+    assert illures(*args, "--licence", "NASA")[0] == 0
+    assert {info["licence"] for _, info in read_shard(tmp_path / "set/shard-00000.tar")} == {"NASA"}
+
+
 def test_ours(talking, tmp_path, illures):
     "Our finder follows the face about as well as given landmarks say, and held-out people do not train."
     film(tmp_path / "clips/a.mp4", [x for x, _ in talking])

@@ -9,6 +9,7 @@ __all__ = ['RUNS', 'ABLATIONS', 'Run', 'planned', 'pictures', 'weights', 'traine
 # %% ../../nbs/66_ablations.ipynb #95b67045
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +19,11 @@ import torch
 
 from ..image import linear_to_srgb, write_image
 from ..light import shade_maps
-from ..networks import load_weights, read_weights
+from ..networks import load_weights
 from ..synth.shards import about
 from .losses import smaller
-from .stages import FILES, STREAMS, Mixture, Runner, Stage, find, held_batches, sorted_folders, train
+from .stages import (FILES, STREAMS, Mixture, Runner, Stage, begun, find, held_batches, set_known, settings,
+                     sorted_folders, train, weights_known, write_whole)
 from .together import Together
 
 # %% ../../nbs/66_ablations.ipynb #3e2b35de
@@ -63,8 +65,10 @@ def weights(out:Path, name:str # of RUNS
     "What a run leaves behind."
     return [Path(out) / name / FILES[n] for n in planned(name).trains]
 
-def _finished(out, name, stage):
-    return all(p.is_file() and read_weights(p)[0].get("steps") == str(stage.steps) for p in weights(out, name))
+def _finished(out, name, stage, known): # with these settings; others are refused
+    state = Path(out) / name / "state.safetensors"
+    there = state.is_file() and all(p.is_file() for p in weights(out, name))
+    return there and begun(state, known()) == stage.steps
 
 # %% ../../nbs/66_ablations.ipynb #bfa641cd
 def trained(init # weights of AlignNets: files, or names of bundled ones
@@ -92,10 +96,12 @@ def train_all(stages:dict, # name of RUNS → Stage
     "Train what is not trained yet."
     ready = trained(init)
     for stage in stages.values(): sorted_folders(stage, _folders(stage, data))
+    envs, scenes = light.environments(), light.environments("test")
     for name, stage in stages.items():
-        if name in ready or _finished(out, name, stage): continue
-        batches = held_batches(stage, _folders(stage, held), light.environments("test"))
-        train(stage, _folders(stage, data), light.environments(), Path(out) / name, _start(out, name, ready), held=batches, **how)
+        sets, faces, init = _folders(stage, data), _folders(stage, held), _start(out, name, ready)
+        known = partial(settings, stage, sets, envs, init, faces)
+        if name in ready or _finished(out, name, stage, known): continue
+        train(stage, sets, envs, Path(out) / name, init, held=held_batches(stage, faces, scenes), **how)
 
 # %% ../../nbs/66_ablations.ipynb #e00171c3
 _SYNTHETIC = dict(normals=".1f", slope=".2f", albedo=".3f", delta_e=".1f", light_angle=".0f", residual=".3f", recon=".3f", std_log=".3f", cross=".3f")
@@ -113,12 +119,12 @@ def measured(path:Path, # weights of a decomposer
     from illures_nb import benchmarks, evaluate
     from illures_nb.decompose import Decomposer
     kept = path.with_name("measured.json")
-    what = {"steps": read_weights(path)[0]["steps"], "held": [str(f) for f in held], "yale": str(yale)}
+    what = {"weights": weights_known(path), "held": [set_known(f)["set"] for f in held], "yale": str(yale), "envs": f"{len(envs)} of mean {envs.mean():.3g}"}
     old = json.loads(kept.read_text()) if kept.exists() else {}
     if old.get("of") == what: return old
     net = Decomposer.from_pretrained(str(path), device=device)
     new = {"of": what, "synthetic": benchmarks.synthetic(net, held, envs, progress=False).mean() if held else {}, "yale": evaluate.yale(net, yale, progress=False).overall() if yale else {}}
-    part = kept.with_suffix(".tmp"); part.write_text(json.dumps(new, default=float)); part.replace(kept)
+    write_whole(kept, lambda part: part.write_text(json.dumps(new, default=float)))
     return new
 
 def table(rows:dict, # model → what `measured` returned

@@ -423,8 +423,9 @@ def held_out(folders, # sets no training has seen; of path-traced ones the held-
 class MultiLit(Photographs):
     "Batch number i, in two halves: the same faces in the same places, lit and photographed twice."
     def __getitem__(self, i):
+        if self.batch % 2: raise ValueError(f"{self.batch} pictures cannot be faces in two lights each: make the batch even.")
         rng = self.rng(i)
-        half, b = self.batch // 2, photograph(*self.any(rng).lit(rng, 2 * (self.batch // 2), self.envs, 2), self.envs, rng, 2)
+        half, b = self.batch // 2, photograph(*self.any(rng).lit(rng, self.batch, self.envs, 2), self.envs, rng, 2)
         return tuple(Batch(*(getattr(b, f.name)[at] for f in fields(Batch))) for at in (slice(half), slice(half, None)))
 
 # %% ../../nbs/60_data.ipynb #70fe92b9

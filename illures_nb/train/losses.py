@@ -189,12 +189,22 @@ def guards(p:Maps, # the network's answer
     less = lambda f, x, a: (1 - f(x, mask) / f(a, mask).clamp_min(1e-3)).clamp_min(0).mean()
     return {"tone": tone, "contrast": less(contrast, p.albedo, anchor.albedo), "relief": less(relief, p.normals, anchor.normals)}
 
+def _learns(net): # an AlignNet; a plain function holds nothing that could
+    weights = getattr(net, "parameters", tuple)
+    return any(w.requires_grad for w in weights())
+
+def _goal(net, x, mask, C): # what a map carried to frame j is compared with
+    return x if _learns(net) else carry(net, x, mask, C, C)
+
 def _one_way(pred, other, mask, other_mask, C, other_C, aligners, at): # pred → other
-    mask, other_mask, C, other_C = shrink(mask, at), shrink(other_mask, at), shrink(C, at, "lines"), shrink(other_C, at, "lines")
+    mask, other_mask = shrink(mask, at), shrink(other_mask, at)
+    C, other_C = shrink(C, at, "lines"), shrink(other_C, at, "lines")
     def term(k):
-        small = lambda x: shrink(getattr(x, k), at, "normals" if k == "normals" else "map")
-        carried, stayed = carry(aligners[k], small(pred), mask, C, other_C), carry(aligners[k], small(other), other_mask, other_C, other_C)
-        return align_loss(carried, stayed, other_mask, k == "normals")["total"]
+        kind = "normals" if k == "normals" else "map"
+        x, y = shrink(getattr(pred, k), at, kind), shrink(getattr(other, k), at, kind)
+        carried = carry(aligners[k], x, mask, C, other_C)
+        goal = _goal(aligners[k], y, other_mask, other_C)
+        return align_loss(carried, goal, other_mask, k == "normals")["total"]
     return {k: term(k) for k in ("albedo", "normals")}
 
 def _one_frame(p, image, mask, anchor):
@@ -208,7 +218,7 @@ PAIR_WEIGHTS = dict(image=1., albedo=1., normals=.6, residual=.5, tone=.5, contr
 def pair_loss(pred_i:Maps, # the network's answer to pair.image_i
               pred_j:Maps, # and to pair.image_j
               pair, # train.data.Pair: image_, contours_, mask_ of i and j
-              aligners:dict, # networks.AlignNet by name: albedo, normals; frozen ones still hand gradients on
+              aligners:dict, # networks.AlignNet by name: albedo, normals; frozen ones still hand gradients on, and take both sides; those that learn take one
               w:dict, # weights of image, albedo, normals (λ_g, λ_ab, λ_no), residual, and of tone, contrast, relief
               anchors:tuple=None, # (Maps_i, Maps_j) of the frozen network of stage 1: what the last three are measured against
               at:int=None # side at which the AlignNets work; None: that of the maps

@@ -120,8 +120,9 @@ def curves(rows:list, # of `read_log`
           )->np.ndarray: # (H, W, 3) uint8
     "Every term of a log over the images seen."
     log = columns(rows)
-    names = [k for k in log if k not in ("step", "images") and not k.startswith("val_")]
-    panels = [panel(k, log["images"], [(log[k], _PALE), *([(log["val_" + k], _STRONG)] if "val_" + k in log else [])]) for k in names]
+    names = list(dict.fromkeys(k.removeprefix("val_") for k in log if k not in ("step", "images")))
+    lines = lambda k: [(log[c], colour) for c, colour in ((k, _PALE), ("val_" + k, _STRONG)) if c in log]
+    panels = [panel(k, log["images"], lines(k)) for k in names]
     panels += [np.full_like(panels[0], 255)] * (-len(panels) % across)
     return np.vstack([np.hstack(panels[i:i + across]) for i in range(0, len(panels), across)])
 

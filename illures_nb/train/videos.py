@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['CLIPS', 'PICTURES', 'DEPTH', 'LIMITS', 'Clip', 'given', 'Follow', 'weights_here', 'finder', 'Still', 'still',
-           'Tracks', 'pose', 'sharpness', 'Limits', 'fault', 'jumps', 'select', 'twins', 'files', 'index', 'stills',
-           'clip_shard', 'log', 'write_videos', 'given_photos', 'photo', 'photo_shard', 'write_photos', 'table',
-           'marked', 'frames_sheet']
+           'Tracks', 'pose', 'sharpness', 'Limits', 'fault', 'jumps', 'select', 'twins', 'files', 'index', 'person',
+           'stills', 'clip_shard', 'log', 'Job', 'write_videos', 'given_photos', 'known_points', 'photo', 'photo_shard',
+           'write_photos', 'table', 'marked', 'frames_sheet']
 
 # %% ../../nbs/65_videos.ipynb #6e6f13c7
 import csv
@@ -16,6 +16,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Callable, NamedTuple
 
 import cv2
 import numpy as np
@@ -246,6 +247,12 @@ def index(folder:Path)->dict: # file → {"identity", "licence", …}
     if rows and not {"file", "identity"} <= rows[0].keys(): raise ValueError(f"{path} needs the columns file and identity.")
     return {r["file"]: r for r in rows}
 
+def person(name:str # of a file: its path within the folder, with /
+          )->str:
+    "Who is seen where no index says so: the first folder on the way to the file, or its own name where there is none."
+    first, *rest = Path(name).parts
+    return first if rest else Path(name).stem
+
 # %% ../../nbs/65_videos.ipynb #63d2b3ed
 def stills(path:Path, # of a clip
            every:int=2, # take every n-th frame; of given landmarks, those that are there
@@ -285,7 +292,7 @@ def clip_shard(path:Path, identity:str, every:int, landmarks:str, size:int, most
     try: track, seen, why = stills(path, every, landmarks, size, most)
     except (ValueError, FileNotFoundError) as e: return [], dict(identity=identity, seen=0, kept=0, dropped={}, failed=str(e))
     kept, faults = select(track)
-    samples = [_sample(s, clip=path.name, identity=identity, size=size, **more) for s in kept]
+    samples = [_sample(s, identity=identity, size=size, **more) for s in kept]
     row = dict(identity=identity, seen=seen, kept=len(kept), dropped=dict(why + faults), apart=round(_spread(samples), 3))
     reasons = ", ".join(f"{n} {r}" for r, n in (why + faults).most_common())
     if not seen: row["failed"] = f"{path} has none of the frames that landmarks are given for."
@@ -309,19 +316,31 @@ def log(out:Path # a set of videos or photos
     except FileNotFoundError: return {}
     except ValueError: raise ValueError(f"{Path(out) / 'clips.json'} is damaged: delete it, and every clip is looked at again.") from None
 
-def _write(out, what, jobs, unit): # jobs: name → (stamp, () → (samples, row))
+class Job(NamedTuple):
+    "A clip, or some photographs, to be looked at."
+    stamp:list # tells whether its files have changed
+    facts:dict # what its row must say; rows of earlier versions may lack some
+    make:Callable # () → samples, row
+
+    def done(self, row:dict, path:Path)->bool: # its row, if any; its shard
+        "Whether nothing is left to do."
+        if not row or row["stamp"] != self.stamp: return False
+        if any(row.get(k, v) != v for k, v in self.facts.items()): return False
+        return not row["kept"] or _whole(path)
+
+def _write(out, what, jobs, unit): # jobs: name → Job
     from tqdm import tqdm
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     with _locked(out):
         _claim(out, what | {"samples": 0, "per_shard": 1}) # how many is not known before
         rows = log(out)
-        done = [n for n, (stamp, _) in jobs.items() if n in rows and rows[n]["stamp"] == stamp and (not rows[n]["kept"] or _whole(out / _name(n)))]
-        for n in tqdm([n for n in jobs if n not in done], initial=len(done), total=len(jobs), unit=unit, desc=what["recipe"]):
-            samples, row = jobs[n][1]()
+        todo = [n for n, job in jobs.items() if not job.done(rows.get(n), out / _name(n))]
+        for n in tqdm(todo, initial=len(jobs) - len(todo), total=len(jobs), unit=unit, desc=what["recipe"]):
+            samples, row = jobs[n].make()
             if samples: _save(out / _name(n), pack(samples))
             else: (out / _name(n)).unlink(missing_ok=True)
-            rows[n] = row | {"stamp": jobs[n][0]}
+            rows[n] = row | jobs[n].facts | {"stamp": jobs[n].stamp}
             _save(out / "clips.json", _json(rows, indent=1))
     return {n: rows[n] for n in jobs}
 
@@ -337,16 +356,21 @@ def write_videos(folder:Path, # of clips, looked through with its subfolders
                  held:tuple=() # identities kept out of training: the test split
                 )->dict: # clip → what became of it
     "Make a set of frames from a folder of clips; killed at any moment it loses the clip in work, and the same call goes on."
-    found, who, jobs, people = files(folder, CLIPS, "videos"), index(folder), {}, set()
+    found, who, jobs = files(folder, CLIPS, "videos"), index(folder), {}
     for name, path in found.items():
         row = who.get(name, {})
-        identity = row.get("identity") or Path(name).stem
-        people.add(identity)
-        more = dict(split="test" if identity in held else "train", licence=row.get("licence", "unknown"))
-        jobs[name] = _stamp(path, path.with_name(path.stem + ".landmarks68.npz")), partial(clip_shard, path, identity, every, landmarks, size, most, **more)
-    if missing := sorted(set(held) - people): raise ValueError(f"Nobody in {folder} is called {missing[0]!r}.")
+        facts = dict(identity=row.get("identity") or person(name), licence=row.get("licence") or "unknown")
+        split = "test" if facts["identity"] in held else "train"
+        make = partial(clip_shard, path, every=every, landmarks=landmarks, size=size, most=most, split=split, clip=name, **facts)
+        jobs[name] = Job(_stamp(path, path.with_name(path.stem + ".landmarks68.npz")), facts, make)
+    people = list(dict.fromkeys(job.facts["identity"] for job in jobs.values()))
+    if missing := sorted(set(held) - set(people)):
+        raise ValueError(f"Nobody in {folder} is called {missing[0]!r}, only {_names(people)}.")
     what = dict(recipe="videos", size=size, every=every, landmarks=landmarks, most=most, held=sorted(held))
     return _write(out, what, jobs, "clip")
+
+def _names(people, most=12): # as a sentence says it
+    return ", ".join(people[:most]) + (f" and {len(people) - most:,} more" if len(people) > most else "")
 
 # %% ../../nbs/65_videos.ipynb #bbbb14f5
 def given_photos(folder:Path)->dict: # file name → landmarks (68, 2)
@@ -359,25 +383,41 @@ def given_photos(folder:Path)->dict: # file name → landmarks (68, 2)
     except (KeyError, ValueError, OSError, EOFError): raise ValueError(f"{file} holds no landmarks: it needs the arrays name (n,) and points (n, 68, 2).") from None
     return dict(zip(names.tolist(), points.astype(np.float32)))
 
+def known_points(given:dict, # what `given_photos` returned: file name, or path within the folder → landmarks
+                 found:dict # path within the folder → path
+                )->dict: # path → landmarks
+    "Whose landmarks are whose; a bare file name is enough where only one photograph has it."
+    bare, out = Counter(p.name for p in found.values()), {}
+    for name, path in found.items():
+        if name not in given and path.name in given and bare[path.name] > 1:
+            raise ValueError(f"landmarks68.npz says {path.name}, and several photographs are called so: name them by their paths, like {name}.")
+        points = given.get(name, given.get(path.name))
+        if points is not None: out[path] = points
+    return out
+
 def photo(path:Path, known:dict, landmarks:str, size:int)->tuple: # Still or None, what is wrong or None
     "Look at a photograph."
-    if known is not None and path.name not in known: return None, "no landmarks"
+    if known is not None and path not in known: return None, "no landmarks"
     try: image = np.round(255 * read_image(path)).astype(np.uint8)
     except ValueError: return None, "unreadable"
-    if known is not None: faces = [(known[path.name], 1.)]
+    if known is not None: faces = [(known[path], 1.)]
     else: faces = finder(landmarks)(image)
     if not faces: return None, "no face"
     s = still(image, *max(faces, key=lambda f: np.ptp(f[0], 0).max()), size=size)
     return s, fault(s)
 
-def photo_shard(paths:list, known:dict, landmarks:str, size:int, **more)->tuple: # samples, row
-    "Make the samples of some photographs."
+def photo_shard(found:dict, # path within the folder → path
+                known:dict, landmarks:str, size:int, **more)->tuple: # samples, row
+    "Make the samples of some photographs, everybody a person of his own."
     samples, why = [], Counter()
-    for k, p in enumerate(paths):
-        s, reason = photo(p, known, landmarks, size)
-        if reason: why[reason] += 1
-        else: s.number = k; samples.append(_sample(s, clip=p.name, identity=p.stem, size=size, **more))
-    return samples, dict(identity="", seen=len(paths), kept=len(samples), dropped=dict(why))
+    for k, (name, path) in enumerate(found.items()):
+        s, reason = photo(path, known, landmarks, size)
+        if reason:
+            why[reason] += 1
+            continue
+        s.number = k
+        samples.append(_sample(s, clip=name, identity=str(Path(name).with_suffix("")), size=size, **more))
+    return samples, dict(identity="", seen=len(found), kept=len(samples), dropped=dict(why))
 
 # %% ../../nbs/65_videos.ipynb #9557d638
 def write_photos(folder:Path, # of photographs, looked through with its subfolders
@@ -387,12 +427,13 @@ def write_photos(folder:Path, # of photographs, looked through with its subfolde
                  licence:str="unknown" # kept with every sample
                 )->dict: # name of a shard → what became of its pictures
     "Make a set of faces from a folder of photographs; killed at any moment it goes on where it was."
-    paths = list(files(folder, PICTURES, "photographs").values())
-    known = given_photos(folder) if landmarks == "given" else None
-    jobs = {}
-    for i in range(0, len(paths), 64):
-        some = paths[i:i + 64]
-        jobs[f"{i // 64:05d}"] = _stamp(*some), partial(photo_shard, some, known, landmarks, size, split="train", licence=licence)
+    found, jobs = files(folder, PICTURES, "photographs"), {}
+    known = known_points(given_photos(folder), found) if landmarks == "given" else None
+    names = list(found)
+    for i in range(0, len(names), 64):
+        some = {n: found[n] for n in names[i:i + 64]}
+        make = partial(photo_shard, some, known, landmarks, size, split="train", licence=licence)
+        jobs[f"{i // 64:05d}"] = Job(_stamp(*some.values()), dict(licence=licence), make)
     return _write(out, dict(recipe="photos", size=size, landmarks=landmarks), jobs, "shard")
 
 # %% ../../nbs/65_videos.ipynb #e6e75e85
@@ -404,8 +445,10 @@ def table(rows:dict # of write_videos or write_photos
     line = lambda n, r: f"{n:{wide}s}{r['seen']:6d}{r['kept']:6d}{r['apart'] if r.get('apart') else '':>7}  {reasons(r)}"
     total = Counter()
     for r in rows.values(): total.update(r["dropped"])
+    people = list(dict.fromkeys(r["identity"] for r in rows.values() if r["identity"]))
+    who = [f"people ({len(people)}): {_names(people)}"] if people else []
     all_ = dict(seen=sum(r["seen"] for r in rows.values()), kept=sum(r["kept"] for r in rows.values()), dropped=total)
-    return "\n".join([f"{'':{wide}s}  seen  kept  apart  left out", *(line(n, r) for n, r in rows.items()), line("all", all_)])
+    return "\n".join([f"{'':{wide}s}  seen  kept  apart  left out", *(line(n, r) for n, r in rows.items()), line("all", all_), *who])
 
 def marked(frame:np.ndarray, landmarks:np.ndarray, mask:np.ndarray)->np.ndarray: # (S, S, 3) uint8
     "A crop with its contours, and the outline of its mask."
