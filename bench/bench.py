@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from illures_nb import Decomposer, SHLight
+from illures_nb.cli import safe_printing
 from illures_nb.decompose import assemble
 from illures_nb.face import crop, crop_transform, detect_faces, refine, view_transform
 from illures_nb.image import read_image, resize
@@ -98,4 +99,5 @@ def main(args=None):
     row("import, beyond torch's own", import_ms(5), budget=300)
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    with safe_printing(): main()

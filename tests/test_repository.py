@@ -44,7 +44,7 @@ def test_package_is_what_the_notebooks_export(tmp_path):
     "Cleaning and exporting a copy changes nothing, so a tree with uncommitted work passes as long as both sides agree."
     shutil.copytree(ROOT / "nbs", tmp_path / "nbs", ignore=shutil.ignore_patterns(".*", "__pycache__"))
     (tmp_path / "illures_nb").mkdir()
-    for o in ("settings.ini", "illures_nb/__init__.py"): shutil.copy(ROOT / o, tmp_path / o)
+    for o in ("settings.ini", "illures_nb/__init__.py", "illures_nb/__main__.py"): shutil.copy(ROOT / o, tmp_path / o)
     for o in ("nbdev_clean", "nbdev_export"): subprocess.run([BIN / o], cwd=tmp_path, check=True)
     unclean = [relative(o) for o in NOTEBOOKS if o.read_bytes() != (tmp_path / relative(o)).read_bytes()]
     exported = {o.relative_to(tmp_path).as_posix(): o.read_text(encoding="utf-8") for o in (tmp_path / "illures_nb").rglob("*.py")}
