@@ -2,6 +2,7 @@
 import ast
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -57,6 +58,16 @@ def test_versions_agree():
     import illures_nb
     assert illures_nb.__version__ == CFG["version"]
     assert re.search(rf"^## \[{re.escape(CFG['version'])}\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+
+
+def test_lowest_versions_are_what_is_allowed():
+    "What tests/lowest.py installs: one version of every requirement, the lower bound of each list that names it."
+    pins = runpy.run_path(str(ROOT / "tests/lowest.py"))["pins"]()
+    lists = [o for key, o in CFG.items() if key.endswith("requirements")]
+    needed = [r for text in lists for r in requirements(text.strip()).values()]
+    assert {r.name for r in needed} == pins.keys()
+    assert all(r.specifier.contains(pins[r.name]) for r in needed)
+    assert {f"{name}=={version}" for name, version in pins.items()} >= {"torch==2.6", "nbdev==2.4.14"}
 
 
 def test_spaces_requirements_follow_settings():
