@@ -280,11 +280,11 @@ def test_stopped_by_hand(weights, astronaut_path, tmp_path):
     for moment in ("loading", "working"):
         out = tmp_path / moment
         p = started("decompose", *sorted(tmp_path.glob("*.png")), "--out", out, "--weights", weights, start_new_session=True)
-        until = time.time() + 120
+    XX
         while moment == "working" and not (out / "02").exists(): assert p.poll() is None and time.time() < until; time.sleep(.02)
         if moment == "loading": time.sleep(.5)
         os.killpg(p.pid, signal.SIGINT)
-        told = p.communicate(timeout=60)
+        told = p.communicate(timeout=300)
         assert p.returncode == 130 and told[1] == b"illures: stopped\n", (moment, told)
     done = sorted((tmp_path / "working").iterdir())
     assert 2 <= len(done) < 40 and all((o / "sheet.png").is_file() for o in done[:-1])

@@ -83,7 +83,7 @@ def empty(target, astronaut, tmp_path, monkeypatch):
 
 
 def ran(words, env, prefix=(), **how):
-    return subprocess.run([*prefix, sys.executable, *words], env=env, capture_output=True, text=True, encoding="utf-8", timeout=300, **how)
+    return subprocess.run([*prefix, sys.executable, *words], env=env, capture_output=True, text=True, encoding="utf-8", timeout=900, **how)
 
 
 def prepared(line, photo):
@@ -158,15 +158,15 @@ def test_the_demo_is_there(empty):
     # with nothing to show a page, none is opened
     p = subprocess.Popen([sys.executable, *words], env=empty | {"BROWSER": "true"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        until, page = time.time() + 120, None
+        until, page = time.time() + 300, None
         while page is None and p.poll() is None and time.time() < until:
             try: page = asked(f"http://127.0.0.1:{port}/").decode()
             except (urllib.error.URLError, OSError): time.sleep(.3)
-        assert page, p.communicate(timeout=60)[0] if p.poll() is not None else "nobody answers"
+        assert page, p.communicate(timeout=300)[0] if p.poll() is not None else "nobody answers"
         assert "illures" in page and json.loads(asked(f"http://127.0.0.1:{port}/config"))["root"].endswith("/faces")
     finally:
         if p.poll() is None: p.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
-        told = p.communicate(timeout=60)[0]
+        told = p.communicate(timeout=300)[0]
     assert f"http://127.0.0.1:{port}" in told and "Traceback" not in told
 
 
