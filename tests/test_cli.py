@@ -280,7 +280,7 @@ def test_stopped_by_hand(weights, astronaut_path, tmp_path):
     for moment in ("loading", "working"):
         out = tmp_path / moment
         p = started("decompose", *sorted(tmp_path.glob("*.png")), "--out", out, "--weights", weights, start_new_session=True)
-    XX
+        until = time.time() + 300
         while moment == "working" and not (out / "02").exists(): assert p.poll() is None and time.time() < until; time.sleep(.02)
         if moment == "loading": time.sleep(.5)
         os.killpg(p.pid, signal.SIGINT)
