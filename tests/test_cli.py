@@ -273,7 +273,7 @@ def test_streams_of_a_process(weights, astronaut_path, tmp_path):
 # ---- what a shell expects
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="sees by /proc how far a process is")
 def test_stopped_by_hand(weights, astronaut_path, tmp_path):
     "Ctrl-C, while torch loads and in the middle of a batch: one line, exit code 130, whole folders only."
     for i in range(40): shutil.copy(astronaut_path, tmp_path / f"{i:02d}.png")
@@ -281,8 +281,8 @@ def test_stopped_by_hand(weights, astronaut_path, tmp_path):
         out = tmp_path / moment
         p = started("decompose", *sorted(tmp_path.glob("*.png")), "--out", out, "--weights", weights, start_new_session=True)
         until = time.time() + 300
-        while moment == "working" and not (out / "02").exists(): assert p.poll() is None and time.time() < until; time.sleep(.02)
-        if moment == "loading": time.sleep(.5)
+        reached = {"loading": lambda: b"numpy" in Path(f"/proc/{p.pid}/maps").read_bytes(), "working": (out / "02").exists}[moment]
+        while not reached(): assert p.poll() is None and time.time() < until; time.sleep(.02)
         os.killpg(p.pid, signal.SIGINT)
         told = p.communicate(timeout=300)
         assert p.returncode == 130 and told[1] == b"illures: stopped\n", (moment, told)
