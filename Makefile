@@ -31,6 +31,9 @@ notebooks: $(VENV)/dev.done  ## run every notebook's tests
 pytest: $(VENV)/dev.done  ## app, command line, repository (notebooks and package in step)
 	$(BIN)/python -m pytest
 
+lowest:  ## the tests against the lowest versions that settings.ini allows, in an environment of their own (gigabytes; tests/lowest.py)
+	$(PYTHON) tests/lowest.py
+
 bench: $(VENV)/run.done  ## print the speed table
 	@$(BIN)/python bench/bench.py
 
@@ -75,4 +78,4 @@ $(VENV)/lab.done: $(VENV)/dev.done
 	@$(PIP) jupyterlab
 	@touch $@
 
-.PHONY: help demo app test lint notebooks pytest bench bench-synth bench-train bench-demo export outputs lab
+.PHONY: help demo app test lint notebooks pytest lowest bench bench-synth bench-train bench-demo export outputs lab

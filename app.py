@@ -28,7 +28,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from illures_nb import Decomposer, SHLight
-from illures_nb.cli import sentence
+from illures_nb.cli import safe_printing, sentence
 from illures_nb.decompose import MAPS, as_picture
 from illures_nb.edit import HAEMOGLOBIN, MELANIN, apply_layers, fine_albedo, healed_albedo, skin_level, tone_range, touch, touches, unrolled
 from illures_nb.export import safe_name, view, write_glb, write_turn, write_zip
@@ -469,4 +469,5 @@ def main():
     demo.launch(inbrowser="SPACE_ID" not in os.environ)
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    with safe_printing(): main()

@@ -1,8 +1,10 @@
 "Packaging, driven by settings.ini: nbdev's own template needs pkg_resources, which setuptools no longer has."
+import shutil
 from configparser import ConfigParser
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 here = Path(__file__).parent
 ini = ConfigParser(delimiters=["="])
@@ -14,6 +16,17 @@ stages = ["Planning", "Pre-Alpha", "Alpha", "Beta", "Production/Stable", "Mature
 def lines(key): return [o.strip() for o in cfg.get(key, "").splitlines() if o.strip()]
 
 
+class build_with_demo(build_py):
+    "The package with the demo in it: app.py and assets stand at the top of the repository, where Hugging Face Spaces looks for them."
+    def run(self):
+        super().run()
+        if self.editable_mode: return # the clone's own are used
+        place = Path(self.build_lib) / cfg["lib_path"] / "demo"
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(here / "assets", place / "assets")
+        shutil.copy(here / "app.py", place)
+
+
 extras = {k: lines(f"{k}_requirements") for k in ("synth", "cluster", "train", "formats", "dev")}
 extras["dev"] = sorted(set(sum(extras.values(), [])))
 setup(
@@ -22,6 +35,7 @@ setup(
     long_description=(here / "README.md").read_text(encoding="utf-8"), long_description_content_type="text/markdown",
     python_requires=f">={cfg['min_python']},<{cfg['below_python']}",
     packages=find_packages(include=["illures_nb*"]), package_data={"illures_nb": ["weights/*"]}, zip_safe=False,
+    cmdclass={"build_py": build_with_demo},
     install_requires=lines("requirements"), extras_require=extras, entry_points={"console_scripts": lines("console_scripts")},
     classifiers=[f"Development Status :: {cfg['status']} - {stages[int(cfg['status']) - 1]}",
                  f"Intended Audience :: {cfg['audience']}", f"Natural Language :: {cfg['language']}",

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from illures_nb.cli import safe_printing
+
 ROOT = Path(__file__).resolve().parents[1]
 PRESETS = ("window", "neon", "split_left", "golden_hour", "rembrandt_left", "campfire")
 ANY_WEBGL = """const ask = WebGL2RenderingContext.prototype.getExtension
@@ -116,4 +118,5 @@ def main():
         process.wait()
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    with safe_printing(): main()

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
+from illures_nb.cli import safe_printing
 from illures_nb.synth import pathtrace, recipes
 from illures_nb.synth.assets import Assets
 from illures_nb.synth.lighting import illuminate, sample_light
@@ -155,4 +156,5 @@ def main(args=None):
           f"{cpu/n:.2f} processor seconds each, {most:.0f} MB at most in a worker, {disk:.0f} MB of shards")
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    with safe_printing(): main()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from illures_nb.cli import safe_printing
 from illures_nb.networks import build, save_weights
 from illures_nb.synth.assets import painted_scenes
 from illures_nb.synth.shards import about
@@ -77,4 +78,5 @@ def main(args=None):
                 print(f"{name:15}{'AlignNet' if name.startswith('align') else stage.preset:10}{rate:9.2f}{rate * stage.batch * each:12.1f}{waiting:9.0%}{1e3 * made:20.0f}", flush=True)
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    with safe_printing(): main()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from illures_nb.cli import main as cli
+from illures_nb.cli import main as cli, safe_printing
 from illures_nb.face import detect_faces
 from illures_nb.image import read_image
 
@@ -73,4 +73,5 @@ def main(args=None):
     print("\nWritten:", *(f"  {o}" for o in sorted(opts.out.rglob("*")) if o.is_file()), f"\nLook at {first} first.", sep="\n")
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    with safe_printing(): main()

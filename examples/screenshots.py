@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from illures_nb.cli import safe_printing
+
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "assets"
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -84,4 +86,5 @@ def main():
     for name in ("demo-light.jpg", "demo-paint.jpg", "demo.gif"): print(f"{ASSETS / name}: {(ASSETS / name).stat().st_size/1e6:.2f} MB")
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    with safe_printing(): main()

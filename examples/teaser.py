@@ -6,6 +6,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from illures_nb import Decomposer, SHLight
+from illures_nb.cli import safe_printing
 from illures_nb.decompose import as_picture
 from illures_nb.face import crop, crop_transform
 
@@ -32,4 +33,5 @@ def main():
     Image.fromarray(sheet).save(Path(__file__).parents[1]/"assets"/"teaser.png", optimize=True)
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    with safe_printing(): main()

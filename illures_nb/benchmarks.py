@@ -616,7 +616,7 @@ def landmarks(folder, find=None, # picture → list of (68, 2); None: the packag
 BENCHMARKS = ('yale', 'photoface', 'synthetic', 'landmarks', 'align', 'wild')
 
 def _write(out, text, pictures): # the page, and pictures beside it
-    try: out.write_text(text, encoding='utf-8')
+    try: out.write_text(text, encoding='utf-8', errors='backslashreplace')
     except OSError as e: raise OSError(f'{out}: cannot be written ({e.strerror})') from None
     for name, x in pictures.items(): write_image(out.with_name(f'{out.stem}_{name}.png'), x)
 

@@ -1,8 +1,15 @@
 "The command line: what it writes, what it refuses, exit codes, and that one bad photo does not stop the rest."
+import argparse
+import io
 import json
+import os
+import runpy
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +17,7 @@ import pytest
 from PIL import Image
 
 from illures_nb import SHLight
-from illures_nb.cli import COMMANDS, main
+from illures_nb.cli import COMMANDS, app, main, safe_printing
 
 PICTURES = ["albedo", "normals", "shading", "residual", "reconstruction", "mask", "sheet"]
 
@@ -19,11 +26,12 @@ PICTURES = ["albedo", "normals", "shading", "residual", "reconstruction", "mask"
 def illures(capsys, weights):
     "Run a command: exit code, standard output, standard error. Photos are decomposed by the weights of the fixture."
     def run(*args, model=True):
-        args = [str(a) for a in args] + (["--weights", str(weights)] if model and args[0] in ("decompose", "relight") else [])
+        args = [str(a) for a in args] + (["--weights", str(weights)] if model and args[:1] and args[0] in ("decompose", "relight") else [])
         capsys.readouterr()
         try: code = main(args)
         except SystemExit as e: code = e.code
         return code, *capsys.readouterr()
+    run.weights = weights
     return run
 
 
@@ -177,3 +185,150 @@ def test_the_installed_command(astronaut_path, weights, tmp_path):
     assert Image.open(tmp_path / "o.png").size == (512, 512)
     run = subprocess.run([script, "relight", "nobody.jpg", "--light", "front", "--weights", str(weights), "--out", "o.png"], capture_output=True, text=True)
     assert run.returncode == 1 and run.stderr == "illures: nobody.jpg does not exist.\n"
+
+
+# ---- printing
+
+
+ENCODINGS = ["ascii", "cp437", "cp932", "gbk", "cp1250", "cp1251", "cp1252", "latin-1", "utf-8"]
+PROCESS = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])}
+
+
+def started(*words, **how):
+    "The command as a process."
+    env = PROCESS | how.pop("env", {})
+    return subprocess.Popen([sys.executable, "-m", "illures_nb", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, **how)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_no_encoding_fails_a_job(encoding, illures, astronaut_path, wall, tmp_path, monkeypatch):
+    "Help, a batch with a name from afar and a photo that fails, on consoles that know few characters."
+    shutil.copy(astronaut_path, tmp_path / "山 é ½.png")
+    Image.fromarray(wall).save(tmp_path / "墙.png")
+    consoles = [io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict", newline="") for _ in range(2)]
+    for name, console in zip(("stdout", "stderr"), consoles): monkeypatch.setattr(sys, name, console)
+    for command in ([], *([name] for name in COMMANDS)):
+        with pytest.raises(SystemExit, match="0"): main([*command, "--help"])
+    args = ["decompose", *sorted(map(str, tmp_path.glob("*.png"))), "--out", str(tmp_path / "山"), "--weights", str(illures.weights)]
+    assert main(args) == 1 and (tmp_path / "山/山 é ½/light.json").is_file()
+    assert [sys.stdout, sys.stderr] == consoles
+    shown = [console.buffer.getvalue().decode(encoding) for console in consoles]
+    assert ("山" in shown[0]) == (encoding in ("cp932", "gbk", "utf-8")) and ("\\u5c71" in shown[0]) == ("山" not in shown[0])
+    assert "1 of 2 photos failed" in shown[1] and "no face was found" in shown[1]
+
+
+class Broken(io.StringIO):
+    "A stream that refuses whatever it is given."
+    def __init__(self, error): super().__init__(); self.error = error
+    def write(self, text): raise self.error
+    def flush(self): raise self.error
+
+
+@pytest.mark.parametrize("error", [None, BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device"), ValueError("I/O operation on closed file"),
+                                   UnicodeEncodeError("charmap", "é", 0, 1, "undefined")], ids=repr)
+def test_no_stream_fails_a_job(error, illures, astronaut_path, tmp_path, monkeypatch):
+    "Where there is no console at all (None), and where nothing can be written."
+    streams = tuple(error and Broken(error) for _ in range(2))
+    for name, stream in zip(("stdout", "stderr"), streams): monkeypatch.setattr(sys, name, stream)
+    out = tmp_path / "o.png"
+    relight = lambda photo: main(["relight", str(photo), "--light", "front", "--out", str(out), "--weights", str(illures.weights)])
+    assert relight(astronaut_path) == 0 and out.is_file() and relight(tmp_path / "gone.png") == 1
+    with pytest.raises(SystemExit, match="2"): main(["relight", "--nonsense"])
+    assert (sys.stdout, sys.stderr) == streams
+
+
+def test_safe_printing_within_itself(capsys):
+    "One coat is enough, and it is taken off when something goes wrong, too."
+    before = sys.stdout, sys.stderr
+    with pytest.raises(KeyError), safe_printing():
+        coat = sys.stdout
+        with safe_printing(): assert sys.stdout is coat
+        print("bars need these:", sys.stdout.isatty(), sys.stdout.encoding is not None)
+        raise KeyError
+    assert (sys.stdout, sys.stderr) == before and capsys.readouterr().out == "bars need these: False True\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
+def test_streams_of_a_process(weights, astronaut_path, tmp_path):
+    "`… | head`, closed streams, a full disk, an ASCII console, a folder that is gone."
+    photo = tmp_path / "山.png"
+    shutil.copy(astronaut_path, photo)
+    words = [sys.executable, "-m", "illures_nb", "relight", photo, "--light", "front", "--weights", weights, "--out"]
+    def shell(name, line): # whatever the streams are, the picture is made
+        run = subprocess.run(["sh", "-c", line, "sh", *words, tmp_path / f"{name}山.png"], env=PROCESS | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True)
+        return run, (tmp_path / f"{name}山.png").read_bytes()
+    run, picture = shell("plain", '"$@"')
+    assert run.returncode == 0 and run.stdout == f"{tmp_path}/plain\\u5c71.png\n" and not run.stderr
+    lines = {"head": 'exec 3>&1; { "$@"; echo $? >&3; } | true', "closed": '"$@" <&- >&- 2>&-; echo $?'}
+    if Path("/dev/full").exists(): lines["full"] = '"$@" > /dev/full; echo $?'
+    for name, line in lines.items():
+        run, made = shell(name, line)
+        assert run.stdout == "0\n" and made == picture, (name, run)
+        assert run.stderr == ("illures: what was printed is lost: No space left on device\n" if name == "full" else ""), name
+    (tmp_path / "gone").mkdir()
+    run = subprocess.run(["sh", "-c", 'cd "$1"; rmdir "$1"; shift; "$@"', "sh", tmp_path / "gone", *words, "o.png"], env=PROCESS, capture_output=True, text=True)
+    assert run.returncode == 2 and run.stderr == "illures: the folder you are in has been deleted\n"
+
+
+# ---- what a shell expects
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="sees by /proc how far a process is")
+def test_stopped_by_hand(weights, astronaut_path, tmp_path):
+    "Ctrl-C, while torch loads and in the middle of a batch: one line, exit code 130, whole folders only."
+    for i in range(40): shutil.copy(astronaut_path, tmp_path / f"{i:02d}.png")
+    for moment in ("loading", "working"):
+        out = tmp_path / moment
+        p = started("decompose", *sorted(tmp_path.glob("*.png")), "--out", out, "--weights", weights, start_new_session=True)
+        until = time.time() + 300
+        reached = {"loading": lambda: b"numpy" in Path(f"/proc/{p.pid}/maps").read_bytes(), "working": (out / "02").exists}[moment]
+        while not reached(): assert p.poll() is None and time.time() < until; time.sleep(.02)
+        os.killpg(p.pid, signal.SIGINT)
+        told = p.communicate(timeout=300)
+        assert p.returncode == 130 and told[1] == b"illures: stopped\n", (moment, told)
+    done = sorted((tmp_path / "working").iterdir())
+    assert 2 <= len(done) < 40 and all((o / "sheet.png").is_file() for o in done[:-1])
+
+
+def test_help_everywhere(illures):
+    bare = illures()
+    assert bare[0] == 0 and bare[1:] == illures("--help")[1:] and bare[1].startswith("usage: illures ")
+    for name in COMMANDS:
+        short, long = illures(name, "-h", model=False), illures(name, "--help", model=False)
+        assert short == long and short[0] == 0 and short[1].startswith(f"usage: illures {name} ") and not short[2]
+    code, out, _ = illures("--version")
+    assert code == 0 and out.startswith("illures ")
+
+
+@pytest.mark.parametrize("args,meant", [(["decompos", "a.jpg"], "decompose"), (["rellight"], "relight"), (["Train"], "train"),
+                                        (["train", "stage1", "--data", "d", "--out", "o"], "stage1b"), (["synth", "expre", "--out", "o"], "expre-syn"),
+                                        (["decompose", "a.jpg", "--out", "o", "--preset", "light"], "lite")])
+def test_mistyped_words(args, meant, illures):
+    code, out, err = illures(*args, model=False)
+    assert code == 2 and not out and err.count("\n") == 1 and f"perhaps you mean '{meant}'" in err
+    assert "choose from" in illures("dance")[2]
+
+
+def test_the_app_listens_where_it_is_told(illures, monkeypatch):
+    "And what is wrong with an address is said before anything is loaded."
+    seen = []
+    names = "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_NUM_PORTS", "GRADIO_ROOT_PATH"
+    for name in names: monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(runpy, "run_path", lambda path, run_name: seen.append((Path(path).name, run_name, [os.environ.get(o) for o in names])))
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = str(s.getsockname()[1])
+    assert illures("app")[0] == 0 and illures("app", "--host", "0.0.0.0", "--port", port, "--root-path", "/faces")[0] == 0
+    assert seen == [("app.py", "__main__", ["127.0.0.1", None, None, None]), ("app.py", "__main__", ["0.0.0.0", port, "1", "/faces"])]
+    assert not [o for o in names if o in os.environ]
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "localhost")
+    app(argparse.Namespace(host=None, port=None, root_path=None))
+    assert seen.pop()[2][0] == "localhost" and os.environ["GRADIO_SERVER_NAME"] == "localhost"
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        taken = str(s.getsockname()[1])
+        for args in (["--port", taken], ["--port", "0"], ["--port", "70000"], ["--port", "http"], ["--host", "no.such.host.invalid"], ["--host", "192.0.2.1"]):
+            code, out, err = illures("app", *args)
+            assert code == 2 and not out and err.count("\n") == 1 and args[1] in err, (args, err)
+    assert len(seen) == 2

@@ -2,6 +2,7 @@
 import ast
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def test_package_is_what_the_notebooks_export(tmp_path):
     "Cleaning and exporting a copy changes nothing, so a tree with uncommitted work passes as long as both sides agree."
     shutil.copytree(ROOT / "nbs", tmp_path / "nbs", ignore=shutil.ignore_patterns(".*", "__pycache__"))
     (tmp_path / "illures_nb").mkdir()
-    for o in ("settings.ini", "illures_nb/__init__.py"): shutil.copy(ROOT / o, tmp_path / o)
+    for o in ("settings.ini", "illures_nb/__init__.py", "illures_nb/__main__.py"): shutil.copy(ROOT / o, tmp_path / o)
     for o in ("nbdev_clean", "nbdev_export"): subprocess.run([BIN / o], cwd=tmp_path, check=True)
     unclean = [relative(o) for o in NOTEBOOKS if o.read_bytes() != (tmp_path / relative(o)).read_bytes()]
     exported = {o.relative_to(tmp_path).as_posix(): o.read_text(encoding="utf-8") for o in (tmp_path / "illures_nb").rglob("*.py")}
@@ -57,6 +58,16 @@ def test_versions_agree():
     import illures_nb
     assert illures_nb.__version__ == CFG["version"]
     assert re.search(rf"^## \[{re.escape(CFG['version'])}\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+
+
+def test_lowest_versions_are_what_is_allowed():
+    "What tests/lowest.py installs: one version of every requirement, the lower bound of each list that names it."
+    pins = runpy.run_path(str(ROOT / "tests/lowest.py"))["pins"]()
+    lists = [o for key, o in CFG.items() if key.endswith("requirements")]
+    needed = [r for text in lists for r in requirements(text.strip()).values()]
+    assert {r.name for r in needed} == pins.keys()
+    assert all(r.specifier.contains(pins[r.name]) for r in needed)
+    assert {f"{name}=={version}" for name, version in pins.items()} >= {"torch==2.6", "nbdev==2.4.14"}
 
 
 def test_spaces_requirements_follow_settings():

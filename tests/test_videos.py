@@ -3,9 +3,11 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
+import wave
 
 import cv2
 import numpy as np
@@ -17,6 +19,7 @@ from illures_nb.cli import main  # noqa: E402
 from illures_nb.face import detect_faces  # noqa: E402
 from illures_nb.synth.shards import read_shard  # noqa: E402
 from illures_nb.train.data import Photos, VideoPairs  # noqa: E402
+from illures_nb.train.videos import Clip  # noqa: E402
 
 
 def film(path, pictures, codec="mp4v"):
@@ -49,6 +52,52 @@ def clips(talking, tmp_path):
     (folder / "text.mkv").write_text("no video")
     (folder / "index.csv").write_text("file,identity,licence\na.mp4,eileen,public domain\nsub/b.avi,eileen,public domain\n")
     return folder
+
+
+def turn(path, matrix):
+    "Have an MP4 say how it is to be shown: (x, y) at (a x + c y, b x + d y)."
+    a, b, c, d = (65536*o for o in matrix)
+    data = bytearray(path.read_bytes())
+    at = data.find(b"tkhd") + 4
+    at += (24 if data[at] == 0 else 36) + 16 # version, flags, times, track, length; layer, group, volume
+    data[at:at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+
+
+STORED = { # what a file says → how its pixels lie
+    (1, 0, 0, 1): lambda x: x, (-1, 0, 0, -1): lambda x: np.rot90(x, 2),
+    (0, 1, -1, 0): lambda x: np.rot90(x, 1), (0, -1, 1, 0): lambda x: np.rot90(x, -1),
+    (-1, 0, 0, 1): lambda x: x[:, ::-1], (1, 0, 0, -1): lambda x: x[::-1],
+    (0, 1, 1, 0): lambda x: x.swapaxes(0, 1), (0, -1, -1, 0): lambda x: np.rot90(x, 2).swapaxes(0, 1)}
+
+
+def test_clips_are_shown_upright(talking, tmp_path, monkeypatch):
+    "As a phone stores them: turned and mirrored beside what the file says. No OpenCV has a part in it."
+    monkeypatch.delattr(cv2, "VideoCapture")
+    pictures = [x for x, _ in talking[:3]]
+    for k, (matrix, stored) in enumerate(STORED.items()):
+        path = tmp_path / f"{k}.mp4"
+        film(path, [stored(x) for x in pictures])
+        turn(path, matrix)
+        clip = Clip(path)
+        shown = dict(clip.frames([0, 2].__contains__))
+        assert clip.length == 3 and clip.fps == 12.5 and list(shown) == [0, 2], matrix
+        for number, x in shown.items():
+            assert x.shape == pictures[number].shape and abs(x.astype(int) - pictures[number]).mean() < 5, matrix
+
+
+def test_damaged_and_other_files(talking, tmp_path, capfd):
+    "What can be decoded of a damaged clip; a sentence where there is no film in a file. FFmpeg's own words are not seen."
+    film(tmp_path / "a.mp4", [x for x, _ in talking])
+    data = bytearray((tmp_path / "a.mp4").read_bytes())
+    data[len(data)//2:len(data)//2 + 400] = bytes(400)
+    (tmp_path / "damaged.mp4").write_bytes(data)
+    assert 6 <= len(dict(Clip(tmp_path / "damaged.mp4").frames(lambda k: True))) <= 12
+    with wave.open(str(tmp_path / "sound.avi"), "wb") as f: f.setparams((1, 2, 8000, 0, "NONE", "")); f.writeframes(bytes(8000))
+    (tmp_path / "half.mp4").write_bytes(data[:3000])
+    for name in ("sound.avi", "half.mp4", "gone.mp4", "."):
+        with pytest.raises(ValueError, match="cannot be read as a video"): Clip(tmp_path / name)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_help_teaches(illures):

@@ -8,7 +8,7 @@ __all__ = ['zbuffer', 'interpolate', 'unit', 'vertex_normals', 'View', 'look', '
 
 # %% ../../nbs/52_raster.ipynb #c1b527cc
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -23,7 +23,9 @@ def _compiled(kernel):
     "A loop as machine code (numba is imported, and compiles, on first use)."
     try: from numba import njit
     except ImportError: raise ImportError("Rasterising on a CPU needs numba: pip install 'illures_nb[synth]'.") from None
-    return njit(cache=True, fastmath=True, nogil=True)(kernel)
+    compiled = partial(njit, fastmath=True, nogil=True)
+    try: return compiled(cache=True)(kernel)
+    except RuntimeError: return compiled()(kernel) # there is no folder to keep it in: compiled in every process
 
 def _arrays(vertices, faces):
     "Vertices (first axis) and triangles for the loops, which check no index themselves."

@@ -9,6 +9,7 @@ __all__ = ['LEVEL', 'pack', 'read_shard', 'about', 'one_thread', 'cluster', 'wri
 import io
 import json
 import os
+import signal
 import tarfile
 import threading
 import time
@@ -196,12 +197,22 @@ def cluster(address:str # of a Dask scheduler, tcp://host:port; None: no cluster
     with client, joblib.parallel_config("dask"): yield
 
 # %% ../../nbs/55_shards.ipynb #d018300b
+@contextmanager
+def _deaf():
+    "Processes that are started meanwhile do not hear Ctrl-C, which a terminal sends to all: it is answered here, once."
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try: yield
+    finally: signal.signal(signal.SIGINT, before)
+
 def _made(sample, todo, workers):
     "(number, bytes) of shards as they get ready, from joblib's current backend; its own processes end with the work."
     import joblib
     from joblib.externals.loky import get_reusable_executor
     tasks, n = (joblib.delayed(_task)(sample, indices, number, os.getpid()) for number, indices in todo), max(1, min(workers, len(todo)))
-    made = joblib.Parallel(n, return_as="generator_unordered", batch_size=1)(tasks)
+    with _deaf(): made = joblib.Parallel(n, return_as="generator_unordered", batch_size=1)(tasks)
     try: yield from made
     except BrokenExecutor: raise RuntimeError("A process was killed (is there enough memory?): the same command goes on.") from None
     finally:

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from pathlib import Path
 from ..face import FLIP_68, TEMPLATE, VIEW, VIEW_SIZE, LandmarkNet, invert_transform, transform_points, view_transform
+from .videos import Clip
 
 # %% ../../nbs/63_landmarks.ipynb #c436eda1
 HELD_OUT_CLIPS = ("grid_swiz3n", "intelasl_p3_yellow", "katiehill", "pyfeat_single")
@@ -57,10 +58,8 @@ def read_videos(folder:str, # holds index.csv, the clips and their NAME.landmark
         if (row["identity"] in HELD_OUT_CLIPS) != held_out: continue
         z = np.load(Path(folder)/(Path(row["file"]).stem + ".landmarks68.npz"))
         wanted = {int(f): p for f, p, s in list(zip(z["frame"], z["points"], z["score"]))[::step] if s.min() > .6 or s[1] > .8}
-        clip, k = cv2.VideoCapture(str(Path(folder)/row["file"])), 0
-        while wanted and (got := clip.read())[0]:
-            if k in wanted: out.append((*_cut(cv2.cvtColor(got[1], cv2.COLOR_BGR2RGB), wanted.pop(k)), row["identity"]))
-            k += 1
+        for k, image in Clip(Path(folder)/row["file"]).frames(wanted.__contains__):
+            out.append((*_cut(image, wanted[k]), row["identity"]))
     return out
 
 # %% ../../nbs/63_landmarks.ipynb #c136c9a0
