@@ -333,9 +333,13 @@ def _weights(file): # a .safetensors of a landmark network as float32
     from safetensors.torch import load_file
     return {k: v.float() if v.is_floating_point() else v for k, v in load_file(file).items()}
 
-def _save(out, net, mean, opt, step):
+def _same_run(checkpoint, before, now): # complains of settings that differ from those of the run to go on with
+    other = [f"{k} {before[k]}, not {now[k]}" for k in before if before[k] != now[k]]
+    if other: raise ValueError(f"{checkpoint}: that run was begun with {', '.join(other)}; go on with its settings, or write elsewhere")
+
+def _save(out, net, mean, opt, step, settings):
     from safetensors.torch import save_file
-    torch.save(dict(net=net.state_dict(), mean=mean.state_dict(), opt=opt.state_dict(), step=step), Path(out).with_suffix(".ckpt.pt"))
+    torch.save(dict(net=net.state_dict(), mean=mean.state_dict(), opt=opt.state_dict(), step=step, settings=settings), Path(out).with_suffix(".ckpt.pt"))
     save_file({k: v.half() if v.is_floating_point() else v for k, v in mean.state_dict().items()}, out, {"steps": str(step)})
     Path(out).chmod(0o644)
 
@@ -355,15 +359,17 @@ def fit(samples:list, # of (picture, points, group)
         mistakes = misreadings(net.eval(), samples, places, np.random.default_rng(seed))
     mean.load_state_dict(net.state_dict())
     opt = torch.optim.AdamW(net.parameters(), lr, weight_decay=.02)
+    settings = dict(batch=batch, rate=lr, seed=seed, init=init, pictures=len(samples), places=len(places))
     if state.exists():
         s = torch.load(state, weights_only=True)
+        _same_run(state, s.get("settings", {}), settings)
         net.load_state_dict(s["net"]), mean.load_state_dict(s["mean"]), opt.load_state_dict(s["opt"])
         done = s["step"]
     batches = iter(torch.utils.data.DataLoader(Views(samples, batch, seed + done, places, mistakes), None, num_workers=workers))
     for step in (bar := tqdm(range(done, steps), initial=done, total=steps, mininterval=5)):
         for g in opt.param_groups: g["lr"] = lr*min(1, (step+1)/min(200, 1 + steps//10))*(.5 + .5*math.cos(math.pi*step/steps))
         bar.set_postfix(_step(net, mean, opt, next(batches), step), refresh=False)
-        if (step+1) % 500 == 0 or step+1 == steps: _save(out, net, mean, opt, step+1)
+        if (step+1) % 500 == 0 or step+1 == steps: _save(out, net, mean, opt, step+1, settings)
     return mean.eval()
 
 # %% ../../nbs/63_landmarks.ipynb #700cbc5f
