@@ -175,7 +175,6 @@ def nobody(places):
     "What is found where nobody is."
     pictures = {name: picture(name) for name in FACELESS}
     pictures["bodies"] = data.astronaut()[250:]
-    pictures |= {f"{name}, 6 MP": cv2.resize(picture(name), (3000, 2000), interpolation=cv2.INTER_CUBIC) for name in SCENES}
     rng = np.random.default_rng(11)
     pictures |= {f"mosaic {k}": canvas(2000, 3000, rng) for k in range(3)}
     if places:

@@ -226,6 +226,18 @@ class Face:
     score: float          # 0 … 1: how sure the finder is
     landmarks: np.ndarray # (68, 2) float32 px, pixel centres at integers
 
+# %% ../nbs/20_face.ipynb #37d1a8f0
+_HEAD = np.array([.5, .36]), np.array([.48, .6]) # middle and half axes of a head in the template: from the hair to the chin
+
+def _head_frames(faces): # photo px → where heads are unit circles
+    out = [_similarity(np.asarray(f.landmarks, np.float64)[_INNER], TEMPLATE[_INNER]) for f in faces]
+    return [np.c_[M[:, :2]/_HEAD[1][:, None], (M[:, 2]-_HEAD[0])/_HEAD[1]] for M in out]
+
+def _on_heads(points, faces): # (N, 2) px of the photo → (N,) bool
+    inside = [np.linalg.norm(transform_points(points, M), axis=1) < 1 for M in _head_frames(faces)]
+    return np.any(inside, 0) if inside else np.zeros(len(points), bool)
+
+
 # %% ../nbs/20_face.ipynb #84b4163c
 _FIVE = np.array([VIEW[36:42].mean(0), VIEW[42:48].mean(0), VIEW[30], VIEW[48], VIEW[54]]) # eyes, tip of the nose, corners of the mouth
 _LOCK = threading.Lock() # OpenCV's networks keep state between calls
@@ -247,28 +259,43 @@ def _run(k, x, outputs): # the k-th network on x (N, width, height, 3) uint8
 
 # %% ../nbs/20_face.ipynb #5b0d9e31
 def _thinned(boxes, scores, most): # boxes (N, 4) left, top, right, bottom → rows to keep
-    "Non-maximum suppression: of boxes that overlap by more than `most` (intersection over union), the surest."
+    "Non-maximum suppression: of boxes that overlap by more (intersection over union), the surest."
     if not len(boxes): return np.zeros(0, int)
     sides = np.c_[boxes[:, :2], boxes[:, 2:]-boxes[:, :2]].tolist()
     return np.asarray(cv2.dnn.NMSBoxes(sides, scores.tolist(), 0., most), int).ravel()
 
-def _windows(image, scale, least): # image (H, W, 3) uint8 → boxes (N, 4), moves (N, 4), scores (N,) of the first network's windows
+def _windows(image, scale, least): # image (H, W, 3) uint8 → boxes (N, 4), their moves (N, 4), scores (N,)
+    "Windows of 12 px of the shrunk picture that the first network takes for faces."
     h, w = image.shape[:2]
     size = int(np.ceil(w*scale)), int(np.ceil(h*scale))
     if min(size) < 12: return np.zeros((0, 4)), np.zeros((0, 4)), np.zeros(0)
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     moves, face = _run(0, small.transpose(1, 0, 2)[None], ["conv2d_4", "softmax"])
-    at = np.argwhere(face[0, ..., 1] >= least)
-    scores = face[0, ..., 1][tuple(at.T)]
+    face = face[0, ..., 1]
+    at = np.argwhere(face >= least)
+    scores = face[tuple(at.T)]
     boxes = np.c_[2*at + 1, 2*at + 12]/scale
     keep = _thinned(boxes, scores, .5)
     return boxes[keep], moves[0][tuple(at[keep].T)], scores[keep]
 
-def _squared(boxes): # (N, 4) → squares about the same middles
-    middle, half = (boxes[:, :2]+boxes[:, 2:])/2, (boxes[:, 2:]-boxes[:, :2]).max(1, keepdims=True)/2
-    return np.round(np.c_[middle-half, middle+half])
+def _all_scales(image, smallest): # at which faces from `smallest` px to the whole picture fill 12 px
+    steps = np.log(min(image.shape[:2])/smallest)/np.log(1/.709)
+    return 12/smallest*.709**np.arange(max(0, int(np.floor(steps)) + 1))
 
-def _patches(image, boxes, side): # squares of the picture, black beyond it → (N, side, side, 3), x before y
+
+# %% ../nbs/20_face.ipynb #c94e7a10
+def _moved(boxes, moves): # corners moved by shares of the box
+    return boxes + moves*np.tile(boxes[:, 2:]-boxes[:, :2], 2)
+
+def _squared(image, boxes): # squares about the same middles, those that show some of the picture
+    middle, sides = (boxes[:, :2]+boxes[:, 2:])/2, boxes[:, 2:]-boxes[:, :2]
+    half = sides.max(1, keepdims=True)/2
+    boxes = np.round(np.c_[middle-half, middle+half])
+    h, w = image.shape[:2]
+    seen = (boxes[:, 2:] > 1).all(1) & (boxes[:, 0] < w-2) & (boxes[:, 1] < h-2)
+    return boxes[seen & (boxes[:, 2]-boxes[:, 0] >= 6)]
+
+def _patches(image, boxes, side): # (N, side, side, 3), x before y; black beyond the picture
     out = np.empty((len(boxes), side, side, 3), np.uint8)
     h, w = image.shape[:2]
     for k, (x0, y0, x1, y1) in enumerate(boxes.astype(int)):
@@ -279,40 +306,42 @@ def _patches(image, boxes, side): # squares of the picture, black beyond it → 
     return out.transpose(0, 2, 1, 3)
 
 
-# %% ../nbs/20_face.ipynb #c94e7a10
-def _inside(image, boxes): # boxes that show some of the picture
-    h, w = image.shape[:2]
-    wide = (boxes[:, 2:]-boxes[:, :2]).min(1) >= 6
-    return wide & (boxes[:, 2:] > 1).all(1) & (boxes[:, 0] < w-2) & (boxes[:, 1] < h-2)
-
-def _moved(boxes, moves): # corners moved by shares of the box
-    return boxes + moves*np.tile(boxes[:, 2:]-boxes[:, :2], 2)
-
-def _five_points(image, scales, steps=(.6, .7, .7), fresh=None): # image (H, W, 3) uint8; how much it is shrunk for windows of 12 px; boxes → which to go on with
-    "MTCNN's faces as views, (N, 2, 3)."
-    found = [_windows(image, k, steps[0]) for k in scales]
-    boxes, moves, scores = (np.concatenate(x) for x in zip(*found)) if found else (np.zeros((0, 4)),)*3
+# %% ../nbs/20_face.ipynb #0e52b9c4
+def _first(image, scales, least): # → squares (N, 4)
+    found = [_windows(image, k, least) for k in scales]
+    if not found: return np.zeros((0, 4))
+    boxes, moves, scores = (np.concatenate(x) for x in zip(*found))
     keep = _thinned(boxes, scores, .7)
-    boxes = _squared(_moved(boxes[keep], moves[keep]))
-    boxes = boxes[_inside(image, boxes)]
-    if fresh is not None: boxes = boxes[fresh(boxes)]
-    if not len(boxes): return []
-    moves, face = _run(1, _patches(image, boxes, 24), ["dense_2", "softmax_1"])
-    keep = np.flatnonzero(face[:, 1] > steps[1])
-    keep = keep[_thinned(boxes[keep], face[keep, 1], .7)]
-    boxes = _squared(_moved(boxes[keep], moves[keep]))
-    boxes = boxes[_inside(image, boxes)]
-    if not len(boxes): return []
-    moves, points, face = _run(2, _patches(image, boxes, 48), ["dense_5", "dense_6", "softmax_2"])
-    keep = np.flatnonzero(face[:, 1] > steps[2])
-    keep = keep[_thinned(_moved(boxes[keep], moves[keep]), face[keep, 1], .6)]
-    sides = boxes[keep, 2:]-boxes[keep, :2]
-    points = boxes[keep, None, :2] + points[keep].reshape(-1, 2, 5).transpose(0, 2, 1)*sides[:, None]
-    return [view_transform(p, _FIVE) for p in points if np.ptp(p, 0).min() > 1]
+    return _squared(image, _moved(boxes[keep], moves[keep]))
 
-def _all_scales(image, smallest): # the shrinking at which faces from `smallest` px to the whole picture fill 12 px
-    steps = np.log(min(image.shape[:2])/smallest)/np.log(1/.709)
-    return 12/smallest*.709**np.arange(max(0, int(np.floor(steps)) + 1))
+def _second(image, boxes, least): # squares → fewer squares
+    moves, face = _run(1, _patches(image, boxes, 24), ["dense_2", "softmax_1"])
+    keep = np.flatnonzero(face[:, 1] > least)
+    keep = keep[_thinned(boxes[keep], face[keep, 1], .7)]
+    return _squared(image, _moved(boxes[keep], moves[keep]))
+
+def _third(image, boxes, least): # squares → points (N, 5, 2) of faces
+    moves, points, face = _run(2, _patches(image, boxes, 48), ["dense_5", "dense_6", "softmax_2"])
+    keep = np.flatnonzero(face[:, 1] > least)
+    keep = keep[_thinned(_moved(boxes[keep], moves[keep]), face[keep, 1], .6)]
+    corner, sides = boxes[keep, None, :2], boxes[keep, None, 2:]-boxes[keep, None, :2]
+    return corner + points[keep].reshape(-1, 2, 5).transpose(0, 2, 1)*sides
+
+def _five_points(image:np.ndarray, # (H, W, 3) uint8
+                 scales, # by which it is shrunk for windows of 12 px
+                 steps:tuple=(.6, .7, .7), # the least score each network must give
+                 known:tuple=(), # faces on whose heads nothing is looked for
+                 M:np.ndarray|None=None, # (2, 3) px of the photo, where known faces lie, → px of the image
+                )->list: # of (2, 3) px of the image → view px
+    "MTCNN's faces as views."
+    boxes = _first(image, scales, steps[0])
+    if len(known):
+        middles = transform_points((boxes[:, :2]+boxes[:, 2:])/2, invert_transform(M))
+        boxes = boxes[~_on_heads(middles, known)]
+    if len(boxes): boxes = _second(image, boxes, steps[1])
+    if not len(boxes): return []
+    points = _third(image, boxes, steps[2])
+    return [view_transform(p, _FIVE) for p in points if np.ptp(p, 0).min() > 1]
 
 
 # %% ../nbs/20_face.ipynb #afa0c766
@@ -361,6 +390,7 @@ def _grid(h, w): # h × w px → views, px of the picture → view px
     return out
 
 def _views(look, M, smallest=24, steps=(.6, .7, .6)): # M: photo px → px of the look
+    "Views, photo px → view px, of the faces in a look at the photo."
     return [_then(M, N) for N in _five_points(look, _all_scales(look, smallest), steps)]
 
 def _tries(levels): # [(small, photo px → small px), (photo, identity)]
@@ -383,7 +413,7 @@ def _tries(levels): # [(small, photo px → small px), (photo, identity)]
 # %% ../nbs/20_face.ipynb #8d40c7e6
 _TILE, _MARGIN = 1024, 64 # px of a tile, and how far it reaches into the next
 
-def _zooms(h, w, seen): # from coarse to fine: shrinkings of a photo, down to its own pixels, finer than the one already seen
+def _zooms(seen): # shrinkings of a photo from the first that is finer than the one seen to its own pixels
     n = int(np.ceil(np.log2(1/seen) - .3)) if seen < 1 else 0
     return [2.**-k for k in range(n-1, -1, -1)]
 
@@ -393,33 +423,23 @@ def _tiles(h, w, zoom): # left, top, right, bottom in px of the photo
         for x in np.arange(0, max(w - _MARGIN/zoom, 1), step):
             yield int(x), int(y), min(w, int(np.ceil(x+side))), min(h, int(np.ceil(y+side)))
 
-def _tile_views(photo, tile, zoom, faces): # views, photo px → view px, of new small faces in a tile
+def _tile_views(photo, tile, zoom, known): # known faces → views, photo px → view px, of new ones
     x0, y0, x1, y1 = tile
     look, A = _shrunk(photo[y0:y1, x0:x1], max(x1-x0, y1-y0)*zoom, 0)
-    if np.ptp(look) < 16: return []
+    if np.ptp(look) < 16: return [] # flat: the sky, a wall
     A[:, 2] -= A[:, :2] @ (x0, y0)
-    back = invert_transform(A)
-    fresh = lambda boxes: ~_on_heads(transform_points((boxes[:, :2]+boxes[:, 2:])/2, back), faces)
-    return [_then(A, M) for M in _five_points(look, (12/20, 12/28), fresh=fresh)]
+    return [_then(A, M) for M in _five_points(look, (12/20, 12/28), known=known, M=A)]
 
 
 # %% ../nbs/20_face.ipynb #b073b637
-_HEAD = np.array([.5, .36]), np.array([.48, .6]) # middle and half axes of a head in the template: from the hair to the chin
+def _same_head(f, g): # the middle of one face lies on the head of the other
+    middle_f, middle_g = f.landmarks[_INNER].mean(0), g.landmarks[_INNER].mean(0)
+    return _on_heads(middle_f[None], [g])[0] or _on_heads(middle_g[None], [f])[0]
 
-def _head_frames(faces): # photo px → where heads are unit circles
-    out = [_similarity(np.asarray(f.landmarks, np.float64)[_INNER], TEMPLATE[_INNER]) for f in faces]
-    return [np.c_[M[:, :2]/_HEAD[1][:, None], (M[:, 2]-_HEAD[0])/_HEAD[1]] for M in out]
-
-def _on_heads(points, faces): # (N, 2) px of the photo → (N,) bool
-    inside = [np.linalg.norm(transform_points(points, M), axis=1) < 1 for M in _head_frames(faces)]
-    return np.any(inside, 0) if inside else np.zeros(len(points), bool)
-
-def _middle(face): return face.landmarks[_INNER].mean(0)[None]
-
-def _one_a_head(found): # [(face, margin)], where one middle lies on the other's head they read the same one: the better supported stays
+def _one_a_head(found): # [(face, margin)] → of those that read one head the best supported
     kept = []
     for f, margin in sorted(found, key=lambda x: -x[1]):
-        if not any(_on_heads(_middle(f), [g])[0] or _on_heads(_middle(g), [f])[0] for g, _ in kept): kept.append((f, margin))
+        if not any(_same_head(f, g) for g, _ in kept): kept.append((f, margin))
     return kept
 
 
@@ -435,7 +455,8 @@ def _judged(levels, views, need): # views, photo px → view px → [(face, marg
     if not len(points): return []
     about = np.array([[-1, 0, VIEW_SIZE-1.], [0, -1, VIEW_SIZE-1.]]) # half a turn about the middle of the view
     other, its = refine(levels, [_then(view_transform(p), about) for p in points])
-    points, margin = np.concatenate([points, other[its > need]]), np.concatenate([margin, its[its > need]])
+    points = np.concatenate([points, other[its > need]])
+    margin = np.concatenate([margin, its[its > need]])
     return list(zip(_faces(points, 1/(1+np.exp(-margin))), margin))
 
 def _height(face): # px from the brows to the chin, whatever the roll
@@ -448,7 +469,7 @@ def _searched(levels, found): # [(face, margin)] of the first looks → with the
     "From coarse to fine over the whole photo; beside a portrait only for faces of 80 px and more."
     (_, A), (photo, _) = levels
     h, w = photo.shape[:2]
-    for zoom in _zooms(h, w, A[0, 0]):
+    for zoom in _zooms(A[0, 0]):
         if zoom > 20/80 and _is_portrait(found, photo): break
         for tile in _tiles(h, w, zoom):
             views = _tile_views(photo, tile, zoom, [f for f, _ in found])
