@@ -182,6 +182,7 @@ def of_height(bands, n): # iterator of arrays
         waiting, count = [x[count - count % n:]], count % n
     if count: yield np.concatenate(waiting)
 
+# %% ../nbs/12_formats.ipynb #f0a1f001
 def averaged(bands, # `Bands` of float linear light, (n, width, 3)
              most   # pixels that the result may have
             ):      # (h, w, 3) float32; NaN and negative values count as 0, infinity as 65504
@@ -231,6 +232,7 @@ def tiff_directories(data # bytes
 
 def _one(tags, number, default=0): return int(tags[number][0]) if len(tags.get(number, ())) else default
 
+# %% ../nbs/12_formats.ipynb #f0a1f002
 def tiff_picture(data # bytes
                 ):    # the tags of its picture; raises for camera raw
     "The directory of a TIFF's picture: the first one, unless that is a preview."
@@ -320,6 +322,7 @@ def _tiff_rows(data, tags):
             planes.append(x.reshape(len(x), -1, own)[:rows, :width])
         yield np.concatenate(planes, -1) if planar else planes[0]
 
+# %% ../nbs/12_formats.ipynb #f0a1f003
 def _tiff_colours(x, tags):
     "Samples to grey or RGB, with alpha where there is one: black is 0, alpha is not multiplied in."
     n, extra = 3 if _one(tags, 262) == 2 else 1, tags.get(338, np.array([2])).tolist()
@@ -356,6 +359,7 @@ def tiff_colours(tags): # curves or None, primaries or None
         curves = [lambda x, t=t: np.interp(x, np.linspace(0, 1, len(t)), t) for t in levels]
     return curves, xy
 
+# %% ../nbs/12_formats.ipynb #f0a1f004
 def tiff_words(tags):
     "The layout of a TIFF that nobody here reads, in words."
     bits = tags.get(258, np.array([1])).tolist()
@@ -432,6 +436,7 @@ def _exr_rows(data, attributes, at, lines):
 
 def _exr_size(window): return [int(b) - int(a) + 1 for a, b in zip(*window)] # width, height
 
+# %% ../nbs/12_formats.ipynb #f0a1f005
 def _exr_by_library(data, most):
     "The part of an EXR that holds the picture, by the OpenEXR library: data and display window, and channels {name: (H, W)}."
     try: import OpenEXR
