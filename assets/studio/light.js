@@ -1,7 +1,7 @@
 // The light: the ball, presets as small balls, several lights, sliders, and the 27 numbers.
 import * as sh from "./sh.js"
 import {refill, seldom, studio} from "./studio.js"
-import {ballDirection, ballPlace, drawBall} from "./ball.js"
+import {ballDirection, ballPlace, drawBall, mirrored} from "./ball.js"
 
 const FIRST = ["own", "front", "window", "rembrandt_left", "split_left", "split_right", "golden_hour", "top", "campfire", "neon"] // shown at once, in this order
 const ORDER = "1, z, x, y, 2z2-x2-y2, xz, yz, x2-y2, xy; columns R, G, B; x right, y up, z to the viewer; Lambertian factors not included"
@@ -51,7 +51,8 @@ export function mount(root, {props}) {
   }
   studio.on("elsewhere", ({name, light, panorama}) => { // the light of another portrait, an environment map or a light.json
     studio.sources.file = light.flat()
-    studio.made[panorama ? "add" : "delete"]("file") // the light of a face, or of a file, was fitted
+    if (panorama) studio.made.add("file")
+    else studio.made.delete("file") // the light of a face was fitted
     $(".presets").prepend(presets.get("own").button, addPreset("file", name, studio.sources.file))
     if (!studio.seen) return
     studio.calm()
@@ -101,11 +102,13 @@ export function mount(root, {props}) {
   studio.on("light", seldom(CALM, () => {
     if (!studio.seen) return
     const {face, look} = studio, light = look.lights[look.at], [azimuth, elevation] = face.aim(light)
-    const says = `${side(azimuth, "left", "right")}, ${side(elevation, "below", "above")}`, [x, y] = ballPlace(azimuth, elevation)
+    const {behind} = studio
+    const says = `${side(azimuth, "left", "right")}, ${side(elevation, "below", "above")}`
+    const [x, y] = ballPlace(behind ? mirrored(azimuth) : azimuth, elevation)
     set($(".from b"), "textContent", says)
     Object.assign(ball, {ariaValueNow: Math.round(azimuth), ariaValueText: says})
     Object.assign($(".spot").style, {left: `${50 + 50*x}%`, top: `${50 - 50*y}%`})
-    set($(".behind"), "ariaPressed", String(studio.behind))
+    set($(".behind"), "ariaPressed", String(behind))
     $(".spot").classList.toggle("behind", Math.abs(azimuth) > 90)
     const values = {...look, ...light, azimuth, elevation}
     for (const slider of sliders) {

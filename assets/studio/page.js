@@ -1,13 +1,19 @@
-// What Gradio's own parts of the page lack for a keyboard and a screen reader: names, tabs that follow the arrow keys, messages that are read out.
+// What Gradio's own parts of the page lack for a keyboard and a screen reader: names, tabs that
+// follow the arrow keys, messages that are read out.
 import {seldom} from "./studio.js"
 
 const CALM = 200 // ms between looks at a page that changes
 const all = selector => [...document.querySelectorAll(selector)]
-const give = (element, name, value) => { if (element.getAttribute(name) !== value) element.setAttribute(name, value) }
+
+function give(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value)
+}
 
 export function tend() {
-  const look = seldom(CALM, () => { nameExamples(); nameUploads(); nameEmpties(); joinTabs(); readMessages() })
-  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, attributeFilter: ["aria-selected", "aria-label"]})
+  const mending = [nameExamples, nameUploads, nameEmpties, joinTabs, readMessages]
+  const look = seldom(CALM, () => { for (const mend of mending) mend() })
+  const changes = {subtree: true, childList: true, attributeFilter: ["aria-selected", "aria-label"]}
+  new MutationObserver(look).observe(document.body, changes)
   document.addEventListener("keydown", turnTabs)
   look()
 }
@@ -24,12 +30,15 @@ function nameExamples() { // pictures without a word: each is called as its file
 function nameUploads() { // a button's name is to contain what is written on it
   for (const button of all("#page button[aria-dropeffect]")) {
     const written = button.textContent.trim().replaceAll(/\s+/g, " ")
-    const title = button.closest(".block")?.querySelector("[data-testid=block-label]")?.textContent.trim()
+    const label = button.closest(".block")?.querySelector("[data-testid=block-label]")
+    const title = label?.textContent.trim()
     if (written) give(button, "aria-label", title ? `${title}: ${written}` : written)
   }
 }
 
-function nameEmpties() { for (const box of all("#page .empty[aria-label]")) give(box, "role", "img") }
+function nameEmpties() { // a place where nothing is yet has a name, but is nothing that can have one
+  for (const box of all("#page .empty[aria-label]")) give(box, "role", "img")
+}
 
 function readMessages() { for (const box of all("#said, #file-said")) give(box, "aria-live", "polite") }
 

@@ -98,8 +98,9 @@ export function peak(light) {
 }
 export const matched = (light, other) => scaled(light, peak(other)/Math.max(peak(light), 1e-6))
 
-// A light that was fitted to a face has lobes below 0, and colours that part, where that face did not show them; turned, they come to light as black
-// and coloured patches. Its calm form is what is sure of it: an even light and one lamp of its mean colour, which from the front is as bright as it was.
+// A light that was fitted to a face has lobes below 0, and colours that part, where that face did
+// not show them: turned, it gives black and coloured patches. Its calm form is what is sure of it:
+// an even light and one lamp, both of its mean colour, together as bright from the front as it was.
 const CALM_SOFTNESS = .3, CALM_FILL = .15, CALM_TURN = 30
 const calmForms = new WeakMap() // light → its calm form
 

@@ -12,7 +12,7 @@ const TILES = [["photo", "Photo", "as it was found", "The face as it was found i
                ["residual", "Residual", "shine, cast shadows", "Residual: shine and cast shadows, all that shading cannot say. Grey is nothing."],
                ["reconstruction", "Rebuilt", "all put together", "Rebuilt: albedo × shading + residual."],
                ["light", "Light", "on a white ball", "Light: the same light on a white ball."]]
-const MOST = 75 // degrees from the camera that a light goes by a drag on the picture: beyond, most of the face is in the dark
+const MOST = 75 // degrees from the camera that a drag on the picture moves a light: beyond is darkness
 const CALM = 120 // ms between pictures of the tiles while the light moves
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)")
