@@ -199,6 +199,7 @@ export function mount(root, {trigger, props, watch}) {
     const step = {ArrowLeft: [-5, 0], ArrowRight: [5, 0], ArrowUp: [0, 5], ArrowDown: [0, -5]}[event.key]
     if (!step) return
     event.preventDefault()
+    studio.calm()
     studio.step(...step)
   })
 
