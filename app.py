@@ -426,7 +426,7 @@ def build_demo(decomposer=None): # → gr.Blocks; decomposer None: the bundled w
                         with gr.Accordion("Light from elsewhere", open=False):
                             file = gr.File(label="Another portrait, an environment map (.hdr, .exr, .jpg) or a light.json", type="filepath", height=130,
                                            file_types=["image", ".hdr", ".exr", ".json"], elem_id="file")
-                            file_said = gr.HTML(padding=False)
+                            file_said = gr.HTML(padding=False, elem_id="file-said")
                             elsewhere = panel("elsewhere", value=None)
                     with gr.Tab("Paint", id="paint", render_children=True) as paint_tab: panel("painting")
                     with gr.Tab("Keep", id="keep", render_children=True) as keep_tab:

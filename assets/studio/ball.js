@@ -19,10 +19,16 @@ export function drawBall(canvas, light, size = 128) { // dimmed where it would b
   context.putImageData(image, 0, 0)
 }
 
-export function ballDirection(x, y) { // place on a ball of radius 1 (y up) → azimuth, elevation; off the ball: from behind
-  const r = Math.hypot(x, y), theta = r <= 1 ? Math.asin(r) : Math.PI/2*Math.min(r, 1.9), k = r > 0 ? Math.sin(theta)/r : 0
+// Place on a ball of radius 1 (y up) → azimuth, elevation, at most `most` degrees from the camera: off the ball is its rim
+export function ballDirection(x, y, most = 90) {
+  const r = Math.hypot(x, y), theta = Math.min(Math.asin(Math.min(1, r)), most*Math.PI/180), k = r > 0 ? Math.sin(theta)/r : 0
   const up = Math.asin(Math.max(-1, Math.min(1, y*k)))
   return [Math.atan2(x*k, Math.cos(theta))*180/Math.PI, up*180/Math.PI]
+}
+
+export function mirrored(azimuth) { // from before the head to behind it, and back; never onto its silhouette
+  const a = Math.abs(azimuth) === 90 ? azimuth*89/90 : azimuth
+  return (a < 0 ? -180 : 180) - a
 }
 
 export function ballPlace(azimuth, elevation) { // the inverse: where on the ball a direction shines, at most on its rim

@@ -1,7 +1,7 @@
 // The light: the ball, presets as small balls, several lights, sliders, and the 27 numbers.
 import * as sh from "./sh.js"
 import {refill, seldom, studio} from "./studio.js"
-import {ballDirection, ballPlace, drawBall} from "./ball.js"
+import {ballDirection, ballPlace, drawBall, mirrored} from "./ball.js"
 
 const FIRST = ["own", "front", "window", "rembrandt_left", "split_left", "split_right", "golden_hour", "top", "campfire", "neon"] // shown at once, in this order
 const ORDER = "1, z, x, y, 2z2-x2-y2, xz, yz, x2-y2, xy; columns R, G, B; x right, y up, z to the viewer; the Lambertian factors pi, 2pi/3, pi/4 are in the basis, not in the coefficients"
@@ -13,12 +13,13 @@ const titled = name => name === "own" ? "As in the photo" : (s => s[0].toUpperCa
 export function mount(root, {props}) {
   const $ = selector => root.querySelector(selector), ball = $(".ball"), text = $("textarea")
   Object.assign(studio.sources, Object.fromEntries(Object.entries(props.presets).map(([name, rows]) => [name, rows.flat()])), {lamp: sh.lamp(0, 0, .15)})
+  for (const name of Object.keys(studio.sources)) studio.made.add(name)
 
   // ---- the ball
 
   const point = event => {
     const r = ball.getBoundingClientRect(), half = r.width/2
-    studio.point(...ballDirection((event.clientX - r.left)/half - 1, 1 - (event.clientY - r.top)/half))
+    studio.hold(...ballDirection((event.clientX - r.left)/half - 1, 1 - (event.clientY - r.top)/half))
   }
   ball.addEventListener("pointerdown", event => { if (studio.seen) { studio.calm(); ball.setPointerCapture(event.pointerId); point(event) } })
   ball.addEventListener("pointermove", event => { if (ball.hasPointerCapture(event.pointerId)) point(event) })
@@ -44,12 +45,14 @@ export function mount(root, {props}) {
   const names = Object.keys(props.presets), sorted = [...FIRST.filter(n => n === "own" || names.includes(n)), ...names.filter(n => !FIRST.includes(n))]
   for (const name of sorted) $(".presets").append(addPreset(name, titled(name), name === "own" ? sh.even(.6) : studio.sources[name]))
   $(".more").onclick = event => {
-    const open = root.classList.toggle("all")
+    const open = $(".light-panel").classList.toggle("all")
     event.target.ariaExpanded = open
     event.target.textContent = open ? "Fewer lights" : "More lights"
   }
-  studio.on("elsewhere", ({name, light}) => { // the light of another portrait, an environment map or a light.json
+  studio.on("elsewhere", ({name, light, panorama}) => { // the light of another portrait, an environment map or a light.json
     studio.sources.file = light.flat()
+    if (panorama) studio.made.add("file")
+    else studio.made.delete("file") // the light of a face was fitted
     $(".presets").prepend(presets.get("own").button, addPreset("file", name, studio.sources.file))
     if (!studio.seen) return
     studio.calm()
@@ -99,10 +102,13 @@ export function mount(root, {props}) {
   studio.on("light", seldom(CALM, () => {
     if (!studio.seen) return
     const {face, look} = studio, light = look.lights[look.at], [azimuth, elevation] = face.aim(light)
-    const says = `${side(azimuth, "left", "right")}, ${side(elevation, "below", "above")}`, [x, y] = ballPlace(azimuth, elevation)
+    const {behind} = studio
+    const says = `${side(azimuth, "left", "right")}, ${side(elevation, "below", "above")}`
+    const [x, y] = ballPlace(behind ? mirrored(azimuth) : azimuth, elevation)
     set($(".from b"), "textContent", says)
     Object.assign(ball, {ariaValueNow: Math.round(azimuth), ariaValueText: says})
-    $(".spot").style.transform = `translate(${74*x}px, ${-74*y}px)`
+    Object.assign($(".spot").style, {left: `${50 + 50*x}%`, top: `${50 - 50*y}%`})
+    set($(".behind"), "ariaPressed", String(behind))
     $(".spot").classList.toggle("behind", Math.abs(azimuth) > 90)
     const values = {...look, ...light, azimuth, elevation}
     for (const slider of sliders) {
@@ -118,6 +124,7 @@ export function mount(root, {props}) {
     drawLamps()
     if ($(".numbers").open && document.activeElement !== text) text.value = written()
   }))
+  $(".behind").onclick = () => { if (studio.seen) { studio.calm(); studio.toOtherSide() } }
   $(".reset").onclick = () => { if (studio.seen) { studio.calm(); studio.resetLight() } }
 
   // ---- in numbers

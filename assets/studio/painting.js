@@ -20,7 +20,7 @@ export function mount(root) {
     studio.tool = studio.panel === "paint" ? brush.tool : "light"
     if (studio.tool === "light") studio.cursor(null)
     for (const button of all(".tools button")) button.ariaPressed = button.dataset.tool === brush.tool
-    root.classList.toggle("picking", brush.tool === "pick")
+    studio.canvas.dataset.tool = studio.tool
   }
   studio.on("panel", arm)
   const use = tool => { brush.tool = tool; arm() }

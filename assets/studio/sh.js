@@ -98,6 +98,43 @@ export function peak(light) {
 }
 export const matched = (light, other) => scaled(light, peak(other)/Math.max(peak(light), 1e-6))
 
+// A light that was fitted to a face has lobes below 0, and colours that part, where that face did
+// not show them: turned, it gives black and coloured patches. Its calm form is what is sure of it:
+// an even light and one lamp, both of its mean colour, together as bright from the front as it was.
+const CALM_SOFTNESS = .3, CALM_FILL = .15, CALM_TURN = 30
+const calmForms = new WeakMap() // light → its calm form
+
+export function calm(light) {
+  if (!calmForms.has(light)) calmForms.set(light, lampAndFill(light))
+  return calmForms.get(light)
+}
+
+function lampAndFill(light) {
+  const grey = SCALE.map((_, i) => LUMINANCE.reduce((s, w, c) => s + w*light[3*i + c], 0))
+  const front = lamp(0, 0, CALM_SOFTNESS), strength = Math.hypot(grey[1], grey[2], grey[3])/front[3]
+  const fill = Math.max((grey[0] - strength*front[0])*SCALE[0], CALM_FILL*strength)
+  const from = one => scaled(sum([scaled(one, strength), even(fill)]), meanColour(light))
+  return scaled(from(lamp(...angles(light), CALM_SOFTNESS)), peak(light)/Math.max(peak(from(front)), 1e-6))
+}
+
+function meanColour(light) { // of a white ball under it, of luminance 1
+  const lit = shade(PEAK_BALL, light), total = [0, 0, 0]
+  for (let i = 0; i < lit.length; i++) total[i % 3] += lit[i]
+  const Y = total.reduce((s, v, c) => s + v*LUMINANCE[c], 0)
+  return Y > 0 ? total.map(v => v/Y) : [1, 1, 1]
+}
+
+function between([a, e], [b, f]) { // angle between two directions
+  const p = direction(a, e), q = direction(b, f)
+  return degrees(Math.acos(clamp(p[0]*q[0] + p[1]*q[1] + p[2]*q[2], -1, 1)))
+}
+
+// A fitted light, for being turned to a direction: as it is where it was found, calm from `CALM_TURN` on
+export function forTurning(light, azimuth, elevation) {
+  const t = Math.min(1, between(angles(light), [azimuth, elevation])/CALM_TURN), share = t*t*(3 - 2*t)
+  return share === 0 ? light : sum([scaled(light, 1 - share), scaled(calm(light), share)])
+}
+
 // A light turned until most of it comes from a direction, made softer, stronger, warmer
 export function aimed({base, azimuth, elevation, strength, warm, softness}) {
   const [a, e] = angles(base)

@@ -3,6 +3,7 @@ import * as sh from "./sh.js"
 import {encode} from "./relight.js"
 import {studio, inverse, moved, refill, seldom} from "./studio.js"
 import {ballDirection, drawBall, paper} from "./ball.js"
+import {tend} from "./page.js"
 
 const TILES = [["photo", "Photo", "as it was found", "The face as it was found in the photo."],
                ["albedo", "Albedo", "its own colour", "Albedo: the skin's own colour, without any light."],
@@ -11,6 +12,7 @@ const TILES = [["photo", "Photo", "as it was found", "The face as it was found i
                ["residual", "Residual", "shine, cast shadows", "Residual: shine and cast shadows, all that shading cannot say. Grey is nothing."],
                ["reconstruction", "Rebuilt", "all put together", "Rebuilt: albedo × shading + residual."],
                ["light", "Light", "on a white ball", "Light: the same light on a white ball."]]
+const MOST = 75 // degrees from the camera that a drag on the picture moves a light: beyond is darkness
 const CALM = 120 // ms between pictures of the tiles while the light moves
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)")
@@ -21,6 +23,7 @@ export function mount(root, {trigger, props, watch}) {
   const tiles = new Map()
   let shown = null // name of the map that is enlarged
 
+  tend()
   studio.attach(canvas)
   studio.on("missing", number => trigger("select", {face: number}))
   const trouble = e => { $(".what").textContent = $(".waiting").textContent = e.message }
@@ -151,12 +154,12 @@ export function mount(root, {trigger, props, watch}) {
   function target(event, element = canvas) { // pointer → direction of the light: the face is taken for a ball
     const {face, seen} = studio, rect = element.getBoundingClientRect()
     const at = [(event.clientX - rect.left)/rect.width, (event.clientY - rect.top)/rect.height]
-    if (shown) return ballDirection(2*at[0] - 1, 1 - 2*at[1])
+    if (shown) return ballDirection(2*at[0] - 1, 1 - 2*at[1], MOST)
     const {M} = face.place(seen), [x, y] = moved(inverse(M), [.5*face.size, .52*face.size]), radius = .55*face.size/Math.hypot(M[0][0], M[1][0])
-    return ballDirection((at[0]*seen.width - x)/radius, (y - at[1]*seen.height)/radius)
+    return ballDirection((at[0]*seen.width - x)/radius, (y - at[1]*seen.height)/radius, MOST)
   }
 
-  const drag = event => { if (studio.tool === "light") studio.point(...target(event, shown ? map : canvas)) }
+  const drag = event => { if (studio.tool === "light") studio.hold(...target(event, shown ? map : canvas)) }
   for (const surface of [canvas, map]) {
     surface.addEventListener("pointerdown", event => {
       if (event.button) return
@@ -196,13 +199,9 @@ export function mount(root, {trigger, props, watch}) {
     const step = {ArrowLeft: [-5, 0], ArrowRight: [5, 0], ArrowUp: [0, 5], ArrowDown: [0, -5]}[event.key]
     if (!step) return
     event.preventDefault()
+    studio.calm()
     studio.step(...step)
   })
-  studio.step = (right, up) => {
-    const [a, e] = studio.face.aim(studio.look.lights[studio.look.at])
-    studio.point((a + right + 540) % 360 - 180, Math.min(90, Math.max(-90, e + up)))
-    studio.remember()
-  }
 
   // ---- before and after
 

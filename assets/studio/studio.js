@@ -3,6 +3,7 @@
 import * as sh from "./sh.js"
 import {Maps, blur} from "./relight.js"
 import {compositor} from "./composite.js"
+import {mirrored} from "./ball.js"
 import {Paint, fromServer, forServer, picture, WHOLE} from "./paint.js"
 
 const OWN = "own", HISTORY = 40
@@ -68,8 +69,9 @@ class Face {
   aim({azimuth, elevation, source}) { const [a, e] = sh.angles(this.base(source)); return [azimuth ?? a, elevation ?? e] }
 
   one(light) { // of its lights, alone
-    const [azimuth, elevation] = this.aim(light)
-    return sh.aimed({...light, base: this.base(light.source), azimuth, elevation})
+    const [azimuth, elevation] = this.aim(light), found = this.base(light.source)
+    const base = made.has(light.source) ? found : sh.forTurning(found, azimuth, elevation)
+    return sh.aimed({...light, base, azimuth, elevation})
   }
 
   get light() { // worked out once for every look
@@ -130,6 +132,7 @@ function span(mask, size) { // corners of the box about what is not 0, and a pix
 }
 
 const sources = {} // name → light
+const made = new Set() // those that were not fitted to a face: they can be turned as they are
 
 class Studio {
   listeners = {}
@@ -141,6 +144,7 @@ class Studio {
   now = -1
   line = Promise.resolve()
   sources = sources
+  made = made
 
   on(name, does) { // a panel that comes late hears at once how things are
     (this.listeners[name] ??= []).push(does)
@@ -258,6 +262,24 @@ class Studio {
   }
 
   point(azimuth, elevation) { this.change({}, {azimuth, elevation}) }
+
+  // Whoever moves a light by hand wants it before the face, unless it was put behind the head
+  get behind() { const {azimuth} = this.look.lights[this.look.at]; return azimuth !== null && Math.abs(azimuth) > 90 }
+  hold(azimuth, elevation) { this.point(this.behind ? mirrored(azimuth) : azimuth, elevation) }
+
+  toOtherSide() { // of the head
+    const {behind} = this, [azimuth, elevation] = this.face.aim(this.look.lights[this.look.at]), there = Math.abs(azimuth) > 90
+    this.point(there === behind ? mirrored(azimuth) : azimuth, elevation)
+    this.remember()
+  }
+
+  step(right, up) { // by keyboard
+    const {behind} = this, [azimuth, elevation] = this.face.aim(this.look.lights[this.look.at])
+    const within = (v, most) => Math.min(most, Math.max(-most, v))
+    this.hold(within((behind ? mirrored(azimuth) : azimuth) + right, 90), within(elevation + up, 90))
+    this.remember()
+  }
+
   use(source) { this.change({}, {source, azimuth: null, elevation: null}) }
   addLight() { this.eachLook(o => ({lights: [...o.lights, {source: "lamp", azimuth: 50, elevation: 25, strength: .4, warm: 0, softness: .15}], at: o.lights.length})) }
   dropLight(at) { this.eachLook(o => ({lights: o.lights.filter((_, i) => i !== at), at: Math.max(0, Math.min(o.at, o.lights.length - 2))})) }
