@@ -212,7 +212,7 @@ def for_page(taken, *numbers): # JSON
         taken.shown[number] = face_for_page(taken, number)
     boxes = [f.photo.face.box.tolist() for f in taken.faces]
     faces = {str(n): o for n, o in taken.shown.items()}
-    return {"visit": taken.folder.name, "folder": str(taken.folder), "kind": taken.kind,
+    return {"visit": taken.folder.name, "folder": str(taken.folder), "name": taken.name, "kind": taken.kind,
             "views": taken.views, "boxes": boxes, "faces": faces}
 
 
@@ -352,7 +352,10 @@ class Handlers:
 
     def on_paint(self, taken):
         "The paint follows a moment after the maps, so that these come at once."
-        return for_page(taken) if taken and paint_too(taken) else gr.skip()
+        try: return for_page(taken) if taken and paint_too(taken) else gr.skip()
+        except OSError:
+            if taken.folder.is_dir(): raise
+            return gr.skip() # a newer photo has come
 
     def on_face(self, taken, event: gr.EventData):
         everyone = range(1, len(here(taken).faces) + 1)
@@ -508,7 +511,13 @@ def saves(button, handler, inputs, outputs):
     name = json.dumps(button.elem_id)
     made = button.click(handler, inputs, outputs, js=f"taken => illures.saving(taken, {name})",
                         concurrency_limit=2, **QUIET)
-    made.then(None, js=f"() => illures.saved({name})")
+    at_last(made, f"() => illures.saved({name})")
+
+
+def at_last(event, js):
+    "Have the page do something after an event, whether it went well or not."
+    event.then(None, js=js) # does not happen after an error
+    event.failure(None, js=js)
 
 
 def own_folder():
@@ -546,6 +555,7 @@ def build_demo(decomposer=None): # → gr.Blocks; decomposer None: the bundled w
 
 
 NETWORK = dict(concurrency_id="network", concurrency_limit=1) # one photo at a time
+AGAIN = dict(trigger_mode="multiple", **QUIET) # whoever is impatient may choose something else
 
 
 def bring():
@@ -608,13 +618,13 @@ def keep(do, taken, scene, work):
 def for_visitors(do, taken, photo, messages, people, stage):
     "What happens when a visitor brings a face or chooses one in the photo."
     def opening(event):
-        event.then(do.on_paint, [taken], [stage], **QUIET)
-        event.then(None, js="() => illures.settled()")
+        event.then(do.on_paint, [taken], [stage], **AGAIN)
+        at_last(event, "() => illures.settled()")
     page = [taken, messages, stage]
     opening(gr.on([photo.change, messages.select], do.on_photo, [taken, photo], [*page, photo],
-                  js="(taken, photo) => illures.opening(taken, photo)", preprocess=False, **QUIET, **NETWORK))
-    opening(people.select(do.on_example, [taken], page, **QUIET, **NETWORK))
-    opening(stage.select(do.on_face, [taken], [stage], **QUIET))
+                  js="(taken, photo) => illures.opening(taken, photo)", preprocess=False, **AGAIN, **NETWORK))
+    opening(people.select(do.on_example, [taken], page, **AGAIN, **NETWORK))
+    opening(stage.select(do.on_face, [taken], [stage], **AGAIN))
     return page
 
 

@@ -28,7 +28,9 @@ function listen(take, accept) { // to files that are chosen, dropped or pasted
     if (input) input.accept = accept
   }, true)
   document.addEventListener("change", event => {
-    if (event.target.type === "file" && box(event)) mine(event, [...event.target.files])
+    if (event.target.type !== "file" || !box(event)) return
+    mine(event, [...event.target.files])
+    event.target.value = "" // the same file can be chosen again
   }, true)
   const onto = event => box(event) || event.target.closest?.("#stage")
   document.addEventListener("dragover", event => { if (onto(event)) event.preventDefault() }, true)
@@ -49,12 +51,13 @@ function send(photo, limit, say, trigger) {
   }
   const lost = () => refuse(`${photo.name} could not be sent: the line was lost.`)
   studio.begin(`Sending ${photo.name}`, () => request.abort())
-  if (photo.size > limit) return refuse(`${photo.name} has ${MB(photo.size)} MB; at most ${MB(limit)} can be sent.`)
+  if (photo.size > limit) return refuse(`${photo.name} has ${MB(photo.size)} MB; at most ${MB(limit)} MB can be sent.`)
   form.append("files", photo, photo.name)
   request.upload.onprogress = event => studio.progress(event.loaded/event.total)
   request.onerror = lost
   request.onabort = () => studio.end()
   request.onload = () => {
+    if (request.status === 413) return refuse(`${photo.name} is larger than this server takes.`)
     if (request.status !== 200) return lost()
     const [path] = JSON.parse(request.responseText)
     studio.sent = {path, orig_name: photo.name, size: photo.size, meta: {_type: "gradio.FileData"}}

@@ -11,8 +11,10 @@ const STATES = ["view", "chosen", "light", "layers", "history", "drawn", "panel"
 
 export const address = path => new URL("gradio_api/file=" + path.split("/").map(encodeURIComponent).join("/"), document.baseURI).href
 
+const lost = () => { throw new Error("The photo could not be fetched: the line was lost. Send it again.") }
+
 async function unpack(path, index) { // a file of 16-bit numbers → name → Float32Array
-  const answer = await fetch(address(path))
+  const answer = await fetch(address(path)).catch(lost)
   if (!answer.ok) throw new Error(FORGOTTEN)
   const data = await answer.arrayBuffer()
   return Object.fromEntries(Object.entries(index).map(([name, {at, count, low, high}]) => {
