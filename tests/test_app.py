@@ -278,6 +278,15 @@ def test_examples_run_the_network_once(url, calls):
     assert second.call("on_example", None, about={"name": "../x"})[1]["bad"]
 
 
+def test_saving_ends_with_the_file(tab, astronaut_path, face):
+    tab.bring(astronaut_path)
+    done = {**scene(face), "job": "7", "kind": "jpg"}
+    relief, told = tab.call("relief", None, done)
+    assert Path(relief["path"]).read_bytes()[:4] == b"glTF" and told["done"] and told["job"] == "7"
+    [told] = tab.call("partial", None, done)
+    assert told["name"] == "astronaut-relit.jpg" and Image.open(told["file"]).format == "JPEG"
+
+
 def test_the_first_page_is_ready(url, calls):
     _, _, told = Tab(url).call("on_start")
     assert not calls and "paint" in told["faces"]["1"]
