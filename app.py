@@ -391,9 +391,9 @@ class Handlers:
         except gr.Error as e: yield {**done, "error": e.message}
         else: yield {**done, "file": path, "name": Path(path).name}
 
-    def relief(self, taken, scene): # yields the file of the relief and what the page is told
-        for told in self.save("glb", taken, scene):
-            yield told.pop("file", gr.skip()), told
+    def relief(self, taken, scene): # its file, and what the page is told
+        *_, told = self.save("glb", taken, scene)
+        return told.pop("file", gr.skip()), told
 
     def made(self, what, taken, scene, report=None): # path
         "One file of what the page shows."
