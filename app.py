@@ -8,24 +8,25 @@ try: import spaces # Hugging Face lends GPUs through it; it wants to be imported
 except ImportError: spaces = None
 
 import atexit
-import html
+import copy
 import json
+import mimetypes
 import secrets
 import shutil
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cached_property, partial
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import cv2
 import gradio as gr
 import numpy as np
-from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 
 from illures_nb import Decomposer, SHLight
 from illures_nb.cli import safe_printing, sentence
@@ -36,16 +37,28 @@ from illures_nb.image import linear_to_srgb, resize, write_image
 from illures_nb.light import EnvmapShapeError, read_envmap
 
 ASSETS = Path(__file__).resolve().parent / "assets"
+EXAMPLES = {"eileen": "Eileen Collins, astronaut", "grace": "Grace Hopper, computer scientist",
+            "ada": "Ada, who does not exist", "ben": "Ben, who does not exist",
+            "chi": "Chi, who does not exist"} # files in assets/examples; the first opens the page
+LIMIT = 50 << 20 # bytes of a file that is sent
+# what the reader opens though browsers may not know that these are pictures
+PICTURES = [".avif", ".exr", ".hdr", ".heic", ".heif", ".jp2", ".tif", ".tiff", ".webp"]
 PREVIEW = 1024 # longer side of a picture on the page, px; what is saved has the photo's own size
 MOST = 12      # faces of a photo that can be worked on
 RECENT = 6     # saved files of a visit that stay on disk
 AGE = 3600     # seconds until what is on disk is deleted
-SAVING = dict(api_visibility="private", concurrency_limit=2, show_progress="hidden") # how the page asks for a file
+VISITS = 60    # that are remembered
+QUIET = dict(api_visibility="private", show_progress="hidden") # the page shows by itself that it works
 
 ABOUT = """# Take a face apart, light it anew
 A portrait in; its **colour**, **shape** and **light** out, each by itself. Then move the light with your hand, and paint."""
 PRIVACY = """**Your photo is not kept.** It is worked on in this server's memory for this page only, used for nothing else, sent nowhere else, and its temporary files
 are deleted within about an hour. Moving the light and painting happen in your browser. A relit portrait is an edited portrait: say so where it matters, and ask the person."""
+
+
+# scripts and examples are found beside the page, wherever it is mounted
+gr.set_static_paths([ASSETS / "studio", ASSETS / "examples"])
+mimetypes.add_type("text/javascript", ".js") # some Windows registries say text/plain
 
 
 def gpu(fn): return spaces.GPU(duration=20)(fn) if spaces else fn
@@ -60,15 +73,30 @@ class Taken:
     faces: list  # of `Decomposition`, biggest first
     found: int   # faces in the photo
     name: str    # of the photo's file, without suffix
+    kind: str    # how its picture is saved unless the visitor chooses: png or jpg
     folder: Path # for the files the browser asks for
     shown: dict = field(default_factory=dict) # number of a face → what the page was told of it
     views: dict = field(default_factory=dict) # name of a view → the same
+    left: set = field(default_factory=set)    # saving that the visitor broke off
+
+
+def new_folder():
+    folder = Path(gr.utils.get_upload_folder()) / secrets.token_hex(32)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def taken_apart(faces, path):
-    folder = Path(gr.utils.get_upload_folder()) / secrets.token_hex(32)
-    folder.mkdir(parents=True)
-    return Taken(faces[:MOST], len(faces), safe_name(Path(path).name), folder)
+    kind = "jpg" if Path(path).suffix.lower() in (".jpg", ".jpeg") else "png"
+    return Taken(faces[:MOST], len(faces), safe_name(Path(path).name), kind, new_folder())
+
+
+def same_again(taken):
+    "A photo that is open already, for another visitor: nothing is worked out again."
+    folder = new_folder()
+    shutil.copytree(taken.folder, folder, dirs_exist_ok=True)
+    shown, views = copy.deepcopy(taken.shown), copy.deepcopy(taken.views)
+    return Taken(taken.faces, taken.found, taken.name, taken.kind, folder, shown, views)
 
 
 def forget(taken):
@@ -89,6 +117,26 @@ def friendly(path=""):
     "Whatever is wrong with a file or an argument, as one sentence without a path of this machine."
     try: yield
     except (ValueError, OSError, ImportError) as e: raise gr.Error(sentence(e).replace(str(path), Path(path).name), print_exception=False) from e
+
+
+class Left(Exception):
+    "The visitor did not want to wait."
+
+
+def watched(work, left, tell): # yields `tell(share, doing)` meanwhile; returns what `work` returns
+    "Do `work(report)` beside and look four times a second how far it is; `left()` breaks it off."
+    now, gone = [(None, "")], threading.Event()
+    def report(*share_and_doing):
+        if gone.is_set() or left(): raise Left
+        now[0] = share_and_doing
+    pool = ThreadPoolExecutor(1)
+    job = pool.submit(work, report)
+    try:
+        while wait([job], .25).not_done: yield tell(*now[0])
+    finally:
+        gone.set()
+        pool.shutdown(wait=False)
+    return job.result()
 
 
 def here(taken):
@@ -164,15 +212,30 @@ def for_page(taken, *numbers): # JSON
         taken.views[f"close-{number}"] = view_for_page(taken, f, f"close-{number}", around(f))
         taken.shown[number] = face_for_page(taken, number)
     boxes = [f.photo.face.box.tolist() for f in taken.faces]
-    return {"visit": taken.folder.name, "folder": str(taken.folder), "views": taken.views, "boxes": boxes, "faces": {str(n): o for n, o in taken.shown.items()}}
+    faces = {str(n): o for n, o in taken.shown.items()}
+    return {"visit": taken.folder.name, "folder": str(taken.folder), "name": taken.name, "kind": taken.kind,
+            "views": taken.views, "boxes": boxes, "faces": faces}
+
+
+def paint_too(taken): # whether there was anything to do
+    "Make what the page needs to paint on the faces that it has."
+    without = [number for number, o in taken.shown.items() if "paint" not in o]
+    for number in without: taken.shown[number]["paint"] = paint_for_page(taken, number)
+    return bool(without)
+
+
+def said(text="", bad=False): # JSON
+    "A message for the page; the same one twice is two."
+    return {"text": text, "bad": bad, "at": time.time_ns()}
 
 
 # ---- light
 
 
-def light_of_text(text, f):
-    "A light as programs say it: `own`, or what `SHLight.of` takes: a preset, `AZIMUTH,ELEVATION` in degrees, a light.json as text or as an object."
-    return f.light if str(text).strip() == "own" else SHLight.of(text)
+def light_of(said, f):
+    """A light as programs say it: `own`, or what `SHLight.of` takes: a preset, `AZIMUTH,ELEVATION` in degrees,
+    a light as an endpoint returns it, or its text."""
+    return f.light if str(said).strip() == "own" else SHLight.of(said)
 
 
 # ---- what was done on the page, done again at full resolution
@@ -202,95 +265,164 @@ def scene_picture(taken, faces): # (H, W, 3) uint8
 # ---- what the events call
 
 
+def uploaded(file): # path
+    """Where an uploaded file is, as events get it that are not preprocessed: Gradio would read pictures by
+    itself, fewer kinds than our reader, and without saying what is wrong with them."""
+    if not file: return None
+    if file.get("path"): return file["path"]
+    raise gr.Error("This is not an uploaded file.", print_exception=False)
+
+
+def write_picture(path, taken, faces):
+    "The finished picture, as a PNG or a JPEG by the path's suffix."
+    write_image(path, scene_picture(taken, faces))
+
+
 class Handlers:
     "The page's events and the endpoints for programs. All they remember is in the visit's `Taken`."
-    def __init__(self, decomposer): self.decompose = gpu(lambda path: decomposer(path))
+    def __init__(self, decomposer):
+        self.decompose = gpu(lambda path: decomposer(path))
+        self.ready, self.lock = {}, threading.Lock() # examples that were opened once
 
     def take(self, path):
         "The faces of a photo; an error that can be shown if there are none."
         with friendly(path): faces = self.decompose(path)
-        if not faces: raise gr.Error(f"No face was found in {Path(path).name}. It helps if the face is larger, in focus and well lit.", print_exception=False)
+        if not faces:
+            raise gr.Error(f"No face was found in {Path(path).name}. It helps if the face is larger, "
+                           "in focus and well lit.", print_exception=False)
         return taken_apart(faces, path)
 
+    def example(self, name):
+        "An example, taken apart once for all visitors."
+        with self.lock:
+            taken = self.ready.get(name)
+            if taken is None or not taken.folder.is_dir():
+                taken = self.take(ASSETS / "examples" / f"{name}.jpg")
+                for_page(taken, 1)
+                paint_too(taken)
+                self.ready[name] = taken
+        return same_again(taken)
+
     def light_of_file(self, path): # SHLight, what it was taken for, the environment map or None
-        "The light of another portrait, of an environment map or of a light.json."
+        "The light of another portrait, of an environment map or of a light settings file."
         suffix, name = Path(path).suffix.lower(), Path(path).name
+        radiance = suffix in (".hdr", ".exr")
         with friendly(path):
-            faces = [] if suffix in (".json", ".hdr", ".exr") else self.decompose(path)
+            if suffix == ".json": return self.exposed(SHLight.load(path)), f"The light of {name}.", None
+            panorama, wrong = self.surroundings(path)
+            faces = [] if radiance and panorama is not None else self.faces_in(path, panorama)
             if faces: return faces[0].light, f"The light on the face in {name}.", None
-            if suffix == ".json": light, panorama = SHLight.load(path), None
-            else: light, panorama = self.light_around(path)
-            light.exposed() # refuses one that is dark all around
-        if suffix in (".json", ".hdr", ".exr"): return light, f"The light of {name}.", panorama
+            if wrong: raise wrong
+            light = self.exposed(SHLight.from_envmap(panorama))
+        if radiance: return light, f"The light of {name}.", panorama
         return light, f"{name} has no face in it: taken as an environment map.", panorama
 
-    def light_around(self, path): # SHLight, environment map
-        "The light of an environment map; a picture of another shape that nothing is known of was meant as a portrait."
-        try: panorama = read_envmap(path)
+    def surroundings(self, path): # environment map or None, what is wrong with it or None
+        "A picture as an environment map, unless it has another shape; one that nothing is known of was meant as a portrait."
+        try: return read_envmap(path), None
         except EnvmapShapeError as e:
-            if e.kind: raise
-            raise ValueError(f"no face was found in {path}, and it is no environment map (twice as wide as high)") from None
-        return SHLight.from_envmap(panorama), panorama
+            if e.kind: return None, e
+            return None, ValueError(f"no face was found in {path}, and it is no environment map (twice as wide as high)")
+
+    def faces_in(self, path, panorama):
+        "The faces of a picture; one that is too large for a photo may still be an environment map."
+        try: return self.decompose(path)
+        except ValueError:
+            if panorama is None: raise
+            return []
+
+    def exposed(self, light):
+        light.exposed() # refuses one that is dark all around
+        return light
 
     # the page
 
     def on_start(self):
-        "The first example, taken apart once for all visitors."
-        return self.opened(None, taken_apart(self.first, examples()[0]))
+        "The first example opens the page."
+        return self.opened(None, self.example(next(iter(EXAMPLES))))
 
-    @cached_property
-    def first(self): return self.decompose(examples()[0])
+    def on_example(self, old, event: gr.EventData):
+        if event.name not in EXAMPLES: return gr.skip(), said("There is no such example.", bad=True), gr.skip()
+        return self.opened(old, self.example(event.name))
 
-    def on_photo(self, old, path): # the box for photos is emptied at once, ready for the next one
-        if path is None: return gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        try: return *self.opened(old, self.take(path)), None
-        except gr.Error as e: return gr.skip(), status(e.message, bad=True), gr.skip(), None
+    def on_photo(self, old, photo): # the box for photos is emptied at once, ready for the next one
+        if photo is None: return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        try: return *self.opened(old, self.take(uploaded(photo))), None
+        except gr.Error as e: return gr.skip(), said(e.message, bad=True), gr.skip(), None
 
     def opened(self, old, taken): # the visit, what is said, what the page is told
         forget(old)
-        n, said = taken.found, ""
-        if n > 1: said = f"{n} faces were found: click one in the picture, or choose all below it." if n <= MOST else f"{n} faces were found: the {MOST} biggest can be worked on."
-        return taken, status(said), for_page(taken, 1)
+        n, text = taken.found, ""
+        if n > 1: text = f"{n} faces were found: click one in the picture, or choose all below it."
+        if n > MOST: text = f"{n} faces were found: the {MOST} biggest can be worked on."
+        return taken, said(text), for_page(taken, 1)
 
     def on_paint(self, taken):
         "The paint follows a moment after the maps, so that these come at once."
-        if taken is None: return gr.skip()
-        for number, o in taken.shown.items():
-            if "paint" not in o: o["paint"] = paint_for_page(taken, number)
-        return for_page(taken)
+        try: return for_page(taken) if taken and paint_too(taken) else gr.skip()
+        except OSError:
+            if taken.folder.is_dir(): raise
+            return gr.skip() # a newer photo has come
 
     def on_face(self, taken, event: gr.EventData):
-        return for_page(here(taken), *range(1, len(taken.faces) + 1) if event.face == "all" else [event.face])
+        everyone = range(1, len(here(taken).faces) + 1)
+        return for_page(taken, *everyone if event.face == "all" else [event.face])
 
-    def on_file(self, taken, path):
-        if path is None: return "", None
-        try: light, said, panorama = self.light_of_file(path)
-        except gr.Error as e: return status(e.message, bad=True), None
+    def on_file(self, taken, file):
+        if file is None: return said(), None
+        path = uploaded(file)
+        try: light, text, panorama = self.light_of_file(path)
+        except gr.Error as e: return said(e.message, bad=True), None
         told = {"name": Path(path).name, "light": light.coeffs.tolist(), "panorama": None}
         if panorama is not None:
             place = new_file(here(taken), "panorama.jpg")
             seen = resize(panorama, (128, 256))
-            write_image(place, linear_to_srgb(np.clip(seen/max(float(np.percentile(seen, 95)), 1e-6), 0, 1)))
+            bright = max(float(np.percentile(seen, 95)), 1e-6)
+            write_image(place, linear_to_srgb(np.clip(seen/bright, 0, 1)))
             told["panorama"] = str(place)
-        return status(said), told
+        return said(text), told
 
-    def save(self, what, taken, scene):
+    def on_left(self, taken, event: gr.EventData):
+        "The visitor does not want to wait for what is being saved."
+        here(taken).left.add(str(event.job))
+
+    def save(self, what, taken, scene): # yields what the page is told: how far it is, then the file
+        "One file of what the page shows."
+        job = str(scene.get("job", "")) if isinstance(scene, dict) else ""
+        def tell(share, doing): return {"job": job, "share": share, "doing": doing}
+        done = {"job": job, "done": True}
+        try:
+            work, left = partial(self.made, what, taken, scene), here(taken).left
+            path = yield from watched(work, lambda: job in left, tell)
+        except Left: yield done
+        except gr.Error as e: yield {**done, "error": e.message}
+        else: yield {**done, "file": path, "name": Path(path).name}
+
+    def relief(self, taken, scene): # its file, and what the page is told
+        *_, told = self.save("glb", taken, scene)
+        return told.pop("file", gr.skip()), told
+
+    def made(self, what, taken, scene, report=None): # path
         "One file of what the page shows."
         with friendly():
             faces = scene_faces(here(taken), scene)
             f = chosen(taken, scene.get("face"))
             g = faces.get(scene["face"], f)
+            kind = scene.get("kind", taken.kind)
+            if kind not in ("png", "jpg"): raise ValueError(f"kind must be png or jpg, not {kind!r}")
             name = f"{taken.name}-relit"
-            path = new_file(taken, {"picture": f"{name}.png", "zip": f"{name}.zip", "light": "light.json"}.get(what, f"{name}.{what}"))
-            self.write(what, path, taken, g, faces, scene)
+            names = {"picture": f"{name}.{kind}", "light": "light.json"}
+            path = new_file(taken, names.get(what, f"{name}.{what}"))
+            kept = {k: v for k, v in scene.items() if k not in ("job", "kind")}
+            self.write(what, path, taken, g, faces, kept, report)
         return str(path)
 
-    def write(self, what, path, taken, g, faces, scene=None):
-        if what == "picture": write_image(path, scene_picture(taken, faces))
+    def write(self, what, path, taken, g, faces, scene=None, report=None):
+        if what == "picture": write_picture(path, taken, faces)
         elif what == "light": g.light.save(path)
         elif what == "glb": write_glb(path, g)
-        elif what == "zip": write_zip(path, g, scene, picture=scene_picture(taken, faces))
-        elif what in ("mp4", "gif"): write_turn(path, view(g, PREVIEW, around(g)))
+        elif what == "zip": write_zip(path, g, scene, picture=scene_picture(taken, faces), progress=report)
+        elif what in ("mp4", "gif"): write_turn(path, view(g, PREVIEW, around(g)), progress=report)
         else: raise ValueError(f"what must be picture, light, glb, zip, mp4 or gif, not {what!r}")
 
     # for programs
@@ -298,7 +430,7 @@ class Handlers:
     def taken_now(self, old, photo):
         "A client's new photo in place of the old one, or the old one."
         if not photo: return here(old)
-        new = self.take(photo)
+        new = self.take(uploaded(photo))
         forget(old)
         return new
 
@@ -313,12 +445,14 @@ class Handlers:
 
     def api_relight(self, taken, photo=None, light="front", residual=1., face=1, reference=None, layers=None):
         """Relight one face of a photo (without one: of the photo this client sent last). `light` is a preset, "own", "AZIMUTH,ELEVATION" in degrees
-        (azimuth > 0 is the picture's right), or a light.json, its text or its object; `reference`, if given, is another portrait, an environment map or a
-        light.json to take the light from; `residual` 0 to 2 scales shine and cast shadows; `layers` is paint as for /edit_albedo. Returns the whole
+        (azimuth > 0 is the picture's right), a light that an endpoint returned, or its text; `reference`, if given, is another portrait, an environment
+        map or a light.json to take the light from; `residual` 0 to 2 scales shine and cast shadows; `layers` is paint as for /edit_albedo. Returns the whole
         picture as PNG, and the light."""
         taken = self.taken_now(taken, photo)
         f = chosen(taken, face)
-        with friendly(): g = redone(f, self.light_of_file(reference)[0] if reference else light_of_text(light, f), residual, layers)
+        with friendly():
+            light = self.light_of_file(uploaded(reference))[0] if reference else light_of(light, f)
+            g = redone(f, light, residual, layers)
         path = new_file(taken, "relit.png")
         write_image(path, g.composite())
         return [taken, str(path), json.loads(g.light.to_json())]
@@ -343,24 +477,13 @@ class Handlers:
         taken = self.taken_now(taken, photo)
         f = chosen(taken, face)
         with friendly():
-            g = redone(f, light_of_text(light, f), residual, layers)
+            g = redone(f, light_of(light, f), residual, layers)
             path = new_file(taken, {"picture": "relit.png", "light": "light.json"}.get(what, f"{taken.name}.{safe_name(str(what))}"))
             self.write(what, path, taken, g, {int(face): g})
         return [taken, str(path)]
 
 
-def status(text, bad=False): # HTML
-    return f'<p role="status" class="{"bad" if bad else ""}">{html.escape(text)}</p>' if text else ""
-
-
 # ---- the page
-
-
-def examples():
-    "Our own portraits, and two in the public domain that come with packages we need."
-    bundled = ("skimage", "data/astronaut.png"), ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
-    found = [Path(spec.origin).parent / file for package, file in bundled if (spec := find_spec(package))]
-    return [str(o) for o in [*sorted((ASSETS / "examples").glob("*.jpg")), *found] if o.is_file()]
 
 
 def look():
@@ -370,25 +493,38 @@ def look():
         ("background_fill_dark", "*block_background_fill"))}
     theme = gr.themes.Soft(primary_hue="indigo", neutral_hue="stone", font=gr.themes.Font("system-ui"), font_mono=gr.themes.Font("monospace")).set(
         background_fill_primary="*neutral_50", body_text_color_subdued="*neutral_500", checkbox_border_color="*neutral_300", block_title_padding="0", **plain)
-    return dict(theme=theme, css=(ASSETS / "app.css").read_text(encoding="utf-8"), max_file_size="50mb", state_session_capacity=60,
-                footer_links=["api", "settings"], ssr_mode=False,
-                app_kwargs={"routes": [Mount("/studio", StaticFiles(directory=ASSETS / "studio"))]})
+    return dict(theme=theme, max_file_size=LIMIT, footer_links=["api", "settings"], ssr_mode=False)
 
 
-def panel(name, **props): # gr.HTML
+class Page(gr.Blocks):
+    """The page with its looks and limits, which Gradio takes where a page is launched. For one that is
+    mounted, say `gr.mount_gradio_app(app, build_demo(), "/faces", **look())`."""
+    def launch(self, *args, **options):
+        return super().launch(*args, **{**look(), "state_session_capacity": VISITS, **options})
+
+
+def panel(name, elem_id=None, **props): # gr.HTML
     "A part of the page that assets/studio/NAME.js brings to life."
-    load = f'import(new URL("studio/{name}.js", document.baseURI)).then(m => m.mount(element, {{trigger, props, watch}})) // "select"'
-    return gr.HTML(html_template=(ASSETS / "studio" / f"{name}.html").read_text(encoding="utf-8"), js_on_load=load, elem_id=name, padding=False,
-                   apply_default_css=False, **props)
+    html, script = ((ASSETS / "studio" / f"{name}.{kind}") for kind in ("html", "js"))
+    address = json.dumps("gradio_api/file=" + quote(script.as_posix(), safe="/:"))
+    load = f'''import(new URL({address}, document.baseURI))
+        .then(m => m.mount(element, {{trigger, props, watch}})) // "select"'''
+    return gr.HTML(html_template=html.read_text(encoding="utf-8"), js_on_load=load, padding=False,
+                   elem_id=elem_id or name, apply_default_css=False, **props)
 
 
-def save_button(label, write, inputs, elem_id, **looks):
-    "A button that has a file made, then downloads it."
-    button = gr.Button(label, size="md", elem_id=elem_id, **looks)
-    file = gr.DownloadButton(elem_id=f"{elem_id}-file", elem_classes="unseen")
-    made = button.click(write, inputs, file, js=f"taken => illures.saving(taken, '{elem_id}')", **SAVING)
-    made.success(None, js=f"() => setTimeout(() => document.querySelector('#{elem_id}-file').click(), 100)")
-    made.then(None, js=f"() => illures.saved('{elem_id}')")
+def saves(button, handler, inputs, outputs):
+    "Have a button make a file; the page shows how far it is, and downloads it."
+    name = json.dumps(button.elem_id)
+    made = button.click(handler, inputs, outputs, js=f"taken => illures.saving(taken, {name})",
+                        concurrency_limit=2, **QUIET)
+    at_last(made, f"() => illures.saved({name})")
+
+
+def at_last(event, js):
+    "Have the page do something after an event, whether it went well or not."
+    event.then(None, js=js) # does not happen after an error
+    event.failure(None, js=js)
 
 
 def own_folder():
@@ -398,69 +534,124 @@ def own_folder():
     atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
 
 
-def as_uploaded(payload): return payload and payload.path
-
-
 def build_demo(decomposer=None): # → gr.Blocks; decomposer None: the bundled weights
     "The page."
     own_folder()
     do = Handlers(decomposer or Decomposer.from_pretrained())
-    presets = {name: SHLight.preset(name).coeffs.tolist() for name in SHLight.presets()}
-    with gr.Blocks(title="illures: take a face apart, light it anew", analytics_enabled=False, delete_cache=(AGE//4, AGE)) as demo:
-        taken, scene = gr.State(None, time_to_live=4*AGE, delete_callback=forget), gr.JSON(visible=False)
+    if not spaces: do.example(next(iter(EXAMPLES))) # Hugging Face lends no GPU before someone asks
+    with Page(title="illures: take a face apart, light it anew", analytics_enabled=False,
+              delete_cache=(AGE//4, AGE)) as demo:
+        taken = gr.State(None, time_to_live=4*AGE, delete_callback=forget)
+        scene = gr.JSON(visible=False)
         gr.Markdown(ABOUT, elem_id="about")
         with gr.Row(elem_id="page"):
             with gr.Column(scale=2, min_width=200, elem_id="bring"):
-                photo = gr.Image(label="Your photo", type="filepath", format="png", sources=["upload", "webcam", "clipboard"], height=210,
-                                 elem_id="photo", buttons=[], placeholder="Drop a portrait here\n- or -\nclick to choose one")
-                photo.preprocess = as_uploaded # our own reader opens the file: it reads more kinds, and says what is wrong with it
-                said = gr.HTML(elem_id="said", padding=False)
-                gr.Examples([[o] for o in examples()], [photo], label="Or one of these", elem_id="examples", cache_examples=False)
+                photo, messages, people = bring()
             with gr.Column(scale=6, min_width=320, elem_id="middle"):
-                stage = panel("stage", value=None)
+                style = (ASSETS / "app.css").read_text(encoding="utf-8")
+                stage = panel("stage", value=None, head=f"<style>{style}</style>")
             with gr.Column(scale=4, min_width=300, elem_id="hands"):
-                save_button("Save the picture", partial(do.save, "picture"), [taken, scene], elem_id="save-picture", variant="primary")
-                with gr.Tabs(elem_id="tabs"):
-                    with gr.Tab("Light", id="light") as light_tab:
-                        panel("light", presets=presets)
-                        with gr.Accordion("Light from elsewhere", open=False):
-                            file = gr.File(label="Another portrait, an environment map (.hdr, .exr, .jpg) or a light.json", type="filepath", height=130,
-                                           file_types=["image", ".hdr", ".exr", ".json"], elem_id="file")
-                            file_said = gr.HTML(padding=False, elem_id="file-said")
-                            elsewhere = panel("elsewhere", value=None)
-                    with gr.Tab("Paint", id="paint", render_children=True) as paint_tab: panel("painting")
-                    with gr.Tab("Keep", id="keep", render_children=True) as keep_tab:
-                        gr.Markdown("Everything is made from the photo at its full size, with the light and the paint as they are now.")
-                        for what, label in (("zip", "Everything (.zip)"), ("light", "light.json"), ("mp4", "The light going round (.mp4)"), ("gif", "The same as .gif")):
-                            save_button(label, partial(do.save, what), [taken, scene], elem_id=f"save-{what}")
-                        relief = gr.Button("Show the relief in 3D (.glb)", size="md", elem_id="show-relief")
-                        model = gr.Model3D(label="Relief: drag to turn it", height=320, elem_id="relief", interactive=False, camera_position=(90, 90, .33))
+                file = hands(do, taken, scene)
         gr.Markdown(PRIVACY, elem_id="privacy")
-
-        private, quick = dict(api_visibility="private", concurrency_limit=2), dict(show_progress="hidden")
-        network = dict(concurrency_id="network", concurrency_limit=1)
-        photo.change(do.on_photo, [taken, photo], [taken, said, stage, photo], api_visibility="private", show_progress_on=[stage], **network).then(
-            do.on_paint, [taken], [stage], **quick, **private)
-        if examples(): demo.load(do.on_start, None, [taken, said, stage], **quick, **private).then(do.on_paint, [taken], [stage], **quick, **private)
-        stage.select(do.on_face, [taken], [stage], **quick, **private).then(do.on_paint, [taken], [stage], **quick, **private)
-        file.change(do.on_file, [taken, file], [file_said, elsewhere], api_visibility="private", **network)
-        relief.click(partial(do.save, "glb"), [taken, scene], [model], js="taken => illures.saving(taken, 'show-relief')", **SAVING).then(
-            None, js="() => illures.saved('show-relief')")
-        for tab, name in ((light_tab, "light"), (paint_tab, "paint"), (keep_tab, "keep")): tab.select(None, js=f"() => illures.front('{name}')")
-
-        with gr.Group(visible=False): # for programs: arguments that the page has no component for, and what they get
-            face, amount = gr.Number(1, precision=0, label="face"), gr.Number(1, minimum=0, maximum=2, label="residual")
-            word, own, what, layers = gr.Textbox("front", label="light"), gr.Textbox("own", label="light"), gr.Textbox("zip", label="what"), gr.JSON(label="layers")
-            maps, numbers = [gr.Image(label=n, format="png") for n in MAPS], gr.JSON(label="light")
-            picture, painted, made = gr.Image(label="picture", format="png"), gr.Image(label="albedo", format="png"), gr.File(label="file")
-            complete = gr.JSON(label="layers")
-        gr.on([], do.api_decompose, [taken, photo, face], [taken, *maps, numbers], api_name="decompose", **network)
-        gr.on([], do.api_relight, [taken, photo, word, amount, face, file, layers], [taken, picture, numbers], api_name="relight", **network)
-        gr.on([], do.api_edit_albedo, [taken, photo, layers, face], [taken, picture, painted, complete], api_name="edit_albedo", **network)
-        gr.on([], do.api_export, [taken, photo, what, own, amount, layers, face], [taken, made], api_name="export", **network)
+        page = for_visitors(do, taken, photo, messages, people, stage)
+        demo.load(do.on_start, None, page, **QUIET)
+        for_programs(do, taken, photo, file)
     demo.queue(max_size=40)
-    demo.launch = partial(demo.launch, **look()) # Gradio takes looks and limits there; whoever launches the page gets them
+    demo.state_session_capacity = VISITS
     return demo
+
+
+NETWORK = dict(concurrency_id="network", concurrency_limit=1) # one photo at a time
+AGAIN = dict(trigger_mode="multiple", **QUIET) # whoever is impatient may choose something else
+
+
+def bring():
+    "Where a face comes from: a photo of the visitor's, or one of the examples."
+    photo = gr.Image(label="Your photo", type="filepath", format="png", height=210, elem_id="photo",
+                     sources=["upload", "webcam", "clipboard"], buttons=[],
+                     placeholder="Drop a portrait here\n- or -\nclick to choose one")
+    messages = panel("said", value=None, limit=LIMIT, suffixes=PICTURES)
+    people = panel("people", people=[{"name": name, "about": about,
+                                      "file": (ASSETS / "examples" / f"{name}.jpg").as_posix()}
+                                     for name, about in EXAMPLES.items()])
+    return photo, messages, people
+
+
+def hands(do, taken, scene): # the box for files of light
+    "What is done with the face: light, paint, and what is kept."
+    presets = {name: SHLight.preset(name).coeffs.tolist() for name in SHLight.presets()}
+    picture = gr.Button("Save the picture", size="md", elem_id="save-picture", variant="primary")
+    panel("kind")
+    work = panel("work", value=None)
+    saves(picture, partial(do.save, "picture"), [taken, scene], work)
+    with gr.Tabs(elem_id="tabs"):
+        with gr.Tab("Light", id="light") as light_tab:
+            panel("light", presets=presets)
+            with gr.Accordion("Light from elsewhere", open=False): file = elsewhere(do, taken)
+        with gr.Tab("Paint", id="paint", render_children=True) as paint_tab: panel("painting")
+        with gr.Tab("Keep", id="keep", render_children=True) as keep_tab: keep(do, taken, scene, work)
+    for tab in (light_tab, paint_tab, keep_tab): tab.select(None, js=f"() => illures.front('{tab.id}')")
+    work.select(do.on_left, [taken], None, queue=False, **QUIET)
+    return file
+
+
+def elsewhere(do, taken): # the box for files of light
+    "The light of another portrait, of an environment map or of saved settings."
+    label = "Another portrait, an environment map (.hdr, .exr, .jpg) or saved light settings (.json)"
+    file = gr.File(label=label, type="filepath", height=130, elem_id="file",
+                   file_types=["image", ".json", *PICTURES])
+    messages = panel("said", elem_id="file-said", value=None)
+    theirs = panel("elsewhere", value=None)
+    file.change(do.on_file, [taken, file], [messages, theirs], preprocess=False,
+                api_visibility="private", show_progress_on=[file], **NETWORK)
+    return file
+
+
+def keep(do, taken, scene, work):
+    "What can be saved beside the picture."
+    gr.Markdown("Everything is made from the photo at its full size, with the light and the paint as "
+                "they are now.")
+    kinds = {"zip": "Everything (.zip)", "light": "The light settings (.json)",
+             "mp4": "The light going round (.mp4)", "gif": "The same as .gif"}
+    for what, label in kinds.items():
+        button = gr.Button(label, size="md", elem_id=f"save-{what}")
+        saves(button, partial(do.save, what), [taken, scene], work)
+    button = gr.Button("Show the relief in 3D (.glb)", size="md", elem_id="show-relief")
+    model = gr.Model3D(label="Relief: drag to turn it", height=320, elem_id="relief",
+                       interactive=False, camera_position=(90, 90, .33))
+    saves(button, do.relief, [taken, scene], [model, work])
+
+
+def for_visitors(do, taken, photo, messages, people, stage):
+    "What happens when a visitor brings a face or chooses one in the photo."
+    def opening(event):
+        event.then(do.on_paint, [taken], [stage], **AGAIN)
+        at_last(event, "() => illures.settled()")
+    page = [taken, messages, stage]
+    opening(gr.on([photo.change, messages.select], do.on_photo, [taken, photo], [*page, photo],
+                  js="(taken, photo) => illures.opening(taken, photo)", preprocess=False, **AGAIN, **NETWORK))
+    opening(people.select(do.on_example, [taken], page, **AGAIN, **NETWORK))
+    opening(stage.select(do.on_face, [taken], [stage], **AGAIN))
+    return page
+
+
+def for_programs(do, taken, photo, file):
+    "The endpoints: arguments that the page has no component for, and what they get."
+    with gr.Group(visible=False):
+        face = gr.Number(1, precision=0, label="face")
+        amount = gr.Number(1, minimum=0, maximum=2, label="residual")
+        word, own = gr.Textbox("front", label="light"), gr.Textbox("own", label="light")
+        what, layers = gr.Textbox("zip", label="what"), gr.JSON(label="layers")
+        maps, numbers = [gr.Image(label=n, format="png") for n in MAPS], gr.JSON(label="light")
+        picture = gr.Image(label="picture", format="png")
+        painted = gr.Image(label="albedo", format="png")
+        made, complete = gr.File(label="file"), gr.JSON(label="layers")
+    def endpoint(name, handler, inputs, outputs):
+        gr.on([], handler, [taken, photo, *inputs], [taken, *outputs], api_name=name, preprocess=False, **NETWORK)
+    endpoint("decompose", do.api_decompose, [face], [*maps, numbers])
+    endpoint("relight", do.api_relight, [word, amount, face, file, layers], [picture, numbers])
+    endpoint("edit_albedo", do.api_edit_albedo, [layers, face], [picture, painted, complete])
+    endpoint("export", do.api_export, [what, own, amount, layers, face], [made])
 
 
 def main():

@@ -503,10 +503,11 @@ def write_mp4(path,   # where to
     with av.open(str(path), 'w', format='mp4', options={'movflags': '+faststart'}) as film:
         stream = film.add_stream('libx264', rate=fps, width=w, height=h, pix_fmt='yuv420p', options={'crf': '18', 'preset': 'veryfast'})
         c = stream.codec_context
+        c.thread_count = 1 # several wait for one another beside a busy process
         c.color_primaries, c.color_trc, c.colorspace, c.color_range = 1, 1, 1, 1 # BT.709, limited range: what browsers take it for
         for x in chain([first], frames):
             x = av.VideoFrame.from_ndarray(np.ascontiguousarray(x[:h, :w]), format='rgb24')
-            film.mux(stream.encode(x.reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG')))
+            film.mux(stream.encode(x.reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG', threads=1)))
         film.mux(stream.encode())
 
 # %% ../nbs/44_export.ipynb #7734fe69

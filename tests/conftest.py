@@ -144,3 +144,39 @@ def broken_files(astronaut, tmp_path_factory):
     (folder / "folder.jpg").mkdir()
     names = [*contents, "folder.jpg", "missing.jpg"]
     return {name.split(".")[0]: folder / name for name in names}
+
+
+@pytest.fixture(scope="session")
+def odd_photos(astronaut, tmp_path_factory):
+    "The astronaut as the kinds of files that cameras, phones and programs write: file name → path."
+    import cv2
+    folder, photo = tmp_path_factory.mktemp("odd"), Image.fromarray(astronaut)
+    bgr = astronaut[..., ::-1]
+    linear = np.where(bgr/255 <= .04045, bgr/255/12.92, ((bgr/255 + .055)/1.055)**2.4).astype(np.float32)
+    deep = {"deep.png": bgr.astype(np.uint16)*257, "grey16.png": bgr[..., 1].astype(np.uint16)*257,
+            "deep.tif": bgr.astype(np.uint16)*257, "radiance.hdr": linear}
+    for name, x in deep.items(): assert cv2.imwrite(str(folder / name), x)
+    write_exr(folder / "linear.exr", linear[..., ::-1])
+    turned = Image.Exif()
+    turned[274] = 6
+    photo.transpose(Image.Transpose.ROTATE_90).save(folder / "turned.jpg", exif=turned.tobytes(), quality=95)
+    photo.convert("CMYK").save(folder / "cmyk.jpg", quality=95)
+    photo.convert("L").save(folder / "grey.jpg", quality=95)
+    photo.quantize(256).save(folder / "palette.png")
+    photo.save(folder / "moving.webp", save_all=True, append_images=[photo.rotate(180)], quality=95)
+    photo.save(folder / "two.mpo", save_all=True, append_images=[photo.resize((64, 64))], quality=95)
+    photo.save(folder / "PHOTO.BMP")
+    photo.save(folder / "no suffix", "JPEG", quality=95)
+    photo.save(folder / "really a jpeg.png", "JPEG", quality=95)
+    cut = photo.copy()
+    cut.putalpha(Image.fromarray(np.uint8(255*(np.indices((512, 512))[1] < 400))))
+    cut.save(folder / "cutout.png")
+    if importlib.util.find_spec("pillow_heif"):
+        from pillow_heif import from_pillow
+        from_pillow(photo).save(folder / "IMG_0001.HEIC", quality=95)
+    return {o.name: o for o in sorted(folder.iterdir())}
+
+
+def write_exr(path, x):
+    from illures_nb.image import write_image
+    write_image(path, x)

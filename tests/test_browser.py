@@ -55,7 +55,7 @@ class Visit:
     def bring(self, path):
         visit = self.js("illures.told.visit")
         self.page.set_input_files("#photo input[type=file]", path)
-        self.wait("v => illures.seen && illures.told.visit !== v && illures.face.paint", visit)
+        self.wait("v => illures.seen && illures.told.visit !== v && illures.face.paint && !illures.busy", visit)
 
     def seen(self):
         "Pixels of the picture, once nothing more is to be drawn."
@@ -150,7 +150,7 @@ def test_page_and_package_agree(visit, astronaut_path, face):
     v = visit()
     v.bring(astronaut_path)
     assert v.js("illures.compositor.constructor.name") == "WithWebGL"
-    modules = "const sh = await import(new URL('studio/sh.js', document.baseURI)), [n] = sh.ballNormals(48), B = sh.basisMap(n)\n"
+    modules = "const sh = await import(new URL('sh.js', illures.home)), [n] = sh.ballNormals(48), B = sh.basisMap(n)\n"
     for name in SHLight.presets():
         light = SHLight.preset(name)
         a, e = light.dominant_angles()
@@ -277,7 +277,7 @@ def test_everything_can_be_saved(visit, app, astronaut, astronaut_path, face, tm
         assert json.loads(z.read("scene.json"))["faces"][0]["layers"][0]["name"] == "Lipstick"
         assert (np.asarray(Image.open(io.BytesIO(z.read("relit.png")))) == saved).all()
     v.wait("!document.querySelector('[aria-busy=true]')")
-    v.download("light.json", tmp_path / "light.json")
+    v.download("The light settings (.json)", tmp_path / "light.json")
     np.testing.assert_allclose(SHLight.load(tmp_path / "light.json").coeffs, v.js("illures.scene().faces[0].light"), atol=1e-5)
     v.button("Show the relief in 3D (.glb)").click()
     v.page.locator("#relief canvas").wait_for()

@@ -143,7 +143,7 @@ export function mount(root, {props}) {
   $(".apply").onclick = () => {
     let rows
     try { const x = JSON.parse(text.value); rows = (x.coeffs ?? x).flat().map(Number) } catch { rows = [] }
-    if (rows.length !== 27 || !rows.every(Number.isFinite)) return tell("That is not a light: nine rows of three numbers, or a light.json.")
+    if (rows.length !== 27 || !rows.every(Number.isFinite)) return tell("That is not a light: nine rows of three numbers, or the text of saved light settings.")
     tell("")
     studio.calm()
     studio.useNumbers(rows)

@@ -30,6 +30,28 @@ export function mount(root, {trigger, props, watch}) {
   const receive = () => studio.receive(props.value).catch(trouble)
   watch("value", receive)
 
+  // ---- what takes long: the old picture is dimmed
+
+  const busy = document.createElement("div"), doing = document.createElement("p")
+  const bar = document.createElement("progress"), cancel = document.createElement("button")
+  Object.assign(busy, {className: "busy", hidden: true})
+  Object.assign(doing, {role: "status"})
+  Object.assign(bar, {ariaLabel: "How far it is"})
+  Object.assign(cancel, {type: "button", textContent: "Cancel", onclick: () => studio.busy?.cancel?.()})
+  busy.append(doing, bar, cancel)
+  $(".stage").append(busy)
+  studio.on("busy", () => {
+    const work = studio.busy, whole = work?.share === 1
+    busy.hidden = !work
+    $(".stage").ariaBusy = Boolean(work)
+    if (!work) return
+    const says = `${work.what} …`
+    if (doing.textContent !== says) doing.textContent = says
+    if (work.share === null || whole) bar.removeAttribute("value")
+    else bar.value = work.share
+    cancel.hidden = !work.cancel
+  })
+
   // ---- the photo that is open
 
   studio.on("photo", () => {

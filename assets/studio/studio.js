@@ -12,8 +12,10 @@ const STATES = ["view", "chosen", "light", "layers", "history", "drawn", "panel"
 
 export const address = path => new URL("gradio_api/file=" + path.split("/").map(encodeURIComponent).join("/"), document.baseURI).href
 
+const lost = () => { throw new Error("The photo could not be fetched: the line was lost. Send it again.") }
+
 async function unpack(path, index) { // a file of 16-bit numbers → name → Float32Array
-  const answer = await fetch(address(path))
+  const answer = await fetch(address(path)).catch(lost)
   if (!answer.ok) throw new Error(FORGOTTEN)
   const data = await answer.arrayBuffer()
   return Object.fromEntries(Object.entries(index).map(([name, {at, count, low, high}]) => {
@@ -145,6 +147,11 @@ class Studio {
   line = Promise.resolve()
   sources = sources
   made = made
+  home = new URL(".", import.meta.url).href // of the scripts
+  busy = null // what the photo waits for
+  sent = null // a photo on the server that is to be opened
+  kind = "png" // of the picture that is saved
+  jobs = 0 // that were begun to save something
 
   on(name, does) { // a panel that comes late hears at once how things are
     (this.listeners[name] ??= []).push(does)
@@ -227,7 +234,11 @@ class Studio {
 
   async choose(number) { // a face, or "all"; the server is asked for the maps of those that are not here yet
     const missing = number === "all" ? this.faces.size < this.count : !this.faces.has(number)
-    if (missing) { this.wanted = number; return this.tell("missing", number) }
+    if (missing) {
+      this.wanted = number
+      this.begin("Taking the face apart")
+      return this.tell("missing", number)
+    }
     this.chosen = number
     this.layer = null
     await this.show()
@@ -333,10 +344,50 @@ class Studio {
     this.redraw()
   }
 
+  // ---- what takes long; messages belong to what was done last
+
+  begin(what, cancel = null) { // a photo is on its way, or being taken apart; an older one on its way is not wanted any more
+    this.busy?.cancel?.()
+    this.busy = {what, cancel, share: null}
+    this.tell("begin")
+    this.tell("busy")
+  }
+
+  progress(share) {
+    Object.assign(this.busy, {share})
+    this.tell("busy")
+  }
+
+  end() {
+    this.busy = null
+    this.tell("busy")
+  }
+
+  opening(taken, photo) { // what Gradio asks the server with: a photo that was sent, or one of its own box
+    const file = this.sent ?? photo
+    this.sent = null
+    if (file) this.begin("Looking for faces")
+    return [taken, file]
+  }
+
+  settled() { // the server has answered, and what it said is open, or was refused
+    const work = this.busy
+    setTimeout(async () => {
+      await this.line.catch(() => {})
+      if (this.busy === work && !work?.cancel) this.end()
+    }, 50)
+  }
+
   // ---- saving
 
-  saving(taken, id) { document.getElementById(id).ariaBusy = true; return [taken, this.scene()] } // what Gradio's button sends
-  saved(id) { document.getElementById(id).ariaBusy = false }
+  saving(taken, id) { // what Gradio's button sends
+    const job = `${id} ${++this.jobs}`
+    this.tell("begin")
+    this.tell("saving", id, job)
+    return [taken, {...this.scene(), job, kind: this.kind}]
+  }
+
+  saved(id) { setTimeout(() => this.tell("saved", id), 300) }
 
   scene() { // everything that was done, for the server to do it again at full resolution
     const rows = light => Array.from({length: 9}, (_, i) => light.slice(3*i, 3*i + 3))
