@@ -28,127 +28,218 @@ from .shards import _save
 from .skin import UV_LANDMARKS, import_makehuman_skin, load_brows, load_skins
 
 # %% ../../nbs/56_assets.ipynb #b8304ca9
-def painted_scenes(n:int=24, # how many
-                   seed:int=0
-                  )->np.ndarray: # (n, 32, 64, 3) float32 linear radiance, mean 1, suns clipped, like load_envmaps
+def painted_scenes(
+    n: int = 24,  # how many
+    seed: int = 0,
+) -> np.ndarray:  # (n, 32, 64, 3) float32 linear radiance, mean 1, suns clipped, like load_envmaps
     "Environment maps from a few strokes: sky, ground, drifting brightness, windows and lamps."
     rng, out = np.random.default_rng(seed), []
-    y, x = np.linspace(1, -1, 32)[:, None, None], np.linspace(-np.pi, np.pi, 64, endpoint=False)[None, :, None]
+    y, x = (
+        np.linspace(1, -1, 32)[:, None, None],
+        np.linspace(-np.pi, np.pi, 64, endpoint=False)[None, :, None],
+    )
     colour = lambda s: np.exp(rng.normal(0, s, 3))
     for _ in range(n):
-        sky, ground = colour(.25) * np.exp(rng.normal(0, .5)), colour(.25) * np.exp(rng.normal(-1, .6))
+        sky, ground = (
+            colour(0.25) * np.exp(rng.normal(0, 0.5)),
+            colour(0.25) * np.exp(rng.normal(-1, 0.6)),
+        )
         e = ground + (sky - ground) / (1 + np.exp(-y * rng.uniform(3, 20)))
-        e = e * np.exp(sum((rng.normal(0, .3) + rng.normal(0, .06, 3)) * np.cos(k * x + rng.uniform(0, 6.3)) for k in (1, 2, 3)))
+        e = e * np.exp(
+            sum(
+                (rng.normal(0, 0.3) + rng.normal(0, 0.06, 3)) * np.cos(k * x + rng.uniform(0, 6.3))
+                for k in (1, 2, 3)
+            )
+        )
         for _ in range(rng.integers(5)):
             far = (x - rng.uniform(-np.pi, np.pi) + np.pi) % (2 * np.pi) - np.pi
-            lamp = np.exp(-(far / rng.uniform(.1, .5))**4 - ((y - rng.uniform(-.2, .9)) / rng.uniform(.06, .3))**4)
-            e = e + lamp * colour(.2) * np.exp(rng.uniform(.5, 4))
+            lamp = np.exp(
+                -((far / rng.uniform(0.1, 0.5)) ** 4)
+                - ((y - rng.uniform(-0.2, 0.9)) / rng.uniform(0.06, 0.3)) ** 4
+            )
+            e = e + lamp * colour(0.2) * np.exp(rng.uniform(0.5, 4))
         out.append(np.minimum(e / e.mean(), 60))
     return np.stack(out).astype(np.float32)
 
 # %% ../../nbs/56_assets.ipynb #c898da3f
+# fmt: off
 _KIT = ("vertices", "faces", "uvs", "uv_faces", "region_face_range", "identity", "expression", "expression_names", "landmarks68", "licence", "source")
+# fmt: on
 _ENVS = ("maps", "scene_group")
 
-def _line(e): return str(e).splitlines()[0][:200]
+
+def _line(e):
+    return str(e).splitlines()[0][:200]
+
 
 def _arrays(path, names, what):
     "Complain, in one sentence, unless path is an .npz that holds these arrays."
-    if not Path(path).is_file(): raise FileNotFoundError(f"{path} is not there: it should be {what}.")
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} is not there: it should be {what}.")
     try:
-        with np.load(path, allow_pickle=False) as z: missing = [n for n in names if n not in z.files]
-    except (ValueError, EOFError, BadZipFile, AttributeError): raise ValueError(f"{path} is not {what}: it cannot be read as an .npz archive.") from None
-    if missing: raise ValueError(f"{path} is an older npz: it holds no {', '.join(missing)}; import it again with `illures assets import`.")
+        with np.load(path, allow_pickle=False) as z:
+            missing = [n for n in names if n not in z.files]
+    except (ValueError, EOFError, BadZipFile, AttributeError):
+        raise ValueError(f"{path} is not {what}: it cannot be read as an .npz archive.") from None
+    if missing:
+        raise ValueError(
+            f"{path} is an older npz: it holds no {', '.join(missing)}; import it again with `illures assets import`."
+        )
+
 
 @lru_cache(maxsize=2)
 def _kit(path):
     "The head behind a path; None: the analytic one."
-    if path is None: return analytic_kit()
-    if Path(path).suffix == ".npz": _arrays(path, _KIT, "ICT-FaceKit's compact .npz")
+    if path is None:
+        return analytic_kit()
+    if Path(path).suffix == ".npz":
+        _arrays(path, _KIT, "ICT-FaceKit's compact .npz")
     return load_facekit(path)
 
-@lru_cache(maxsize=2)
-def _sources(path): return None if path is None else load_skins(path)
 
 @lru_cache(maxsize=2)
-def _brows(path): return None if path is None else load_brows(path)
+def _sources(path):
+    return None if path is None else load_skins(path)
+
+
+@lru_cache(maxsize=2)
+def _brows(path):
+    return None if path is None else load_brows(path)
 
 # %% ../../nbs/56_assets.ipynb #f6392a54
-_PAINTED = dict(train=lambda: painted_scenes(24, 0), test=lambda: painted_scenes(8, 1), all=lambda: np.concatenate([painted_scenes(24, 0), painted_scenes(8, 1)]))
+_PAINTED = dict(
+    train=lambda: painted_scenes(24, 0),
+    test=lambda: painted_scenes(8, 1),
+    all=lambda: np.concatenate([painted_scenes(24, 0), painted_scenes(8, 1)]),
+)
+
 
 @lru_cache(maxsize=4)
 def _environments(path, split):
     "Small environment maps of a split; None: painted ones."
-    if split not in _PAINTED: raise ValueError(f"split must be train, test or all, not {split!r}.")
-    if path is None: return _PAINTED[split]()
+    if split not in _PAINTED:
+        raise ValueError(f"split must be train, test or all, not {split!r}.")
+    if path is None:
+        return _PAINTED[split]()
     _arrays(path, _ENVS, "an .npz of environment maps (`maps` (n, H, W, 3) and `scene_group` (n,))")
     try:
-        with np.load(path) as z: there = (z["scene_group"] % 7 == 3) != (split == "train")
+        with np.load(path) as z:
+            there = (z["scene_group"] % 7 == 3) != (split == "train")
         maps = load_envmaps(path, split) if split == "all" or there.any() else []
-    except (ValueError, TypeError, EOFError, BadZipFile, cv2.error) as e: raise ValueError(f"{path} cannot be read as environment maps ({_line(e)}): import it again.") from None
-    if not len(maps): raise ValueError(f"{path} holds no environment to {split} with (of the places, numbered by scene_group, every seventh tests): import more places.")
+    except (ValueError, TypeError, EOFError, BadZipFile, cv2.error) as e:
+        raise ValueError(
+            f"{path} cannot be read as environment maps ({_line(e)}): import it again."
+        ) from None
+    if not len(maps):
+        raise ValueError(
+            f"{path} holds no environment to {split} with (of the places, numbered by scene_group, every seventh tests): import more places."
+        )
     return maps
 
 # %% ../../nbs/56_assets.ipynb #4ed4d285
 OURS = "procedural (illures_nb, Apache-2.0)"
-_MAKEHUMAN = re.compile(r"(young|middleage|old)_(dark|light|asian)\w*_diffuse\d*|eyebrow\d+") # its names of skins and brows
+_MAKEHUMAN = re.compile(
+    r"(young|middleage|old)_(dark|light|asian)\w*_diffuse\d*|eyebrow\d+"
+)  # its names of skins and brows
+
 
 def _terms(folder, what):
     "Licence of a folder of pictures."
     files, text = sorted(Path(folder).glob("*.png")), Path(folder) / "LICENCE.txt"
-    if text.is_file(): return f"{what}: {text.read_text(errors='replace').strip().splitlines()[0]}"
+    if text.is_file():
+        return f"{what}: {text.read_text(errors='replace').strip().splitlines()[0]}"
     known = files and all(_MAKEHUMAN.fullmatch(f.stem) for f in files)
     return f"{what}: MakeHuman, CC0" if known else f"{what}: {Path(folder).name}/, licence unknown"
 
+
 @lru_cache(maxsize=8)
 def _licences(kit, skins, brows, envs):
-    def noted(path, what, default): # the first line of the licence inside an archive
-        if Path(path).suffix != ".npz": return f"{what}: {default}"
+    def noted(path, what, default):  # the first line of the licence inside an archive
+        if Path(path).suffix != ".npz":
+            return f"{what}: {default}"
         with np.load(path, allow_pickle=False) as z:
             text = str(z["licence"]).strip() if "licence" in z.files else ""
         return f"{what}: {text.splitlines()[0] if text else 'licence unknown'}"
-    return (noted(kit, "head: ICT-FaceKit (github.com/ICT-VGL/ICT-FaceKit)", "MIT License") if kit else f"head: analytic, {OURS}",
-            _terms(skins, "skins") if skins else f"skins: {OURS}", _terms(brows, "brows") if brows else f"brows: {OURS}",
-            noted(envs, "environments", "") if envs else f"environments: painted, {OURS}")
+
+    return (
+        noted(kit, "head: ICT-FaceKit (github.com/ICT-VGL/ICT-FaceKit)", "MIT License")
+        if kit
+        else f"head: analytic, {OURS}",
+        _terms(skins, "skins") if skins else f"skins: {OURS}",
+        _terms(brows, "brows") if brows else f"brows: {OURS}",
+        noted(envs, "environments", "") if envs else f"environments: painted, {OURS}",
+    )
 
 # %% ../../nbs/56_assets.ipynb #694ec386
 @dataclass(frozen=True, init=False)
 class Assets:
     "What faces are drawn from: four paths, or None for what needs no file. Hashable and picklable; files are read once per process."
-    paths:tuple # of str or None: kit, skins, brows, envs
 
-    def __init__(self, kit:Path=None, # ICT-FaceKit checkout or its compact .npz; None: the analytic head
-                 skins:Path=None, # folder of skins in ICT's face UVs, beside the procedural ones
-                 brows:Path=None, # folder of eyebrow decals, beside the drawn ones
-                 envs:Path=None # .npz of environment maps; None: painted skies
-                ):
-        object.__setattr__(self, "paths", tuple(None if p is None else str(Path(p).absolute()) for p in (kit, skins, brows, envs))) # workers may run elsewhere
+    paths: tuple  # of str or None: kit, skins, brows, envs
+
+    def __init__(
+        self,
+        kit: Path = None,  # ICT-FaceKit checkout or its compact .npz; None: the analytic head
+        skins: Path = None,  # folder of skins in ICT's face UVs, beside the procedural ones
+        brows: Path = None,  # folder of eyebrow decals, beside the drawn ones
+        envs: Path = None,  # .npz of environment maps; None: painted skies
+    ):
+        object.__setattr__(
+            self,
+            "paths",
+            tuple(
+                None if p is None else str(Path(p).absolute()) for p in (kit, skins, brows, envs)
+            ),
+        )  # workers may run elsewhere
 
     @classmethod
-    def find(cls, folder:Path # as `illures assets import` writes it: kit/facekit.npz, skins/, brows/, envs/envmaps.npz
-            )->"Assets":
+    def find(
+        cls,
+        folder: Path,  # as `illures assets import` writes it: kit/facekit.npz, skins/, brows/, envs/envmaps.npz
+    ) -> "Assets":
         "The assets of a folder; what is not in it needs no file."
         folder = Path(folder)
-        if not folder.is_dir(): raise FileNotFoundError(f"{folder} is no folder of assets.")
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder} is no folder of assets.")
         file = lambda name: next(iter(sorted(folder.glob(f"*/{name}"))), None)
         pictures = lambda name: folder / name if any((folder / name).glob("*.png")) else None
         found = cls(file("facekit.npz"), pictures("skins"), pictures("brows"), file("envmaps.npz"))
-        if found == cls(): raise FileNotFoundError(f"{folder} holds no assets: `illures assets` explains which there are and how to import them.")
+        if found == cls():
+            raise FileNotFoundError(
+                f"{folder} holds no assets: `illures assets` explains which there are and how to import them."
+            )
         return found
 
-    def kit(self): return _kit(self.paths[0]) # FaceKit
-    def sources(self): return _sources(self.paths[1]) # list of density deviations (skin.load_skins), or None
-    def brows(self): return _brows(self.paths[2]) # list of opacities (skin.load_brows), or None
-    def environments(self, split:str="train" # "train", "test" (other scenes) or "all"
-                    )->np.ndarray: # (n, 32, 64, 3) linear radiance, mean 1 before suns are clipped
+    def kit(self):
+        return _kit(self.paths[0])  # FaceKit
+
+    def sources(self):
+        return _sources(self.paths[1])  # list of density deviations (skin.load_skins), or None
+
+    def brows(self):
+        return _brows(self.paths[2])  # list of opacities (skin.load_brows), or None
+
+    def environments(
+        self,
+        split: str = "train",  # "train", "test" (other scenes) or "all"
+    ) -> np.ndarray:  # (n, 32, 64, 3) linear radiance, mean 1 before suns are clipped
         "Small environment maps of a split."
         return _environments(self.paths[3], split)
-    def licences(self)->list: # of str
+
+    def licences(self) -> list:  # of str
         "What is used and on what terms, one line each."
         return list(_licences(*self.paths))
-    def read(self)->"Assets": # itself
+
+    def read(self) -> "Assets":  # itself
         "Read everything now: complains here instead of in a worker, and forked workers inherit it."
-        self.kit(), self.sources(), self.brows(), self.environments("train"), self.environments("test"), self.licences()
+        (
+            self.kit(),
+            self.sources(),
+            self.brows(),
+            self.environments("train"),
+            self.environments("test"),
+            self.licences(),
+        )
         return self
 
 # %% ../../nbs/56_assets.ipynb #3ccfc741
@@ -171,68 +262,115 @@ tests. To train, import these; all of them are free to use, also commercially, a
 Nothing of them is kept in this package. Every synthetic sample lists what it was made of, with its licence.
 Eyes, hair, glasses and clothes are procedural: there is nothing to import for them."""
 
-UPSTREAM = { # sha256 of the files that were at hand when this was written; the hashes of the others are not known here
+UPSTREAM = {  # sha256 of the files that were at hand when this was written; the hashes of the others are not known here
     "generic_neutral_mesh.obj": "eedbc2576d8e5ea57f55255b8f98263213a1efb5431d8bfceed1d7aef10271f9",
     "vertex_indices.json": "4f9b35306299980dd46bee4a6b79bb95dfae1953693b74b35a64f7febfd081a5",
     "identity000.obj": "918160cf82d541336b4c367cf93199c9827832bde02511b8fbdf9019d6f1a773",
     "identity001.obj": "325115059deb6691cb2d55da07ae38bb08ce36e4ea146982f294a17513155b3b",
     "jawOpen.obj": "8d84355e10f48b05550980cee385bcd426f4797090da76a20de0535bb2f99f4a",
     "young_lightskinned_male_diffuse.png": "6222821cf0425b4459f00c3db4cffc1fa965922fc314f328076bdec7a2791510",
-    "young_darkskinned_male_diffuse.png": "a541ebd3e900f61bcd84cdccb36293759bc88d76f636f7011a11daf42cae5959"}
+    "young_darkskinned_male_diffuse.png": "a541ebd3e900f61bcd84cdccb36293759bc88d76f636f7011a11daf42cae5959",
+}
 
 # %% ../../nbs/56_assets.ipynb #9cbc7d00
-def _is_pointer(path): # a file that Git LFS has not fetched
-    with open(path, "rb") as f: return f.read(24).startswith(b"version https://git-lfs")
+def _is_pointer(path):  # a file that Git LFS has not fetched
+    with open(path, "rb") as f:
+        return f.read(24).startswith(b"version https://git-lfs")
+
 
 def _checkout(folder):
     "The FaceXModel folder of an ICT-FaceKit checkout, and the files of modes that it should hold but does not."
     folder = Path(folder)
     d = folder / "FaceXModel" if (folder / "FaceXModel").is_dir() else folder
     for name in ("generic_neutral_mesh.obj", "vertex_indices.json"):
-        if not (d / name).is_file(): raise FileNotFoundError(f"{folder} is no ICT-FaceKit checkout: {d / name} is not there.")
-    try: names = json.loads((d / "vertex_indices.json").read_text())["expressions"]
-    except (ValueError, KeyError, TypeError): raise ValueError(f"{d / 'vertex_indices.json'} is damaged, or not ICT-FaceKit's.") from None
+        if not (d / name).is_file():
+            raise FileNotFoundError(
+                f"{folder} is no ICT-FaceKit checkout: {d / name} is not there."
+            )
+    try:
+        names = json.loads((d / "vertex_indices.json").read_text())["expressions"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{d / 'vertex_indices.json'} is damaged, or not ICT-FaceKit's.") from None
     files = [d / f"{n}.obj" for n in (*(f"identity{k:03d}" for k in range(100)), *names)]
     return d, [f for f in files if f.is_file()], [f for f in files if not f.is_file()]
+
 
 def _same_mesh(d, files):
     "Complain about the first file that has not as many vertices as the neutral head."
     count = lambda p: p.read_bytes().count(b"\nv ")
     n = count(d / "generic_neutral_mesh.obj")
     for p in files:
-        if _is_pointer(p): raise ValueError(f"{p} is only a Git LFS pointer: run `git lfs pull` in the checkout.")
-        if count(p) != n: raise ValueError(f"{p} is damaged: it has {count(p)} vertices, the neutral head has {n}.")
+        if _is_pointer(p):
+            raise ValueError(f"{p} is only a Git LFS pointer: run `git lfs pull` in the checkout.")
+        if count(p) != n:
+            raise ValueError(
+                f"{p} is damaged: it has {count(p)} vertices, the neutral head has {n}."
+            )
 
 # %% ../../nbs/56_assets.ipynb #7b89767e
 def _pack_head(d):
     "The bytes of the compact .npz of a FaceXModel folder."
     licence = next((p for p in (d.parent / "LICENSE", d / "LICENSE") if p.is_file()), None)
-    if licence is None: raise FileNotFoundError(f"{d.parent} holds no LICENSE, which must travel with the head: is the checkout complete?")
-    try: kit = load_facekit(d)
-    except (ValueError, IndexError) as e: raise ValueError(f"{d} cannot be read ({_line(e)}): is it the current version of ICT-FaceKit?") from None
-    order, n, out = kit.part.argsort(stable=True), kit.part.bincount(minlength=len(REGIONS)), io.BytesIO()
+    if licence is None:
+        raise FileNotFoundError(
+            f"{d.parent} holds no LICENSE, which must travel with the head: is the checkout complete?"
+        )
+    try:
+        kit = load_facekit(d)
+    except (ValueError, IndexError) as e:
+        raise ValueError(
+            f"{d} cannot be read ({_line(e)}): is it the current version of ICT-FaceKit?"
+        ) from None
+    order, n, out = (
+        kit.part.argsort(stable=True),
+        kit.part.bincount(minlength=len(REGIONS)),
+        io.BytesIO(),
+    )
     end = n.cumsum(0).numpy()
     half = lambda x: x.numpy().astype(np.float16)
-    np.savez_compressed(out, vertices=kit.vertices.numpy(), faces=kit.faces[order].numpy().astype(np.int32), uvs=kit.uvs.numpy(),
-                        uv_faces=kit.uv_faces[order].numpy().astype(np.int32), region_face_range=np.stack([end - n.numpy(), end], 1), region_names=np.array(REGIONS),
-                        identity=half(kit.identity), expression=half(kit.expression), expression_names=np.array(kit.expression_names),
-                        landmarks68=kit.landmarks.numpy(), licence=licence.read_text("utf-8", "replace"), source="github.com/ICT-VGL/ICT-FaceKit (light model)")
+    np.savez_compressed(
+        out,
+        vertices=kit.vertices.numpy(),
+        faces=kit.faces[order].numpy().astype(np.int32),
+        uvs=kit.uvs.numpy(),
+        uv_faces=kit.uv_faces[order].numpy().astype(np.int32),
+        region_face_range=np.stack([end - n.numpy(), end], 1),
+        region_names=np.array(REGIONS),
+        identity=half(kit.identity),
+        expression=half(kit.expression),
+        expression_names=np.array(kit.expression_names),
+        landmarks68=kit.landmarks.numpy(),
+        licence=licence.read_text("utf-8", "replace"),
+        source="github.com/ICT-VGL/ICT-FaceKit (light model)",
+    )
     return out.getvalue()
 
-def import_head(checkout:Path, # of ICT-FaceKit
-                path:Path # .npz to write
-               ): # yields sentences
+
+def import_head(
+    checkout: Path,  # of ICT-FaceKit
+    path: Path,  # .npz to write
+):  # yields sentences
     "ICT-FaceKit's Wavefront files as one compact .npz, its licence inside."
     d, there, missing = _checkout(checkout)
-    modes = lambda: [len(z[k]) for z in [np.load(path)] for k in ("identity", "expression")] if path.is_file() else None
+    modes = lambda: (
+        [len(z[k]) for z in [np.load(path)] for k in ("identity", "expression")]
+        if path.is_file()
+        else None
+    )
     ids = sum(p.name.startswith("identity") for p in there)
-    if modes() == [ids, len(there) - ids]: yield f"{path} is there already."; return
+    if modes() == [ids, len(there) - ids]:
+        yield f"{path} is there already."
+        return
     _same_mesh(d, there)
     _save(path, _pack_head(d))
     yield f"{path}: identity modes: {ids}, expressions: {len(there) - ids}." + (
-        f" The checkout is not complete: {len(missing)} files are missing ({missing[0].name}, …), and heads will differ less." if missing else "")
+        f" The checkout is not complete: {len(missing)} files are missing ({missing[0].name}, …), and heads will differ less."
+        if missing
+        else ""
+    )
 
 # %% ../../nbs/56_assets.ipynb #11a230e1
+# fmt: off
 _MH_LANDMARKS = {0: (.8266, .3608), 1: (.8512, .3637), 2: (.8727, .3756), 3: (.8943, .3845), 4: (.9193, .3975), 5: (.9392, .4255),
     6: (.9466, .4493), 7: (.9486, .4695), 8: (.9512, .4835), 17: (.8207, .4182), 18: (.8153, .4323), 19: (.8139, .4456),
     20: (.8147, .4601), 21: (.8178, .4720), 27: (.8388, .4835), 28: (.8513, .4835), 29: (.8623, .4835), 30: (.8716, .4835),
@@ -240,13 +378,17 @@ _MH_LANDMARKS = {0: (.8266, .3608), 1: (.8512, .3637), 2: (.8727, .3756), 3: (.8
     39: (.8415, .4603), 40: (.8423, .4552), 41: (.8417, .4439), 48: (.9079, .4605), 49: (.8984, .4723), 50: (.8958, .4785),
     51: (.8955, .4835), 57: (.9257, .4835), 58: (.9233, .4764), 59: (.9197, .4701), 60: (.9101, .4668), 61: (.9037, .4800),
     62: (.9038, .4835), 66: (.9147, .4835), 67: (.9146, .4783)} # landmark → u, v on MakeHuman's texture, one side of the symmetric face
+# fmt: on
+# fmt: off
 _MH_BETWEEN = np.array([(.316, .625, .8590, .4328), (.316, .850, .8031, .4380), (.270, .355, .9273, .4190), (.270, .670, .8466, .4219),
     (.454, .580, .8776, .4773), (.362, .670, .8528, .4514), (.408, .535, .8852, .4666), (.270, .760, .8311, .4259), (.224, .715, .8339, .4055),
     (.270, .445, .9036, .4170), (.408, .895, .7884, .4598), (.270, .400, .9167, .4165), (.454, .625, .8697, .4739), (.408, .670, .8531, .4627)]) # ICT's u, v; MakeHuman's
+# fmt: on
+
 
 def _spline(src, dst):
     "The thin-plate spline from points src (N, 2) to dst (N, 2), as a function."
-    U = lambda a, b: (lambda r2: r2 * np.log(r2 + 1e-12))(((a[:, None] - b[None])**2).sum(-1))
+    U = lambda a, b: (lambda r2: r2 * np.log(r2 + 1e-12))(((a[:, None] - b[None]) ** 2).sum(-1))
     P = np.c_[np.ones(len(src)), src]
     A = np.block([[U(src, src) + 1e-5 * np.eye(len(src)), P], [P.T, np.zeros((3, 3))]])
     w = np.linalg.solve(A, np.r_[dst, np.zeros((3, 2))])
@@ -254,84 +396,146 @@ def _spline(src, dst):
 
 # %% ../../nbs/56_assets.ipynb #9da38bc6
 @lru_cache(maxsize=1)
-def makehuman_uv(size:int=512 # S, texels of ICT's face tile
-                )->np.ndarray: # (S, S, 2) u, v on MakeHuman's texture; the first row is v = 0
+def makehuman_uv(
+    size: int = 512,  # S, texels of ICT's face tile
+) -> np.ndarray:  # (S, S, 2) u, v on MakeHuman's texture; the first row is v = 0
     "Where each texel of ICT's face tile lies on MakeHuman's body texture."
     side = np.array([(*UV_LANDMARKS[k], *uv) for k, uv in _MH_LANDMARKS.items()] + [*_MH_BETWEEN])
-    other = side[side[:, 0] < .499] * [-1, 1, 1, -1] + [1, 0, 0, 2 * .4835]
+    other = side[side[:, 0] < 0.499] * [-1, 1, 1, -1] + [1, 0, 0, 2 * 0.4835]
     f = _spline(*np.split(np.r_[side, other], 2, 1))
-    x = (np.arange(size) + .5) / size
+    x = (np.arange(size) + 0.5) / size
     return np.stack([f(np.stack([x, np.full(size, v)], 1)) for v in x]).astype(np.float32)
 
 # %% ../../nbs/56_assets.ipynb #d573bc1d
-_SKIN, _BROW = re.compile(r"(young|middleage|old)_\w*skinned_(fe)?male_diffuse\d*\.png"), re.compile(r"eyebrow\d+\.png")
+_SKIN, _BROW = (
+    re.compile(r"(young|middleage|old)_\w*skinned_(fe)?male_diffuse\d*\.png"),
+    re.compile(r"eyebrow\d+\.png"),
+)
+
 
 def _find(folder, name):
     "Files of a folder, at any depth, whose name matches: sorted, each name once."
-    if not Path(folder).is_dir(): raise FileNotFoundError(f"{folder} is no folder.")
-    return list({p.name: p for p in sorted(Path(folder).rglob("*.png"), reverse=True) if name.fullmatch(p.name)}.values())[::-1]
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"{folder} is no folder.")
+    return list(
+        {
+            p.name: p
+            for p in sorted(Path(folder).rglob("*.png"), reverse=True)
+            if name.fullmatch(p.name)
+        }.values()
+    )[::-1]
 
-def import_skin(file:Path, # MakeHuman's texture
-                path:Path # .png to write, in ICT's face UVs
-               )->None:
+
+def import_skin(
+    file: Path,  # MakeHuman's texture
+    path: Path,  # .png to write, in ICT's face UVs
+) -> None:
     "One MakeHuman skin on ICT's face tile."
-    if _is_pointer(file): raise ValueError(f"{file} is only a Git LFS pointer: run `git lfs pull` in its clone.")
-    with open(file, "rb") as f: head = f.read(24)
-    if head.startswith(b"\x89PNG") and int.from_bytes(head[16:20], "big") < 1024: raise ValueError(f"{file} is too small for a texture of MakeHuman's: was it imported already?")
+    if _is_pointer(file):
+        raise ValueError(f"{file} is only a Git LFS pointer: run `git lfs pull` in its clone.")
+    with open(file, "rb") as f:
+        head = f.read(24)
+    if head.startswith(b"\x89PNG") and int.from_bytes(head[16:20], "big") < 1024:
+        raise ValueError(
+            f"{file} is too small for a texture of MakeHuman's: was it imported already?"
+        )
     uv, npz = makehuman_uv(), io.BytesIO()
-    np.savez(npz, mask=np.ones(uv.shape[:2], bool), makehuman_uv=uv.reshape(-1, 2)); npz.seek(0)
+    np.savez(npz, mask=np.ones(uv.shape[:2], bool), makehuman_uv=uv.reshape(-1, 2))
+    npz.seek(0)
     skin = import_makehuman_skin(file, npz)
-    _save(path, cv2.imencode(".png", np.round(skin[..., ::-1] * 255).clip(0, 255).astype(np.uint8))[1].tobytes())
+    _save(
+        path,
+        cv2.imencode(".png", np.round(skin[..., ::-1] * 255).clip(0, 255).astype(np.uint8))[
+            1
+        ].tobytes(),
+    )
 
 # %% ../../nbs/56_assets.ipynb #65a7dd1a
-def import_makehuman(folder:Path, # clone of makehuman-assets, or any folder with its skins and eyebrows
-                     out:Path # folder that gets skins/ and brows/
-                    ): # yields sentences
+def import_makehuman(
+    folder: Path,  # clone of makehuman-assets, or any folder with its skins and eyebrows
+    out: Path,  # folder that gets skins/ and brows/
+):  # yields sentences
     "MakeHuman's skins and eyebrows, as far as they are there."
     skins, brows = _find(folder, _SKIN), _find(folder, _BROW)
-    if not skins and not brows: raise FileNotFoundError(f"{folder} holds none of MakeHuman's skins (young_lightskinned_male_diffuse.png, …) or eyebrows (eyebrow001.png, …).")
+    if not skins and not brows:
+        raise FileNotFoundError(
+            f"{folder} holds none of MakeHuman's skins (young_lightskinned_male_diffuse.png, …) or eyebrows (eyebrow001.png, …)."
+        )
     for name, files in (("skins", skins), ("brows", brows)):
-        if not files: yield f"{folder} holds no MakeHuman {name}: procedural ones will do."; continue
+        if not files:
+            yield f"{folder} holds no MakeHuman {name}: procedural ones will do."
+            continue
         (out / name).mkdir(parents=True, exist_ok=True)
         new = [f for f in files if not (out / name / f.name).is_file()]
-        for f in new: import_skin(f, out / name / f.name) if name == "skins" else _save(out / name / f.name, _decal(f))
+        for f in new:
+            import_skin(f, out / name / f.name) if name == "skins" else _save(
+                out / name / f.name, _decal(f)
+            )
         _save(out / name / "LICENCE.txt", b"MakeHuman (makehumancommunity.org), CC0 1.0\n")
         yield f"{out / name}: {len(files)} of MakeHuman's {name}, {len(new)} of them new."
 
+
 def _decal(file):
     "The bytes of an eyebrow decal, looked at."
-    if _is_pointer(file): raise ValueError(f"{file} is only a Git LFS pointer: run `git lfs pull` in its clone.")
+    if _is_pointer(file):
+        raise ValueError(f"{file} is only a Git LFS pointer: run `git lfs pull` in its clone.")
     data = Path(file).read_bytes()
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None or image.ndim != 3 or image.shape[2] != 4: raise ValueError(f"{file} is not a readable eyebrow decal (a picture with an alpha channel).")
+    if image is None or image.ndim != 3 or image.shape[2] != 4:
+        raise ValueError(
+            f"{file} is not a readable eyebrow decal (a picture with an alpha channel)."
+        )
     return data
 
 # %% ../../nbs/56_assets.ipynb #fe7541e1
-_HDR = (".hdr", ".exr", ".exr.js", ".hdr.js") # the last two: pictures packed into JavaScript, as in @pmndrs/assets
+_HDR = (
+    ".hdr",
+    ".exr",
+    ".exr.js",
+    ".hdr.js",
+)  # the last two: pictures packed into JavaScript, as in @pmndrs/assets
 
-def _stem(file): return re.sub(r"(_\d+k)?\.(hdr|exr)(\.js)?$", "", file.name, flags=re.I)
 
-def read_environment(file:Path # .hdr, .exr, or either as a base64 JavaScript module
-                    )->np.ndarray: # (128, 256, 3) float16 linear radiance
+def _stem(file):
+    return re.sub(r"(_\d+k)?\.(hdr|exr)(\.js)?$", "", file.name, flags=re.I)
+
+
+def read_environment(
+    file: Path,  # .hdr, .exr, or either as a base64 JavaScript module
+) -> np.ndarray:  # (128, 256, 3) float16 linear radiance
     "A small environment map, finite and not negative."
-    if not file.is_file(): raise FileNotFoundError(f"{file} is not there.")
-    if _is_pointer(file): raise ValueError(f"{file} is only a Git LFS pointer: run `git lfs pull` in its clone.")
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is not there.")
+    if _is_pointer(file):
+        raise ValueError(f"{file} is only a Git LFS pointer: run `git lfs pull` in its clone.")
     packed = file.suffix == ".js" and re.search(rb"base64,([A-Za-z0-9+/=\s]+)", file.read_bytes())
-    if packed is None: raise ValueError(f"{file} holds no picture as base64.")
-    try: x = read_linear(base64.b64decode(packed[1]) if packed else file)
-    except ValueError as e: raise ValueError(str(e) if str(file) in str(e) else f"{file}: {e}") from None
+    if packed is None:
+        raise ValueError(f"{file} holds no picture as base64.")
+    try:
+        x = read_linear(base64.b64decode(packed[1]) if packed else file)
+    except ValueError as e:
+        raise ValueError(str(e) if str(file) in str(e) else f"{file}: {e}") from None
     h, w = x.shape[:2]
-    if abs(w - 2 * h) > max(2, w // 50): raise ValueError(f"{file} is {w}x{h} pixels, but an environment map is twice as wide as high.")
+    if abs(w - 2 * h) > max(2, w // 50):
+        raise ValueError(
+            f"{file} is {w}x{h} pixels, but an environment map is twice as wide as high."
+        )
     x = np.nan_to_num(x.astype(np.float32), nan=0, posinf=6e4, neginf=0).clip(0, 6e4)
     return cv2.resize(x, (256, 128), interpolation=cv2.INTER_AREA).astype(np.float16)
 
-def scene_groups(names:list # of environment maps
-                )->np.ndarray: # (n,) maps of one place share a number; the numbers 3, 10, 17, … test
+
+def scene_groups(
+    names: list,  # of environment maps
+) -> np.ndarray:  # (n,) maps of one place share a number; the numbers 3, 10, 17, … test
     "Number the places that environment maps were taken at, by their names; at least one of them tests."
     place = [re.sub(r"_?\d+$", "", n) for n in names]
     number = {p: k for k, p in enumerate(sorted(set(place)))}
-    if len(number) < 2: raise ValueError(f"All environments are of one place ({place[0]}): at least two are needed, one to train with and one to test with.")
-    if len(number) < 4: number[max(number)] = 3
+    if len(number) < 2:
+        raise ValueError(
+            f"All environments are of one place ({place[0]}): at least two are needed, one to train with and one to test with."
+        )
+    if len(number) < 4:
+        number[max(number)] = 3
     return np.array([number[p] for p in place])
 
 # %% ../../nbs/56_assets.ipynb #20e88d8a
@@ -339,105 +543,190 @@ def _hdr_files(paths):
     "The environment maps among files and folders, each name once."
     found = {}
     for p in map(Path, paths):
-        files = [f for f in sorted(p.rglob("*")) if f.name.lower().endswith(_HDR)] if p.is_dir() else [p]
-        if not files: raise FileNotFoundError(f"{p} holds no .hdr or .exr files.")
-        for f in files: found.setdefault(_stem(f), f)
+        files = (
+            [f for f in sorted(p.rglob("*")) if f.name.lower().endswith(_HDR)]
+            if p.is_dir()
+            else [p]
+        )
+        if not files:
+            raise FileNotFoundError(f"{p} holds no .hdr or .exr files.")
+        for f in files:
+            found.setdefault(_stem(f), f)
     return found
 
-def import_environments(paths:list, # files and folders
-                        path:Path, # .npz to write
-                        licence:str="licence as stated by the source of the files"
-                       ): # yields sentences
+
+def import_environments(
+    paths: list,  # files and folders
+    path: Path,  # .npz to write
+    licence: str = "licence as stated by the source of the files",
+):  # yields sentences
     "Environment maps as one .npz."
     files = _hdr_files(paths)
     names = list(files)
     groups = scene_groups(names)
     if path.is_file():
-        with np.load(path) as z: same = "names" in z.files and list(z["names"]) == names
-        if same: yield f"{path} is there already."; return
+        with np.load(path) as z:
+            same = "names" in z.files and list(z["names"]) == names
+        if same:
+            yield f"{path} is there already."
+            return
     maps, out = np.stack([read_environment(f) for f in files.values()]), io.BytesIO()
-    np.savez_compressed(out, maps=maps, names=np.array(names), scene_group=groups, source=np.array([f.name for f in files.values()]), licence=licence)
+    np.savez_compressed(
+        out,
+        maps=maps,
+        names=np.array(names),
+        scene_group=groups,
+        source=np.array([f.name for f in files.values()]),
+        licence=licence,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     _save(path, out.getvalue())
     tested = sorted({n for n, g in zip(names, groups) if g % 7 == 3})
     yield f"{path}: {len(names)} environments of {len(set(groups))} places; these are kept for testing: {', '.join(tested)}."
 
 # %% ../../nbs/56_assets.ipynb #d05a4a86
-def import_assets(out:Path, # folder for kit/, skins/, brows/, envs/
-                  ict:Path=None, # ICT-FaceKit checkout
-                  makehuman:Path=None, # clone of makehuman-assets, or any folder with its skins and eyebrows
-                  envs:list=(), # environment maps: files and folders
-                  licence:str="licence as stated by the source of the files" # of the environments
-                 ): # yields sentences
+def import_assets(
+    out: Path,  # folder for kit/, skins/, brows/, envs/
+    ict: Path = None,  # ICT-FaceKit checkout
+    makehuman: Path = None,  # clone of makehuman-assets, or any folder with its skins and eyebrows
+    envs: list = (),  # environment maps: files and folders
+    licence: str = "licence as stated by the source of the files",  # of the environments
+):  # yields sentences
     "Turn downloaded assets into the folder that `Assets.find` reads."
     out = Path(out)
     if ict:
         (out / "kit").mkdir(parents=True, exist_ok=True)
         yield from import_head(ict, out / "kit/facekit.npz")
-    if makehuman: yield from import_makehuman(makehuman, out)
-    if envs: yield from import_environments(envs, out / "envs/envmaps.npz", licence)
+    if makehuman:
+        yield from import_makehuman(makehuman, out)
+    if envs:
+        yield from import_environments(envs, out / "envs/envmaps.npz", licence)
 
 # %% ../../nbs/56_assets.ipynb #408605ac
 def _hashes(files):
     "How many files are those of `UPSTREAM`, and which differ."
     known = [f for f in files if f.name in UPSTREAM]
-    other = [f.name for f in known if hashlib.sha256(f.read_bytes()).hexdigest() != UPSTREAM[f.name]]
-    if other: return f"{', '.join(other)} differ from the upstream files this was written for (sha256)"
-    return f"sha256 of {len(known)} files as expected, of the others unknown" if known else "no sha256 known"
+    other = [
+        f.name for f in known if hashlib.sha256(f.read_bytes()).hexdigest() != UPSTREAM[f.name]
+    ]
+    if other:
+        return f"{', '.join(other)} differ from the upstream files this was written for (sha256)"
+    return (
+        f"sha256 of {len(known)} files as expected, of the others unknown"
+        if known
+        else "no sha256 known"
+    )
+
 
 def _check_checkout(path):
     d, there, missing = _checkout(path)
     _same_mesh(d, there)
-    yield not missing, f"{path}: ICT-FaceKit checkout, {len(there)} of {len(there) + len(missing)} modes; {_hashes([d / n for n in UPSTREAM if (d / n).is_file()])}." + (
-        f" Missing: {', '.join(p.name for p in missing[:5])}{', …' * (len(missing) > 5)}." if missing else "")
-    if not any((p / "LICENSE").is_file() for p in (d, d.parent)): yield False, f"{path}: LICENSE is missing; it must travel with the head."
+    yield (
+        not missing,
+        f"{path}: ICT-FaceKit checkout, {len(there)} of {len(there) + len(missing)} modes; {_hashes([d / n for n in UPSTREAM if (d / n).is_file()])}."
+        + (
+            f" Missing: {', '.join(p.name for p in missing[:5])}{', …' * (len(missing) > 5)}."
+            if missing
+            else ""
+        ),
+    )
+    if not any((p / "LICENSE").is_file() for p in (d, d.parent)):
+        yield False, f"{path}: LICENSE is missing; it must travel with the head."
+
 
 def _check_npz(path):
     "A head or environments, read as they will be."
     _arrays(path, (), "an .npz of a head or of environment maps")
-    with np.load(path, allow_pickle=False) as z: names = set(z.files)
+    with np.load(path, allow_pickle=False) as z:
+        names = set(z.files)
     if names & set(_ENVS):
-        train, test, a = *(len(_environments(str(path), s)) for s in ("train", "test")), Assets(envs=path)
-        yield True, f"{path}: {train} environments to train with, {test} to test with; {a.licences()[3].split(': ', 1)[1]}."
+        train, test, a = (
+            *(len(_environments(str(path), s)) for s in ("train", "test")),
+            Assets(envs=path),
+        )
+        yield (
+            True,
+            f"{path}: {train} environments to train with, {test} to test with; {a.licences()[3].split(': ', 1)[1]}.",
+        )
     else:
         kit, a = _kit(str(path)), Assets(kit=path)
-        yield True, f"{path}: head of {len(kit.vertices)} vertices; identity modes: {len(kit.identity)}, expressions: {len(kit.expression)}; {a.licences()[0].rsplit(': ', 1)[1]}."
+        yield (
+            True,
+            f"{path}: head of {len(kit.vertices)} vertices; identity modes: {len(kit.identity)}, expressions: {len(kit.expression)}; {a.licences()[0].rsplit(': ', 1)[1]}.",
+        )
 
 # %% ../../nbs/56_assets.ipynb #4ad6b6c9
 def _check_pictures(folder, name, load):
     "A folder of skins or brows that were imported."
-    yield True, f"{folder}: {name}, {len(load(folder))} of them; {_terms(folder, name).split(': ', 1)[1]}."
+    yield (
+        True,
+        f"{folder}: {name}, {len(load(folder))} of them; {_terms(folder, name).split(': ', 1)[1]}.",
+    )
+
 
 def _check_folder(path):
     "Whatever of ours or of upstream's a folder holds."
     seen = False
-    if (path / "FaceXModel").is_dir() or (path / "generic_neutral_mesh.obj").is_file(): seen = True; yield from _check_checkout(path)
-    for p in sorted({*path.glob("*.npz"), *path.glob("*/facekit.npz"), *path.glob("*/envmaps.npz")}):
-        seen = True; yield from _checked(_check_npz, p)
+    if (path / "FaceXModel").is_dir() or (path / "generic_neutral_mesh.obj").is_file():
+        seen = True
+        yield from _check_checkout(path)
+    for p in sorted(
+        {*path.glob("*.npz"), *path.glob("*/facekit.npz"), *path.glob("*/envmaps.npz")}
+    ):
+        seen = True
+        yield from _checked(_check_npz, p)
     for name, load in (("skins", load_skins), ("brows", load_brows)):
-        if any((path / name).glob("*.png")): seen = True; yield from _checked(_check_pictures, path / name, name, load)
-    skins, brows = ([f for f in _find(path, x) if f.parent.parent != path] for x in (_SKIN, _BROW)) # upstream's folders are deeper
+        if any((path / name).glob("*.png")):
+            seen = True
+            yield from _checked(_check_pictures, path / name, name, load)
+    skins, brows = (
+        [f for f in _find(path, x) if f.parent.parent != path] for x in (_SKIN, _BROW)
+    )  # upstream's folders are deeper
     if skins or brows:
         seen, pointers = True, [f for f in (*skins, *brows) if _is_pointer(f)]
-        yield not pointers, f"{path}: {len(skins)} of MakeHuman's skins, {len(brows)} eyebrows; {_hashes(skins)}." + (f" {len(pointers)} are Git LFS pointers: run `git lfs pull`." if pointers else "")
+        yield (
+            not pointers,
+            f"{path}: {len(skins)} of MakeHuman's skins, {len(brows)} eyebrows; {_hashes(skins)}."
+            + (f" {len(pointers)} are Git LFS pointers: run `git lfs pull`." if pointers else ""),
+        )
     for f in sorted(path.rglob("*")):
-        if f.name.lower().endswith(_HDR): seen = True; yield from _checked(_check_environment, f)
-    if not seen: yield False, f"{path} holds nothing that this program can use: `illures assets` explains what there is."
+        if f.name.lower().endswith(_HDR):
+            seen = True
+            yield from _checked(_check_environment, f)
+    if not seen:
+        yield (
+            False,
+            f"{path} holds nothing that this program can use: `illures assets` explains what there is.",
+        )
 
-def _check_environment(file): yield True, f"{file}: environment map, {read_environment(file).astype(np.float32).mean():.2g} on average."
+
+def _check_environment(file):
+    yield (
+        True,
+        f"{file}: environment map, {read_environment(file).astype(np.float32).mean():.2g} on average.",
+    )
 
 # %% ../../nbs/56_assets.ipynb #32e69354
 def _checked(check, path, *args):
     "What a check finds; a complaint is a finding."
-    try: yield from check(path, *args)
-    except (ValueError, OSError, EOFError, BadZipFile) as e: yield False, _line(e) if str(path) in str(e) else f"{path}: {_line(e)}"
+    try:
+        yield from check(path, *args)
+    except (ValueError, OSError, EOFError, BadZipFile) as e:
+        yield False, _line(e) if str(path) in str(e) else f"{path}: {_line(e)}"
 
-def check_assets(path:Path # folder or file, downloaded or imported
-                ): # yields (is it good?, sentence)
+
+def check_assets(
+    path: Path,  # folder or file, downloaded or imported
+):  # yields (is it good?, sentence)
     "What is there, whether it is complete and can be read."
     path = Path(path)
-    if path.is_dir(): yield from _checked(_check_folder, path)
-    elif not path.exists(): yield False, f"{path} is not there."
-    elif path.suffix == ".npz": yield from _checked(_check_npz, path)
-    elif path.name.lower().endswith(_HDR): yield from _checked(_check_environment, path)
-    else: yield False, f"{path} is none of the assets that can be imported."
+    if path.is_dir():
+        yield from _checked(_check_folder, path)
+    elif not path.exists():
+        yield False, f"{path} is not there."
+    elif path.suffix == ".npz":
+        yield from _checked(_check_npz, path)
+    elif path.name.lower().endswith(_HDR):
+        yield from _checked(_check_environment, path)
+    else:
+        yield False, f"{path} is none of the assets that can be imported."

@@ -16,32 +16,50 @@ import numpy as np
 import torch
 
 # %% ../../nbs/50_facekit.ipynb #ad8c17ed
+# fmt: off
 REGIONS = ("face", "head_neck", "mouth_socket", "eye_socket_l", "eye_socket_r", "gums_tongue", "teeth",
            "sclera_l", "iris_l", "sclera_r", "iris_r")
+# fmt: on
+
 
 @dataclass(frozen=True)
 class FaceKit:
     "A linear morphable head: V = vertices + identity · a + expression · w."
-    vertices:torch.Tensor # (V, 3) neutral mean head, centimetres, y up, looking along +z, origin between the pupils
-    faces:torch.Tensor # (F, 3) int64 vertex indices, counter-clockwise seen from outside
-    uvs:torch.Tensor # (T, 2) texture coordinates, v up; the face tile is u in [0, 1]
-    uv_faces:torch.Tensor # (F, 3) int64 indices into uvs
-    part:torch.Tensor # (F,) int64 index into REGIONS
-    identity:torch.Tensor # (K, V, 3) modes of unit variance, centimetres
-    expression:torch.Tensor # (E, V, 3) offsets at full strength, centimetres
-    expression_names:tuple # E names (ARKit-like)
-    landmarks:torch.Tensor # (68,) int64 vertices of the iBUG landmarks
+
+    vertices: (
+        torch.Tensor
+    )  # (V, 3) neutral mean head, centimetres, y up, looking along +z, origin between the pupils
+    faces: torch.Tensor  # (F, 3) int64 vertex indices, counter-clockwise seen from outside
+    uvs: torch.Tensor  # (T, 2) texture coordinates, v up; the face tile is u in [0, 1]
+    uv_faces: torch.Tensor  # (F, 3) int64 indices into uvs
+    part: torch.Tensor  # (F,) int64 index into REGIONS
+    identity: torch.Tensor  # (K, V, 3) modes of unit variance, centimetres
+    expression: torch.Tensor  # (E, V, 3) offsets at full strength, centimetres
+    expression_names: tuple  # E names (ARKit-like)
+    landmarks: torch.Tensor  # (68,) int64 vertices of the iBUG landmarks
 
 # %% ../../nbs/50_facekit.ipynb #c8bdb054
 def _turn_eyes(V, faces, part, expression, names, most=np.pi / 6):
     "ICT's eyeLook* move the lids only: at full strength they shall turn the eyeballs, too, by 30° (in place)."
-    for s, side in (("l", 1.), ("r", -1.)): # sclera_l lies at x > 0
-        on = faces[(part == REGIONS.index(f"sclera_{s}")) | (part == REGIONS.index(f"iris_{s}"))].unique()
+    for s, side in (("l", 1.0), ("r", -1.0)):  # sclera_l lies at x > 0
+        on = faces[
+            (part == REGIONS.index(f"sclera_{s}")) | (part == REGIONS.index(f"iris_{s}"))
+        ].unique()
         c = (V[on].amax(0) + V[on].amin(0)) / 2
-        for way, k, a in (("Out", 1, most * side), ("In", 1, -most * side), ("Up", 0, -most), ("Down", 0, most)):
-            if (name := f"eyeLook{way}_{s.upper()}") not in names: continue
+        for way, k, a in (
+            ("Out", 1, most * side),
+            ("In", 1, -most * side),
+            ("Up", 0, -most),
+            ("Down", 0, most),
+        ):
+            if (name := f"eyeLook{way}_{s.upper()}") not in names:
+                continue
             axis, d = torch.eye(3)[k], V[on] - c
-            turned = d * np.cos(a) + torch.linalg.cross(axis.expand_as(d), d) * np.sin(a) + axis * (d @ axis)[:, None] * (1 - np.cos(a)) # Rodrigues
+            turned = (
+                d * np.cos(a)
+                + torch.linalg.cross(axis.expand_as(d), d) * np.sin(a)
+                + axis * (d @ axis)[:, None] * (1 - np.cos(a))
+            )  # Rodrigues
             expression[names.index(name), on] = turned - d
 
 # %% ../../nbs/50_facekit.ipynb #64db55f6
@@ -51,26 +69,45 @@ def _from_arrays(vertices, faces, uvs, uv_faces, part, identity, expression, nam
     i = lambda x: torch.tensor(np.asarray(x, np.int64))
     V, lm, E, names = f(vertices), i(landmarks), f(expression), tuple(map(str, names))
     _turn_eyes(V, i(faces), i(part), E, names)
-    return FaceKit(V - V[lm[36:48]].mean(0), i(faces), f(uvs), i(uv_faces), i(part), f(identity), E, names, lm)
+    return FaceKit(
+        V - V[lm[36:48]].mean(0), i(faces), f(uvs), i(uv_faces), i(part), f(identity), E, names, lm
+    )
+
 
 def _load_npz(path):
     "The compact form: one .npz with everything."
     z = np.load(path, allow_pickle=False)
     part = np.zeros(len(z["faces"]), np.int64)
-    for i, (a, b) in enumerate(z["region_face_range"]): part[a:b] = i
-    return _from_arrays(z["vertices"], z["faces"], z["uvs"], z["uv_faces"], part, z["identity"], z["expression"],
-                        z["expression_names"], z["landmarks68"])
+    for i, (a, b) in enumerate(z["region_face_range"]):
+        part[a:b] = i
+    return _from_arrays(
+        z["vertices"],
+        z["faces"],
+        z["uvs"],
+        z["uv_faces"],
+        part,
+        z["identity"],
+        z["expression"],
+        z["expression_names"],
+        z["landmarks68"],
+    )
 
 # %% ../../nbs/50_facekit.ipynb #6f191d1e
+# fmt: off
 _RANGES = (0, 9409, 11248, 13294, 13678, 14062, 17039, 21451, 22221, 23021, 23791, 24591) # vertex ranges of REGIONS
+# fmt: on
 
-def read_obj(path:Path # Wavefront file
-            )->tuple: # vertices (V, 3), uvs (T, 2), faces (F, 3), uv_faces (F, 3); quads are split in two
+
+def read_obj(
+    path: Path,  # Wavefront file
+) -> tuple:  # vertices (V, 3), uvs (T, 2), faces (F, 3), uv_faces (F, 3); quads are split in two
     "A minimal Wavefront reader: v, vt and f with v/vt corners."
     v, t, f = [], [], []
     for row in Path(path).read_text().splitlines():
-        if row.startswith("v "): v.append(row.split()[1:4])
-        elif row.startswith("vt "): t.append(row.split()[1:3])
+        if row.startswith("v "):
+            v.append(row.split()[1:4])
+        elif row.startswith("vt "):
+            t.append(row.split()[1:3])
         elif row.startswith("f "):
             c = [tuple(int(i) - 1 for i in p.split("/")[:2]) for p in row.split()[1:]]
             f += [(c[0], c[i], c[i + 1]) for i in range(1, len(c) - 1)]
@@ -82,174 +119,267 @@ def _load_checkout(folder):
     "An ICT-FaceKit checkout (or its FaceXModel folder): whichever identity and expression files are there."
     d = folder / "FaceXModel" if (folder / "FaceXModel").is_dir() else folder
     for name in ("generic_neutral_mesh.obj", "vertex_indices.json"):
-        if not (d / name).is_file(): raise FileNotFoundError(f"{d} holds no {name}: is it an ICT-FaceKit checkout?")
+        if not (d / name).is_file():
+            raise FileNotFoundError(f"{d} holds no {name}: is it an ICT-FaceKit checkout?")
     V, uvs, F, T = read_obj(d / "generic_neutral_mesh.obj")
     n, info = _RANGES[-1], json.loads((d / "vertex_indices.json").read_text())
-    keep = (F < n).all(1); F, T = F[keep], T[keep]
+    keep = (F < n).all(1)
+    F, T = F[keep], T[keep]
     part = np.searchsorted(_RANGES[1:], F.max(1), side="right")
     delta = lambda p: read_obj(p)[0][:n] - V[:n]
     ids = [delta(p) for p in sorted(d.glob("identity*.obj"))]
     names = [e for e in info["expressions"] if (d / f"{e}.obj").is_file()]
-    if not ids or not names: raise FileNotFoundError(f"{d} holds no identity*.obj or no expression files: the checkout is not complete.")
-    return _from_arrays(V[:n], F, uvs, T, part, ids, [delta(d / f"{e}.obj") for e in names], names, info["idx_to_landmark_verts"])
+    if not ids or not names:
+        raise FileNotFoundError(
+            f"{d} holds no identity*.obj or no expression files: the checkout is not complete."
+        )
+    return _from_arrays(
+        V[:n],
+        F,
+        uvs,
+        T,
+        part,
+        ids,
+        [delta(d / f"{e}.obj") for e in names],
+        names,
+        info["idx_to_landmark_verts"],
+    )
 
 # %% ../../nbs/50_facekit.ipynb #e84c94b7
-def load_facekit(path:Path # ICT-FaceKit checkout, its FaceXModel folder, or the compact .npz
-                )->FaceKit: # the morphable head
+def load_facekit(
+    path: Path,  # ICT-FaceKit checkout, its FaceXModel folder, or the compact .npz
+) -> FaceKit:  # the morphable head
     "Load the morphable head; raises FileNotFoundError in one sentence when it is not there."
     path = Path(path)
-    if path.is_file() and path.suffix == ".npz": return _load_npz(path)
-    if path.is_dir(): return _load_checkout(path)
-    raise FileNotFoundError(f"{path} is neither an ICT-FaceKit checkout (github.com/ICT-VGL/ICT-FaceKit) nor its compact .npz.")
+    if path.is_file() and path.suffix == ".npz":
+        return _load_npz(path)
+    if path.is_dir():
+        return _load_checkout(path)
+    raise FileNotFoundError(
+        f"{path} is neither an ICT-FaceKit checkout (github.com/ICT-VGL/ICT-FaceKit) nor its compact .npz."
+    )
 
 # %% ../../nbs/50_facekit.ipynb #da6efad1
+# fmt: off
 _BUMPS = np.array([ # centre x, y; width x, y; height: centimetres, frontal, one side of the symmetric face
     (0, -1.6, .75, 1.5, 1.5), (0, -3.1, .9, .7, 1.6), (.9, -3.3, .5, .5, .7), (3.2, .1, 1.5, 1., -1.1), (3., 1.9, 2., .6, .5),
     (0, -5.9, 1.9, .35, .55), (0, -6.9, 1.7, .4, .6), (0, -6.4, 2., .15, -.35), (0, -10., 1.6, 1.3, .9), (4., -3., 1.8, 1.8, .45), (0, -8., 1.6, .5, -.4)])
+# fmt: on
+
 
 def _relief(x, y, bumps):
     "Height of the bumps, mirrored left and right, at frontal positions."
-    return sum(h * np.exp(-((abs(x) - cx) / sx)**2 / 2 - ((y - cy) / sy)**2 / 2) for cx, cy, sx, sy, h in bumps)
+    return sum(
+        h * np.exp(-(((abs(x) - cx) / sx) ** 2) / 2 - ((y - cy) / sy) ** 2 / 2)
+        for cx, cy, sx, sy, h in bumps
+    )
+
 
 def _egg(n):
     "A sphere's grid stretched to a head: vertices (V, 3), quads split in two (F, 3)."
-    v, u = np.meshgrid(np.linspace(.02, np.pi - .02, n), np.linspace(-np.pi, np.pi, 2 * n, endpoint=False), indexing="ij")
+    v, u = np.meshgrid(
+        np.linspace(0.02, np.pi - 0.02, n),
+        np.linspace(-np.pi, np.pi, 2 * n, endpoint=False),
+        indexing="ij",
+    )
     p = np.stack([np.sin(v) * np.sin(u), np.cos(v), np.sin(v) * np.cos(u)], -1).reshape(-1, 3)
-    jaw = 1 - .12 * np.clip(-p[:, 1:2], 0, 1)
+    jaw = 1 - 0.12 * np.clip(-p[:, 1:2], 0, 1)
     V = p * [7.4, 12.2, 9.6] * np.concatenate([jaw, jaw * 0 + 1, jaw], 1) + [0, -1.2, -9.2]
     i, j = np.meshgrid(np.arange(n - 1), np.arange(2 * n), indexing="ij")
     a, b = (i * 2 * n + j).ravel(), (i * 2 * n + (j + 1) % (2 * n)).ravel()
-    return V, np.concatenate([np.stack([a, a + 2 * n, b], 1), np.stack([b, a + 2 * n, b + 2 * n], 1)])
+    return V, np.concatenate(
+        [np.stack([a, a + 2 * n, b], 1), np.stack([b, a + 2 * n, b + 2 * n], 1)]
+    )
 
 # %% ../../nbs/50_facekit.ipynb #bdce5392
 def _warp(src, dst):
     "The thin-plate spline that takes the points src (N, 2) to dst (N, 2), as a function."
-    U = lambda a, b: (lambda r2: r2 * np.log(r2 + 1e-12))(((a[:, None] - b[None])**2).sum(-1))
-    n = len(src); P = np.c_[np.ones(n), src]
+    U = lambda a, b: (lambda r2: r2 * np.log(r2 + 1e-12))(((a[:, None] - b[None]) ** 2).sum(-1))
+    n = len(src)
+    P = np.c_[np.ones(n), src]
     A = np.block([[U(src, src) + 1e-2 * np.eye(n), P], [P.T, np.zeros((3, 3))]])
     w = np.linalg.solve(A, np.r_[dst, np.zeros((3, 2))])
     return lambda x: np.c_[U(x, src), np.ones(len(x)), x] @ w
 
-def analytic_kit(n:int=72 # rows of the grid; the mesh has 2n² vertices
-                )->FaceKit: # the same fields as ICT-FaceKit's
+
+def analytic_kit(
+    n: int = 72,  # rows of the grid; the mesh has 2n² vertices
+) -> FaceKit:  # the same fields as ICT-FaceKit's
     "A bundled head without any asset: an egg with Gaussian features, its skin texture laid where ICT's would lie."
     from illures_nb.face import TEMPLATE
     from illures_nb.synth.skin import UV_LANDMARKS
+
     V, F = _egg(n)
     front = V[:, 2] > -8
-    grow = lambda bumps: np.where(front, _relief(V[:, 0], V[:, 1], bumps), 0)[:, None] * [0, 0, 1.]
+    grow = lambda bumps: np.where(front, _relief(V[:, 0], V[:, 1], bumps), 0)[:, None] * [0, 0, 1.0]
     base = V + grow(_BUMPS)
-    points = (TEMPLATE - [.5, .385]) * [1, -1] * 3 * 6.4 # the template's pupils are 1/3 apart, ours 6.4 cm
-    lm = [int(np.where(front, ((base[:, :2] - p)**2).sum(1), 1e9).argmin()) for p in points]
-    uv = np.where(front[:, None], _warp(points, UV_LANDMARKS.astype(float))(base[:, :2]).clip(.01, .99), [1.5, .5])
+    points = (
+        (TEMPLATE - [0.5, 0.385]) * [1, -1] * 3 * 6.4
+    )  # the template's pupils are 1/3 apart, ours 6.4 cm
+    lm = [int(np.where(front, ((base[:, :2] - p) ** 2).sum(1), 1e9).argmin()) for p in points]
+    uv = np.where(
+        front[:, None],
+        _warp(points, UV_LANDMARKS.astype(float))(base[:, :2]).clip(0.01, 0.99),
+        [1.5, 0.5],
+    )
     c = base[F].mean(1)
-    eye = [((c[:, 0] - s * 3.2) / 1.35)**2 + (c[:, 1] / .55)**2 < 1 for s in (1, -1)]
+    eye = [((c[:, 0] - s * 3.2) / 1.35) ** 2 + (c[:, 1] / 0.55) ** 2 < 1 for s in (1, -1)]
     part = np.where(front[F].all(1), 0, 1)
     uvs, T = uv, F.copy()
     for s, e, name in ((1, eye[0], "sclera_l"), (-1, eye[1], "sclera_r")):
-        e &= part == 0; part[e] = REGIONS.index(name)
-        T[e] += len(uvs); uvs = np.r_[uvs, (base[:, :2] - [s * 3.2, 0]) * .17 + .5]
+        e &= part == 0
+        part[e] = REGIONS.index(name)
+        T[e] += len(uvs)
+        uvs = np.r_[uvs, (base[:, :2] - [s * 3.2, 0]) * 0.17 + 0.5]
     return _from_arrays(base, F, uvs, T, part, *_analytic_modes(V, grow), lm)
 
 # %% ../../nbs/50_facekit.ipynb #a2fef03b
 def _analytic_modes(V, grow):
     "Identity modes (size of every feature and of the skull) and three expressions of the analytic head."
-    one = lambda i, d: grow(_BUMPS[i:i + 1] + d) - grow(_BUMPS[i:i + 1])
-    ids = [one(i, np.array([0, 0, 0, 0, .35 * abs(_BUMPS[i, 4]) + .1])) for i in range(len(_BUMPS))]
-    ids += [one(i, np.array([0, .25, .1, 0, 0])) for i in (1, 3, 5, 6, 8)]
-    ids += [(V + [0, 1.2, 9.2]) * s for s in ([.04, 0, 0], [0, .03, 0], [0, 0, .03])]
-    lips = lambda d, k: np.exp(-((abs(V[:, 0]) - k) / 1.2)**2 / 2 - ((V[:, 1] + 6.5) / 1.2)**2 / 2)[:, None] * d
+    one = lambda i, d: grow(_BUMPS[i : i + 1] + d) - grow(_BUMPS[i : i + 1])
+    ids = [
+        one(i, np.array([0, 0, 0, 0, 0.35 * abs(_BUMPS[i, 4]) + 0.1])) for i in range(len(_BUMPS))
+    ]
+    ids += [one(i, np.array([0, 0.25, 0.1, 0, 0])) for i in (1, 3, 5, 6, 8)]
+    ids += [(V + [0, 1.2, 9.2]) * s for s in ([0.04, 0, 0], [0, 0.03, 0], [0, 0, 0.03])]
+    lips = lambda d, k: (
+        np.exp(-(((abs(V[:, 0]) - k) / 1.2) ** 2) / 2 - ((V[:, 1] + 6.5) / 1.2) ** 2 / 2)[:, None]
+        * d
+    )
     side = np.sign(V[:, :1])
-    exprs = [lips([0, .5, -.1], 2.2) + lips([.4, 0, 0], 2.2) * side, np.clip((-6.4 - V[:, 1:2]) / 3, 0, 1) * (V[:, 2:] > -8) * [0, -1.2, -.2],
-             np.exp(-((V[:, 1:2] - 2) / .8)**2 / 2) * (V[:, 2:] > -8) * [0, .5, .2]]
+    exprs = [
+        lips([0, 0.5, -0.1], 2.2) + lips([0.4, 0, 0], 2.2) * side,
+        np.clip((-6.4 - V[:, 1:2]) / 3, 0, 1) * (V[:, 2:] > -8) * [0, -1.2, -0.2],
+        np.exp(-(((V[:, 1:2] - 2) / 0.8) ** 2) / 2) * (V[:, 2:] > -8) * [0, 0.5, 0.2],
+    ]
     return np.stack(ids), np.stack(exprs), ("mouthSmile", "jawOpen", "browInnerUp")
 
 # %% ../../nbs/50_facekit.ipynb #6885104b
-def morph(kit:FaceKit, # the morphable head
-          identity:torch.Tensor, # (B, K) coefficients, about N(0, 1)
-          expression:torch.Tensor # (B, E) weights, 0 (neutral) … 1 (full)
-         )->torch.Tensor: # (B, V, 3) centimetres, head frame
+def morph(
+    kit: FaceKit,  # the morphable head
+    identity: torch.Tensor,  # (B, K) coefficients, about N(0, 1)
+    expression: torch.Tensor,  # (B, E) weights, 0 (neutral) … 1 (full)
+) -> torch.Tensor:  # (B, V, 3) centimetres, head frame
     "Vertices of B heads: V = mean + identity · a + expression · w."
     d = identity @ kit.identity.flatten(1) + expression @ kit.expression.flatten(1)
     return kit.vertices + d.reshape(len(d), -1, 3)
 
 # %% ../../nbs/50_facekit.ipynb #b8a0b869
-_BOTH = dict(smile=dict(mouthSmile=.8, cheekSquint=.5), laugh=dict(mouthSmile=.9, jawOpen=.35, cheekSquint=.7, eyeSquint=.4),
-             frown=dict(browDown=.9, mouthFrown=.6, eyeSquint=.3), surprise=dict(browInnerUp=.8, browOuterUp=.7, eyeWide=.7, jawOpen=.45),
-             pucker=dict(mouthPucker=.8, mouthFunnel=.3), blink=dict(eyeBlink=.9),
-             talk=dict(jawOpen=.25, mouthLowerDown=.4, mouthUpperUp=.3))
+_BOTH = dict(
+    smile=dict(mouthSmile=0.8, cheekSquint=0.5),
+    laugh=dict(mouthSmile=0.9, jawOpen=0.35, cheekSquint=0.7, eyeSquint=0.4),
+    frown=dict(browDown=0.9, mouthFrown=0.6, eyeSquint=0.3),
+    surprise=dict(browInnerUp=0.8, browOuterUp=0.7, eyeWide=0.7, jawOpen=0.45),
+    pucker=dict(mouthPucker=0.8, mouthFunnel=0.3),
+    blink=dict(eyeBlink=0.9),
+    talk=dict(jawOpen=0.25, mouthLowerDown=0.4, mouthUpperUp=0.3),
+)
 
-def preset_expression(kit:FaceKit, # the morphable head
-                      name:str, # smile, laugh, frown, surprise, pucker, blink or talk
-                      strength:float=1.0 # 0 … 1; more exaggerates
-                     )->torch.Tensor: # (E,) weights
+
+def preset_expression(
+    kit: FaceKit,  # the morphable head
+    name: str,  # smile, laugh, frown, surprise, pucker, blink or talk
+    strength: float = 1.0,  # 0 … 1; more exaggerates
+) -> torch.Tensor:  # (E,) weights
     "A named expression as weights; muscles the head does not have are left out."
-    if name not in _BOTH: raise ValueError(f"No expression {name!r}; there are: {', '.join(_BOTH)}.")
+    if name not in _BOTH:
+        raise ValueError(f"No expression {name!r}; there are: {', '.join(_BOTH)}.")
     muscle = [n.removesuffix("_L").removesuffix("_R") for n in kit.expression_names]
-    return torch.tensor([_BOTH[name].get(m, 0.) * strength for m in muscle])
+    return torch.tensor([_BOTH[name].get(m, 0.0) * strength for m in muscle])
 
 # %% ../../nbs/50_facekit.ipynb #eb680475
-def sample_face(kit:FaceKit, # the morphable head
-                n:int, # how many
-                rng:np.random.Generator, # source of all randomness
-                exaggeration:float=1.0 # 1 = the model's own spread; Caric-syn uses more
-               )->tuple: # identity (n, K), expression (n, E)
+def sample_face(
+    kit: FaceKit,  # the morphable head
+    n: int,  # how many
+    rng: np.random.Generator,  # source of all randomness
+    exaggeration: float = 1.0,  # 1 = the model's own spread; Caric-syn uses more
+) -> tuple:  # identity (n, K), expression (n, E)
     "Random people with random expressions; about a third are near neutral."
     a = rng.normal(0, 1, (n, len(kit.identity))) * exaggeration
     w = np.zeros((n, len(kit.expression)))
     for i in range(n):
         lively = rng.random()
-        if lively > .35: w[i] += preset_expression(kit, rng.choice(list(_BOTH)), rng.uniform(.2, 1) * exaggeration).numpy()
-        stray = rng.random(w.shape[1]) < .12
-        w[i, stray] += rng.uniform(0, .4, stray.sum()) * exaggeration * (lively > .15)
+        if lively > 0.35:
+            w[i] += preset_expression(
+                kit, rng.choice(list(_BOTH)), rng.uniform(0.2, 1) * exaggeration
+            ).numpy()
+        stray = rng.random(w.shape[1]) < 0.12
+        w[i, stray] += rng.uniform(0, 0.4, stray.sum()) * exaggeration * (lively > 0.15)
     lids = np.array([n.startswith(("eyeBlink", "eyeSquint")) for n in kit.expression_names])
-    w[:, lids] += rng.uniform(0, .3, (n, 1))                              # the model's neutral eyes are wide open, people's are not
+    w[:, lids] += rng.uniform(
+        0, 0.3, (n, 1)
+    )  # the model's neutral eyes are wide open, people's are not
     top = 1.0 if exaggeration <= 1 else 1.4
     return torch.tensor(a, dtype=torch.float32), torch.tensor(w.clip(0, top), dtype=torch.float32)
 
 # %% ../../nbs/50_facekit.ipynb #98f8a93a
 def _cosines(p, degree):
     "Low-order cosine fields over the box of the face (p (V, 3) in [0, 1]³, constant beyond it), fading backwards: (M, V, 3)."
-    p = p.clamp(0, 1); fade = .5 - .5 * torch.cos(torch.pi * p[:, 2])
-    waves = [torch.cos(torch.pi * i * p[:, 0]) * torch.cos(torch.pi * (d - i) * p[:, 1]) * fade for d in range(1, degree + 1) for i in range(d + 1)]
-    return torch.stack([w[:, None] * torch.eye(3, dtype=p.dtype)[k] for w in waves for k in (2, 0, 1)])
+    p = p.clamp(0, 1)
+    fade = 0.5 - 0.5 * torch.cos(torch.pi * p[:, 2])
+    waves = [
+        torch.cos(torch.pi * i * p[:, 0]) * torch.cos(torch.pi * (d - i) * p[:, 1]) * fade
+        for d in range(1, degree + 1)
+        for i in range(d + 1)
+    ]
+    return torch.stack(
+        [w[:, None] * torch.eye(3, dtype=p.dtype)[k] for w in waves for k in (2, 0, 1)]
+    )
+
 
 def _similarities(V):
     "Translations, rotations and scaling as fields: (7, V, 3)."
     e = torch.eye(3, dtype=V.dtype)
-    return torch.stack([e[k].expand_as(V) for k in range(3)] + [torch.cross(e[k].expand_as(V), V, dim=-1) for k in range(3)] + [V])
+    return torch.stack(
+        [e[k].expand_as(V) for k in range(3)]
+        + [torch.cross(e[k].expand_as(V), V, dim=-1) for k in range(3)]
+        + [V]
+    )
+
 
 @lru_cache(maxsize=4)
-def deformation_bases(kit:FaceKit, # the morphable head
-                      n:int=20 # how many
-                     )->torch.Tensor: # (n, V, 3) centimetres; 0.5 cm rms over the face at unit weight
+def deformation_bases(
+    kit: FaceKit,  # the morphable head
+    n: int = 20,  # how many
+) -> torch.Tensor:  # (n, V, 3) centimetres; 0.5 cm rms over the face at unit weight
     "Smooth low-frequency displacement fields, orthogonal over the face and free of rigid motion and scale."
-    V = kit.vertices.double(); on = kit.faces[kit.part == 0].unique()
-    on = on[V[on, 1] > V[kit.landmarks[8], 1] - 1]                                           # ears to chin, no neck
+    V = kit.vertices.double()
+    on = kit.faces[kit.part == 0].unique()
+    on = on[V[on, 1] > V[kit.landmarks[8], 1] - 1]  # ears to chin, no neck
     lo, hi = V[on].min(0).values, V[on].max(0).values
     kept = []
     for f in [*_similarities(V), *_cosines((V - lo) / (hi - lo), 5)]:
         size = f[on].norm()
-        for b in kept: f = f - (f[on] * b[on]).sum() * b
-        if f[on].norm() > .1 * size: kept.append(f / f[on].norm())                            # what is not yet spanned
-    return (torch.stack(kept[7:7 + n]) * .5 * len(on)**.5).float()
+        for b in kept:
+            f = f - (f[on] * b[on]).sum() * b
+        if f[on].norm() > 0.1 * size:
+            kept.append(f / f[on].norm())  # what is not yet spanned
+    return (torch.stack(kept[7 : 7 + n]) * 0.5 * len(on) ** 0.5).float()
 
 # %% ../../nbs/50_facekit.ipynb #be8a686c
-def deform(kit:FaceKit, # the morphable head
-           vertices:torch.Tensor, # (B, V, 3) centimetres, head frame, as `morph` makes them
-           weights:torch.Tensor # (B, n) of the deformation bases, about N(0, 0.4)
-          )->torch.Tensor: # (B, V, 3) centimetres
+def deform(
+    kit: FaceKit,  # the morphable head
+    vertices: torch.Tensor,  # (B, V, 3) centimetres, head frame, as `morph` makes them
+    weights: torch.Tensor,  # (B, n) of the deformation bases, about N(0, 0.4)
+) -> torch.Tensor:  # (B, V, 3) centimetres
     "Bend heads by the smooth deformation bases."
     return vertices + torch.einsum("bn,nvc->bvc", weights, deformation_bases(kit, weights.shape[1]))
 
 # %% ../../nbs/50_facekit.ipynb #06ace0bf
-def rotation(yaw:torch.Tensor, # (B,) radians, > 0 turns the face to the picture's right
-             pitch:torch.Tensor, # (B,) radians, > 0 looks up
-             roll:torch.Tensor # (B,) radians, > 0 turns counter-clockwise in the picture
-            )->torch.Tensor: # (B, 3, 3) R = Rz(roll) Rx(−pitch) Ry(yaw)
+def rotation(
+    yaw: torch.Tensor,  # (B,) radians, > 0 turns the face to the picture's right
+    pitch: torch.Tensor,  # (B,) radians, > 0 looks up
+    roll: torch.Tensor,  # (B,) radians, > 0 turns counter-clockwise in the picture
+) -> torch.Tensor:  # (B, 3, 3) R = Rz(roll) Rx(−pitch) Ry(yaw)
     "Rotation matrices of the head pose."
+
     def axis(i, a):
         c, s, o, z = a.cos(), a.sin(), torch.ones_like(a), torch.zeros_like(a)
-        rows = [(o, z, z, z, c, -s, z, s, c), (c, z, s, z, o, z, -s, z, c), (c, -s, z, s, c, z, z, z, o)][i]
+        rows = [
+            (o, z, z, z, c, -s, z, s, c),
+            (c, z, s, z, o, z, -s, z, c),
+            (c, -s, z, s, c, z, z, z, o),
+        ][i]
         return torch.stack(rows, -1).reshape(-1, 3, 3)
+
     return axis(2, roll) @ axis(0, -pitch) @ axis(1, yaw)

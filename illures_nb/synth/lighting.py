@@ -15,23 +15,37 @@ import numpy as np
 import torch
 
 from ..image import srgb_to_linear
-from ..light import LAMBERT, envmap_directions, envmap_solid_angles, light_direction, project_envmap, sh_basis, sh_rotation, shade_maps
+from illures_nb.light import (
+    LAMBERT,
+    envmap_directions,
+    envmap_solid_angles,
+    light_direction,
+    project_envmap,
+    sh_basis,
+    sh_rotation,
+    shade_maps,
+)
 from .raster import Geometry, texture, unit
 
 # %% ../../nbs/53_lighting.ipynb #bf57f1b7
 @dataclass
 class Lit:
     "A lit batch: the picture and its four true layers, linear light."
-    image:torch.Tensor # (B, 3, S, S) linear, ≥ 0, global illumination I_g
-    albedo:torch.Tensor # (B, 3, S, S) linear
-    normals:torch.Tensor # (B, 3, S, S) unit (0 off the head)
-    light:torch.Tensor # (B, 9, 3) least-squares SH of the unshadowed shading
-    mask:torch.Tensor # (B, 1, S, S) 0 … 1
+
+    image: torch.Tensor  # (B, 3, S, S) linear, ≥ 0, global illumination I_g
+    albedo: torch.Tensor  # (B, 3, S, S) linear
+    normals: torch.Tensor  # (B, 3, S, S) unit (0 off the head)
+    light: torch.Tensor  # (B, 9, 3) least-squares SH of the unshadowed shading
+    mask: torch.Tensor  # (B, 1, S, S) 0 … 1
 
     @property
-    def shading(self): return shade_maps(self.normals, self.light)
+    def shading(self):
+        return shade_maps(self.normals, self.light)
+
     @property
-    def residual(self): return self.image - self.albedo * self.shading
+    def residual(self):
+        return self.image - self.albedo * self.shading
+
 
 def _layers(g):
     "Albedo (linear), unit normals, mask and head coverage of a Geometry as floats."
@@ -40,155 +54,249 @@ def _layers(g):
     return albedo, unit(g.normals.float(), 1), g.mask[:, None] / 255, g.head[:, None] / 255
 
 # %% ../../nbs/53_lighting.ipynb #11c9dea7
-def shade_sh(g:Geometry, # a batch of geometry
-             light:torch.Tensor # (B, 9, 3)
-            )->Lit: # the picture and its layers; the residual is 0 wherever f ≥ 0
+def shade_sh(
+    g: Geometry,  # a batch of geometry
+    light: torch.Tensor,  # (B, 9, 3)
+) -> Lit:  # the picture and its layers; the residual is 0 wherever f ≥ 0
     "The paper's picture: Lambert under spherical harmonics, without shadows, shine or bounces."
     A, N, mask, head = _layers(g)
     return Lit(A * shade_maps(N, light).clamp_min(0) * head, A, N, light, mask)
 
+
 def _turn(rng):
     "A random rotation of an environment: any azimuth, a little tilt."
-    a, t = rng.uniform(0, 2 * np.pi), rng.normal(0, .2)
+    a, t = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.2)
     Ry = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
     return np.array([[1, 0, 0], [0, np.cos(t), -np.sin(t)], [0, np.sin(t), np.cos(t)]]) @ Ry
 
 # %% ../../nbs/53_lighting.ipynb #24564c24
-def load_envmaps(path, # .npz with maps (n, H, W, 3) and scene_group (n,)
-                 split="train" # "train", "test" (every seventh scene group) or "all"
-                )->np.ndarray: # (n, 32, 64, 3) float32 linear radiance, mean 1 before clipping, suns clipped at 60
+def load_envmaps(
+    path,  # .npz with maps (n, H, W, 3) and scene_group (n,)
+    split="train",  # "train", "test" (every seventh scene group) or "all"
+) -> (
+    np.ndarray
+):  # (n, 32, 64, 3) float32 linear radiance, mean 1 before clipping, suns clipped at 60
     "Small environment maps for `arriving`; scenes of the other split never appear."
-    if split not in ("train", "test", "all"): raise ValueError(f"split must be train, test or all, not {split!r}.")
-    with np.load(path) as z: maps, test = z["maps"], z["scene_group"] % 7 == 3
+    if split not in ("train", "test", "all"):
+        raise ValueError(f"split must be train, test or all, not {split!r}.")
+    with np.load(path) as z:
+        maps, test = z["maps"], z["scene_group"] % 7 == 3
     maps = maps[{"train": ~test, "test": test, "all": test | True}[split]]
-    small = [cv2.resize(m.astype(np.float32).clip(0), (64, 32), interpolation=cv2.INTER_AREA) for m in maps]
+    small = [
+        cv2.resize(m.astype(np.float32).clip(0), (64, 32), interpolation=cv2.INTER_AREA)
+        for m in maps
+    ]
     return np.stack([np.minimum(m / m.mean(), 60) for m in small])
 
 # %% ../../nbs/53_lighting.ipynb #ebf4ef7a
-def arriving(env:np.ndarray, # (H, W, 3) equirectangular radiance
-             dirs:np.ndarray, # (K, 3) unit
-             turn:np.ndarray # (3, 3) rotation applied to the environment
-            )->np.ndarray: # (K, 3) irradiance / π per direction
+def arriving(
+    env: np.ndarray,  # (H, W, 3) equirectangular radiance
+    dirs: np.ndarray,  # (K, 3) unit
+    turn: np.ndarray,  # (3, 3) rotation applied to the environment
+) -> np.ndarray:  # (K, 3) irradiance / π per direction
     "Share the environment's light out among the directions nearest to it (light from far behind the head, z < −.65, is dropped)."
     H, W = env.shape[:2]
     w = envmap_directions(H, W).reshape(-1, 3) @ turn.T
     near = (w @ dirs.T).argmax(1)
-    power = env.reshape(-1, 3) * envmap_solid_angles(H, W).repeat(W)[:, None] / np.pi * (w[:, 2:] > -.65)
-    return np.stack([np.bincount(near, power[:, c], len(dirs)) for c in range(3)], -1).astype(np.float32)
+    power = (
+        env.reshape(-1, 3)
+        * envmap_solid_angles(H, W).repeat(W)[:, None]
+        / np.pi
+        * (w[:, 2:] > -0.65)
+    )
+    return np.stack([np.bincount(near, power[:, c], len(dirs)) for c in range(3)], -1).astype(
+        np.float32
+    )
 
 # %% ../../nbs/53_lighting.ipynb #9d8d4425
-LAMPS = ("directional", "point", "area") # kinds
+LAMPS = ("directional", "point", "area")  # kinds
+
 
 @dataclass(frozen=True)
 class Lamp:
     "One light source; plain numbers, so that it can be compared and written as JSON."
-    kind:str # one of LAMPS
-    direction:tuple # (3,) unit, from the face towards the lamp
-    distance:float # centimetres from the origin; inf for directional
-    radius:float # centimetres, of a one-sided disc that faces the origin; 0 unless area
-    power:tuple # (3,) irradiance / π it gives a surface at the origin that faces it, unshadowed
+
+    kind: str  # one of LAMPS
+    direction: tuple  # (3,) unit, from the face towards the lamp
+    distance: float  # centimetres from the origin; inf for directional
+    radius: float  # centimetres, of a one-sided disc that faces the origin; 0 unless area
+    power: tuple  # (3,) irradiance / π it gives a surface at the origin that faces it, unshadowed
 
     def __post_init__(self):
-        for name in ("direction", "power"): object.__setattr__(self, name, tuple(float(x) for x in getattr(self, name)))
-        if self.kind not in LAMPS: raise ValueError(f"A lamp is one of {', '.join(LAMPS)}, not {self.kind!r}.")
-        if (self.kind == "directional") != np.isinf(self.distance): raise ValueError(f"A lamp of kind {self.kind} cannot stand {self.distance} cm away.")
-        if (self.kind == "area") != (self.radius > 0): raise ValueError(f"A lamp of kind {self.kind} cannot have a radius of {self.radius} cm.")
-        if abs(np.linalg.norm(self.direction) - 1) > 1e-4: raise ValueError(f"A lamp's direction must have length 1, not {np.linalg.norm(self.direction):.3g}.")
+        for name in ("direction", "power"):
+            object.__setattr__(self, name, tuple(float(x) for x in getattr(self, name)))
+        if self.kind not in LAMPS:
+            raise ValueError(f"A lamp is one of {', '.join(LAMPS)}, not {self.kind!r}.")
+        if (self.kind == "directional") != np.isinf(self.distance):
+            raise ValueError(f"A lamp of kind {self.kind} cannot stand {self.distance} cm away.")
+        if (self.kind == "area") != (self.radius > 0):
+            raise ValueError(
+                f"A lamp of kind {self.kind} cannot have a radius of {self.radius} cm."
+            )
+        if abs(np.linalg.norm(self.direction) - 1) > 1e-4:
+            raise ValueError(
+                f"A lamp's direction must have length 1, not {np.linalg.norm(self.direction):.3g}."
+            )
 
-    def points(self, n:int=16 # of an area lamp, even; the others have one
-              )->np.ndarray: # (n, 3) centimetres; of a directional lamp its direction
+    def points(
+        self,
+        n: int = 16,  # of an area lamp, even; the others have one
+    ) -> np.ndarray:  # (n, 3) centimetres; of a directional lamp its direction
         "Points spread evenly over the lamp."
         d = np.array(self.direction)
-        if self.kind != "area": return d[None] * (1 if self.kind == "directional" else self.distance)
-        x = np.cross(d, (0, 0, 1.) if abs(d[2]) < .8 else (0, 1., 0)); x /= np.linalg.norm(x)
-        i = np.arange(n) # two rings, which is Gauss' rule for a disc
-        r, a = self.radius * np.sqrt(.5 + (i % 2 - .5) / 3**.5), 2 * np.pi * (i + .5) / n
-        return d * self.distance + (r * np.cos(a))[:, None] * x + (r * np.sin(a))[:, None] * np.cross(d, x)
+        if self.kind != "area":
+            return d[None] * (1 if self.kind == "directional" else self.distance)
+        x = np.cross(d, (0, 0, 1.0) if abs(d[2]) < 0.8 else (0, 1.0, 0))
+        x /= np.linalg.norm(x)
+        i = np.arange(n)  # two rings, which is Gauss' rule for a disc
+        r, a = self.radius * np.sqrt(0.5 + (i % 2 - 0.5) / 3**0.5), 2 * np.pi * (i + 0.5) / n
+        return (
+            d * self.distance
+            + (r * np.cos(a))[:, None] * x
+            + (r * np.sin(a))[:, None] * np.cross(d, x)
+        )
 
 # %% ../../nbs/53_lighting.ipynb #ff88738b
 @dataclass(frozen=True, eq=False)
 class Lighting:
     "Everything that lights one picture, in the View's frame (x right, y up, z to the viewer)."
-    environment:np.ndarray=None # (H, W, 3) equirectangular radiance as it is used (scaled); None: black
-    turn:np.ndarray=field(default_factory=lambda: np.eye(3)) # (3, 3) rotation applied to it: what the map shows in direction D is seen in direction turn @ D
-    lamps:tuple=() # of Lamp
-    index:int=None # the environment's number: environment = scale · envs[index]
-    scale:float=1.
-    scene:str="" # what sort of light this is
 
-    def sh(self)->np.ndarray: # (9, 3)
+    environment: np.ndarray = (
+        None  # (H, W, 3) equirectangular radiance as it is used (scaled); None: black
+    )
+    turn: np.ndarray = field(
+        default_factory=lambda: np.eye(3)
+    )  # (3, 3) rotation applied to it: what the map shows in direction D is seen in direction turn @ D
+    lamps: tuple = ()  # of Lamp
+    index: int = None  # the environment's number: environment = scale · envs[index]
+    scale: float = 1.0
+    scene: str = ""  # what sort of light this is
+
+    def sh(self) -> np.ndarray:  # (9, 3)
         "The spherical-harmonics light by projection."
-        out = np.zeros((9, 3)) if self.environment is None else sh_rotation(self.turn) @ project_envmap(self.environment)
+        out = (
+            np.zeros((9, 3))
+            if self.environment is None
+            else sh_rotation(self.turn) @ project_envmap(self.environment)
+        )
         for lamp in self.lamps:
             to = unit(torch.from_numpy(lamp.points())).numpy()
             out = out + (sh_basis(to) / LAMBERT).mean(0)[:, None] * lamp.power
         return out.astype(np.float32)
 
-    def to_dict(self)->dict: # for json.dumps
+    def to_dict(self) -> dict:  # for json.dumps
         "Everything but the environment's pixels."
-        if self.environment is not None and self.index is None: raise ValueError("A lighting can only be written if its environment has an index.")
-        lamps = [dict(vars(l), distance=None if np.isinf(l.distance) else l.distance) for l in self.lamps]
-        return dict(scene=self.scene, environment=self.index, scale=float(self.scale), turn=np.asarray(self.turn).tolist(), lamps=lamps)
+        if self.environment is not None and self.index is None:
+            raise ValueError("A lighting can only be written if its environment has an index.")
+        lamps = [
+            dict(vars(l), distance=None if np.isinf(l.distance) else l.distance) for l in self.lamps
+        ]
+        return dict(
+            scene=self.scene,
+            environment=self.index,
+            scale=float(self.scale),
+            turn=np.asarray(self.turn).tolist(),
+            lamps=lamps,
+        )
 
     @classmethod
-    def from_dict(cls, d:dict, # from to_dict
-                  envs:np.ndarray # (n, H, W, 3) the environments it was sampled from
-                 )->"Lighting":
+    def from_dict(
+        cls,
+        d: dict,  # from to_dict
+        envs: np.ndarray,  # (n, H, W, 3) the environments it was sampled from
+    ) -> "Lighting":
         "The lighting again."
-        lamps = tuple(Lamp(**dict(l, distance=np.inf if l["distance"] is None else l["distance"])) for l in d["lamps"])
+        lamps = tuple(
+            Lamp(**dict(l, distance=np.inf if l["distance"] is None else l["distance"]))
+            for l in d["lamps"]
+        )
         i = d["environment"]
-        if i is not None and not 0 <= i < len(envs): raise ValueError(f"The lighting names environment {i}, but there are only {len(envs)}.")
-        return cls(None if i is None else envs[i] * np.float32(d["scale"]), np.array(d["turn"]), lamps, i, d["scale"], d["scene"])
+        if i is not None and not 0 <= i < len(envs):
+            raise ValueError(f"The lighting names environment {i}, but there are only {len(envs)}.")
+        return cls(
+            None if i is None else envs[i] * np.float32(d["scale"]),
+            np.array(d["turn"]),
+            lamps,
+            i,
+            d["scale"],
+            d["scene"],
+        )
 
 # %% ../../nbs/53_lighting.ipynb #36a33c90
 @lru_cache(maxsize=2)
 def _cosine_matrix(H, W, rows):
     "Irradiance / π of a grid of normals (rows · 2 rows) from every pixel of an (H, W) environment, as a matrix."
-    normals, d = (envmap_directions(*x).reshape(-1, 3).astype(np.float32) for x in ((rows, 2 * rows), (H, W)))
-    return (normals @ d.T).clip(0) * (envmap_solid_angles(H, W).repeat(W) / np.pi).astype(np.float32)
+    normals, d = (
+        envmap_directions(*x).reshape(-1, 3).astype(np.float32) for x in ((rows, 2 * rows), (H, W))
+    )
+    return (normals @ d.T).clip(0) * (envmap_solid_angles(H, W).repeat(W) / np.pi).astype(
+        np.float32
+    )
+
 
 def _from_environment(env, turn, N, rows=48):
     "Irradiance / π (P, 3) from a turned environment at normals (P, 3)."
-    grid = (_cosine_matrix(*env.shape[:2], rows) @ env.reshape(-1, 3).astype(np.float32)).reshape(rows, 2 * rows, 3)
-    over = np.concatenate([np.roll(grid[:1], rows, 1), grid, np.roll(grid[-1:], rows, 1)]) # beyond a pole the other side goes on
+    grid = (_cosine_matrix(*env.shape[:2], rows) @ env.reshape(-1, 3).astype(np.float32)).reshape(
+        rows, 2 * rows, 3
+    )
+    over = np.concatenate(
+        [np.roll(grid[:1], rows, 1), grid, np.roll(grid[-1:], rows, 1)]
+    )  # beyond a pole the other side goes on
     over = np.concatenate([over[:, -1:], over, over[:, :1]], 1)
-    n = N @ np.asarray(turn, np.float32) # back into the map's frame
+    n = N @ np.asarray(turn, np.float32)  # back into the map's frame
     u = (np.arctan2(n[:, 0], -n[:, 2]) / (2 * np.pi) % 1) * 2 * rows + 1
     v = np.arccos(n[:, 1].clip(-1, 1)) / np.pi * rows + 1
     uv = np.stack([u / (2 * rows + 2), 1 - v / (rows + 2)], -1).astype(np.float32)
-    return texture(over, torch.from_numpy(uv)[None], torch.from_numpy((n * n).sum(-1) > 0)[None], 3)[0].numpy()
+    return texture(
+        over, torch.from_numpy(uv)[None], torch.from_numpy((n * n).sum(-1) > 0)[None], 3
+    )[0].numpy()
 
 # %% ../../nbs/53_lighting.ipynb #34b2690c
 def _from_lamp(lamp, P, N, n=16):
     "Irradiance / π (P, 3) from one lamp at positions and normals (P, 3)."
     power, d = np.array(lamp.power, np.float32), np.array(lamp.direction, np.float32)
-    if lamp.kind == "directional": return (N @ d).clip(0)[:, None] * power
+    if lamp.kind == "directional":
+        return (N @ d).clip(0)[:, None] * power
     Q = lamp.points(n).astype(np.float32)
-    def arrives(P, N): # up to a factor: cosines at both ends over r², for all pairs of pixel and point
+
+    def arrives(
+        P, N
+    ):  # up to a factor: cosines at both ends over r², for all pairs of pixel and point
         r2 = (P * P).sum(-1)[:, None] - 2 * P @ Q.T + (Q * Q).sum(-1)
         cos = (N @ Q.T - (N * P).sum(-1)[:, None]).clip(0)
-        if lamp.kind == "area": return (cos * (Q @ d - (P @ d)[:, None]).clip(0) / (r2 * r2)).sum(-1)
+        if lamp.kind == "area":
+            return (cos * (Q @ d - (P @ d)[:, None]).clip(0) / (r2 * r2)).sum(-1)
         return (cos / (r2 * np.sqrt(r2))).sum(-1)
+
     return (arrives(P, N) / arrives(0 * d[None], d[None]))[:, None] * power
 
-def free_shading(lighting:Lighting, # environment and lamps
-                 position, # (..., 3) centimetres, View frame; array or CPU tensor
-                 normals # (..., 3) unit; 0 where there is nothing
-                )->np.ndarray: # (..., 3) float32
+
+def free_shading(
+    lighting: Lighting,  # environment and lamps
+    position,  # (..., 3) centimetres, View frame; array or CPU tensor
+    normals,  # (..., 3) unit; 0 where there is nothing
+) -> np.ndarray:  # (..., 3) float32
     "Unshadowed irradiance / π: what an albedo of 1 would show if nothing stood in the way."
     P, N = (np.asarray(x, np.float32).reshape(-1, 3) for x in (position, normals))
     out = np.zeros_like(N)
-    if lighting.environment is not None: out += _from_environment(lighting.environment, lighting.turn, N)
-    for lamp in lighting.lamps: out += _from_lamp(lamp, P, N)
+    if lighting.environment is not None:
+        out += _from_environment(lighting.environment, lighting.turn, N)
+    for lamp in lighting.lamps:
+        out += _from_lamp(lamp, P, N)
     return out.reshape(np.shape(normals))
 
 # %% ../../nbs/53_lighting.ipynb #7eedbd8c
-def on_directions(lighting:Lighting, # environment and lamps
-                  dirs # (K, 3) unit, of a Geometry
-                 )->np.ndarray: # (K, 3) float32 irradiance / π per direction, for illuminate
+def on_directions(
+    lighting: Lighting,  # environment and lamps
+    dirs,  # (K, 3) unit, of a Geometry
+) -> np.ndarray:  # (K, 3) float32 irradiance / π per direction, for illuminate
     "A lighting shared out among the directions nearest to it, as a face at the origin sees it."
     dirs = np.asarray(dirs, np.float32)
-    E = np.zeros((len(dirs), 3), np.float32) if lighting.environment is None else arriving(lighting.environment, dirs, lighting.turn)
+    E = (
+        np.zeros((len(dirs), 3), np.float32)
+        if lighting.environment is None
+        else arriving(lighting.environment, dirs, lighting.turn)
+    )
     for lamp in lighting.lamps:
         p = lamp.points()
         near = (p / np.linalg.norm(p, axis=-1, keepdims=True) @ dirs.T).argmax(1)
@@ -196,14 +304,17 @@ def on_directions(lighting:Lighting, # environment and lamps
     return E
 
 # %% ../../nbs/53_lighting.ipynb #8e66d302
-def fit_sh(normals:torch.Tensor, # (B, 3, S, S) unit
-           shading:torch.Tensor, # (B, 3, S, S) linear
-           weight:torch.Tensor # (B, 1, S, S)
-          )->torch.Tensor: # (B, 9, 3)
+def fit_sh(
+    normals: torch.Tensor,  # (B, 3, S, S) unit
+    shading: torch.Tensor,  # (B, 3, S, S) linear
+    weight: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # (B, 9, 3)
     "Least-squares SH light of a shading image (nine unknowns per colour)."
-    Y = sh_basis(normals.flatten(2).transpose(1, 2)).transpose(1, 2).contiguous() # (B, 9, P)
+    Y = sh_basis(normals.flatten(2).transpose(1, 2)).transpose(1, 2).contiguous()  # (B, 9, P)
     YW = Y * weight.flatten(2)
-    A = YW @ Y.transpose(1, 2) + 3e-4 * weight.sum((2, 3))[..., None] * torch.eye(9, device=Y.device)
+    A = YW @ Y.transpose(1, 2) + 3e-4 * weight.sum((2, 3))[..., None] * torch.eye(
+        9, device=Y.device
+    )
     return torch.linalg.solve(A, YW @ shading.flatten(2).transpose(1, 2))
 
 # %% ../../nbs/53_lighting.ipynb #ff8acf3a
@@ -211,103 +322,161 @@ def _diffuse(N, vis, dirs, E):
     "Shadowed and free shading (B, 3, P) and openness (B, 1, P); also what each direction gives, cos · visibility (B, K, P)."
     cos = (dirs @ N).clamp_min_(0)
     seen = cos * (vis / 255)
-    E1 = torch.cat([E, torch.ones_like(E[..., :1])], -1).transpose(1, 2) # a fourth colour counts: the sum over directions
+    E1 = torch.cat([E, torch.ones_like(E[..., :1])], -1).transpose(
+        1, 2
+    )  # a fourth colour counts: the sum over directions
     lit, free = E1 @ seen, E1 @ cos
-    return lit[:, :3], free[:, :3], (lit[:, 3:] + .05) / (free[:, 3:] + .05), seen
+    return lit[:, :3], free[:, :3], (lit[:, 3:] + 0.05) / (free[:, 3:] + 0.05), seen
+
 
 def _shine(N, seen, vis, dirs, E, sharp, most=5):
     "Blinn-Phong highlights (B, 3, P) of the strongest lights, before the gloss map."
-    rows, top = torch.arange(len(E), device=E.device)[:, None], E.sum(2).topk(min(most, E.shape[1])).indices
-    h = unit(dirs[rows, top] + dirs.new_tensor([0., 0., 1.])) # half way to a far viewer
-    lobe = (h @ N).clamp_min_(1e-4).log_().mul_(sharp[:, None, None]).exp_() # a power, the fast way
-    lobe *= torch.where(seen[rows, top] > 0, vis[rows, top] / 255, 0.)
+    rows, top = (
+        torch.arange(len(E), device=E.device)[:, None],
+        E.sum(2).topk(min(most, E.shape[1])).indices,
+    )
+    h = unit(dirs[rows, top] + dirs.new_tensor([0.0, 0.0, 1.0]))  # half way to a far viewer
+    lobe = (
+        (h @ N).clamp_min_(1e-4).log_().mul_(sharp[:, None, None]).exp_()
+    )  # a power, the fast way
+    lobe *= torch.where(seen[rows, top] > 0, vis[rows, top] / 255, 0.0)
     return (E[rows, top] * ((sharp + 8) / 8)[:, None, None]).transpose(1, 2) @ lobe
 
 # %% ../../nbs/53_lighting.ipynb #a9b8e930
-def illuminate(g:Geometry, # a batch of geometry
-               E:torch.Tensor, # (B, K, 3) light arriving from each of g.directions: irradiance / π
-               shine:torch.Tensor=None, # (B,) how strongly the gloss map reflects; None: no highlights
-               sharp:torch.Tensor=None, # (B,) Blinn-Phong exponent
-               bounce:float=.35 # share of occluded light that comes back from the skin around
-              )->Lit: # the picture and its layers
+def illuminate(
+    g: Geometry,  # a batch of geometry
+    E: torch.Tensor,  # (B, K, 3) light arriving from each of g.directions: irradiance / π
+    shine: torch.Tensor = None,  # (B,) how strongly the gloss map reflects; None: no highlights
+    sharp: torch.Tensor = None,  # (B,) Blinn-Phong exponent
+    bounce: float = 0.35,  # share of occluded light that comes back from the skin around
+) -> Lit:  # the picture and its layers
     "Lambert with soft cast shadows, one bounce and Blinn-Phong highlights; the SH light is fitted to the *unshadowed* shading."
-    if not g.directions.shape[1]: raise ValueError("This geometry has no light directions (k=0): use shade_sh.")
+    if not g.directions.shape[1]:
+        raise ValueError("This geometry has no light directions (k=0): use shade_sh.")
     A, N, mask, head = _layers(g)
     image, free = torch.zeros_like(A), torch.zeros_like(A)
-    step = 1 if A.device.type == "cpu" else 64 # one by one, a face fits into the cache
+    step = 1 if A.device.type == "cpu" else 64  # one by one, a face fits into the cache
     for i in (slice(j, j + step) for j in range(0, len(A), step)):
-        a, n, w, vis, d = A[i].flatten(2), N[i].flatten(2), mask[i].flatten(2), g.visibility[i].flatten(2), g.directions[i]
+        a, n, w, vis, d = (
+            A[i].flatten(2),
+            N[i].flatten(2),
+            mask[i].flatten(2),
+            g.visibility[i].flatten(2),
+            g.directions[i],
+        )
         lit, all_, open_, seen = _diffuse(n, vis, d, E[i])
         around = (a * lit * w).sum(2, keepdim=True) / w.sum(2, keepdim=True).clamp_min(1)
         I = a * (lit + bounce * (1 - open_) * around)
-        if shine is not None: I = I + _shine(n, seen, vis, d, E[i], sharp[i]) * (shine[i, None, None] * g.gloss[i].flatten(1)[:, None] / 255)
+        if shine is not None:
+            I = I + _shine(n, seen, vis, d, E[i], sharp[i]) * (
+                shine[i, None, None] * g.gloss[i].flatten(1)[:, None] / 255
+            )
         image[i], free[i] = I.view_as(image[i]), all_.view_as(free[i])
     return Lit(image * head, A, N, fit_sh(N, free, mask), mask)
 
 # %% ../../nbs/53_lighting.ipynb #03840578
-def _colour(rng, spread=.25):
+def _colour(rng, spread=0.25):
     "A light's colour: warm to cool, mean 1."
     t, g = rng.normal(0, spread), rng.normal(0, spread / 4)
-    c = np.exp([t, g, -t]); return c / c.mean()
+    c = np.exp([t, g, -t])
+    return c / c.mean()
 
-def _towards(rng, c, lowest=-.35):
+
+def _towards(rng, c, lowest=-0.35):
     "A random direction with z ≥ lowest, its density growing as exp(c z); more often from above than from below."
     z = np.log(np.exp(c * lowest) + rng.random() * (np.exp(c) - np.exp(c * lowest))) / c
     a = rng.uniform(0, 2 * np.pi)
     d = np.array([np.cos(a), np.sin(a), 0]) * np.sqrt(1 - z * z) + [0, 0, z]
-    return d * [1, -1, 1] if d[1] < 0 and rng.random() < .5 else d
+    return d * [1, -1, 1] if d[1] < 0 and rng.random() < 0.5 else d
 
-_PLACES = {"rembrandt": (45, 10, 38, 8), "side": (88, 12, 8, 12), "below": (0, 25, -48, 10), "above": (0, 25, 66, 8), # azimuth, its spread, elevation, its
-           "flash": (0, 7, 6, 6), "rim": (138, 10, 25, 15)}                                                        # spread: degrees
+
+_PLACES = {
+    "rembrandt": (45, 10, 38, 8),
+    "side": (88, 12, 8, 12),
+    "below": (0, 25, -48, 10),
+    "above": (0, 25, 66, 8),  # azimuth, its spread, elevation, its
+    "flash": (0, 7, 6, 6),
+    "rim": (138, 10, 25, 15),
+}  # spread: degrees
+
 
 def _place(rng, name):
     "Direction of a hard light at one of the classical places, on either side."
-    if name == "anywhere": return _towards(rng, .8)
+    if name == "anywhere":
+        return _towards(rng, 0.8)
     a, sa, e, se = _PLACES[name]
     return light_direction(rng.choice([-1, 1]) * rng.normal(a, sa), rng.normal(e, se))
 
 # %% ../../nbs/53_lighting.ipynb #b0c50e34
 def _lamp(rng, direction, power, size):
-    "A lamp of a random kind; size: \"hard\", \"any\" or \"soft\"."
-    kind = rng.choice(LAMPS, p={"hard": [.4, .45, .15], "any": [.3, .35, .35], "soft": [0, 0, 1]}[size])
+    'A lamp of a random kind; size: "hard", "any" or "soft".'
+    kind = rng.choice(
+        LAMPS, p={"hard": [0.4, 0.45, 0.15], "any": [0.3, 0.35, 0.35], "soft": [0, 0, 1]}[size]
+    )
     distance = np.inf if kind == "directional" else np.exp(rng.uniform(np.log(60), np.log(300)))
     lowest, highest = {"hard": (5, 10), "any": (5, 60), "soft": (25, 60)}[size]
-    radius = np.exp(rng.uniform(np.log(lowest), np.log(highest))) if kind == "area" else 0.
+    radius = np.exp(rng.uniform(np.log(lowest), np.log(highest))) if kind == "area" else 0.0
     return Lamp(str(kind), direction, float(distance), float(radius), power)
+
 
 def _lamps(rng, scene):
     "The lamps of a scene: the mean of all colours' power is 1 in all."
-    if scene == "environment": return ()
+    if scene == "environment":
+        return ()
     n = rng.integers(1, 3) if scene == "lamps" else 1
     size = {"lamps": "any", "soft": "soft"}.get(scene, "hard")
-    to = [_towards(rng, 2.5, .2) if scene == "soft" else _towards(rng, .8) if scene == "lamps" else _place(rng, scene.split()[1]) for _ in range(n)]
-    power = np.stack([_colour(rng) * rng.uniform(.4, 1) for _ in range(n)])
+    to = [
+        _towards(rng, 2.5, 0.2)
+        if scene == "soft"
+        else _towards(rng, 0.8)
+        if scene == "lamps"
+        else _place(rng, scene.split()[1])
+        for _ in range(n)
+    ]
+    power = np.stack([_colour(rng) * rng.uniform(0.4, 1) for _ in range(n)])
     return tuple(_lamp(rng, d, p, size) for d, p in zip(to, power / power.mean(1).sum()))
 
 # %% ../../nbs/53_lighting.ipynb #e12d86d3
+# fmt: off
 SCENES = {"environment": .4, "lamps": .3, "hard anywhere": .055, "hard rembrandt": .04, "hard side": .045, "hard below": .012, "hard above": .018,
           "hard flash": .018, "hard rim": .012, "soft": .1} # how often
-KINDS = ("environment", "lamps", "hard", "soft") # the scenes' first words
+# fmt: on
+KINDS = ("environment", "lamps", "hard", "soft")  # the scenes' first words
 
-def sample_lighting(envs:np.ndarray, # (n, 32, 64, 3) from load_envmaps
-                    rng:np.random.Generator, # source of randomness
-                    kind:str=None # one of KINDS; None: all of them, as often as SCENES says
-                   )->Lighting: # total arriving light (irradiance / π, all directions but those far behind) about 1
+
+def sample_lighting(
+    envs: np.ndarray,  # (n, 32, 64, 3) from load_envmaps
+    rng: np.random.Generator,  # source of randomness
+    kind: str = None,  # one of KINDS; None: all of them, as often as SCENES says
+) -> Lighting:  # total arriving light (irradiance / π, all directions but those far behind) about 1
     "A random scene: an environment, lamps, or both."
-    if kind not in (None, *KINDS): raise ValueError(f"No kind of scene {kind!r}; there are: {', '.join(KINDS)}.")
+    if kind not in (None, *KINDS):
+        raise ValueError(f"No kind of scene {kind!r}; there are: {', '.join(KINDS)}.")
     names = [s for s in SCENES if kind in (None, s.split()[0])]
     p = np.array([SCENES[s] for s in names])
     scene = str(rng.choice(names, p=p / p.sum()))
-    share = {"environment": 1, "lamps": rng.uniform(.1, .8), "soft": rng.uniform(.3, .8), "hard rim": rng.uniform(.15, .4)}.get(scene, rng.uniform(0, .1))
+    share = {
+        "environment": 1,
+        "lamps": rng.uniform(0.1, 0.8),
+        "soft": rng.uniform(0.3, 0.8),
+        "hard rim": rng.uniform(0.15, 0.4),
+    }.get(scene, rng.uniform(0, 0.1))
     i, turn = int(rng.integers(len(envs))), _turn(rng)
     scale = share / (arriving(envs[i], np.eye(3)[2:], turn).mean() + 1e-6)
-    lamps = tuple(Lamp(l.kind, l.direction, l.distance, l.radius, tuple((1 - share) * np.array(l.power))) for l in _lamps(rng, scene))
-    return Lighting((envs[i] * np.float32(scale)).astype(np.float32), turn, lamps, i, float(scale), scene)
+    lamps = tuple(
+        Lamp(l.kind, l.direction, l.distance, l.radius, tuple((1 - share) * np.array(l.power)))
+        for l in _lamps(rng, scene)
+    )
+    return Lighting(
+        (envs[i] * np.float32(scale)).astype(np.float32), turn, lamps, i, float(scale), scene
+    )
 
-def sample_light(g:Geometry, # a batch of geometry
-                 envs:np.ndarray, # (n, H, W, 3) from load_envmaps
-                 rng:np.random.Generator # source of randomness
-                )->torch.Tensor: # (B, K, 3) for illuminate
+
+def sample_light(
+    g: Geometry,  # a batch of geometry
+    envs: np.ndarray,  # (n, H, W, 3) from load_envmaps
+    rng: np.random.Generator,  # source of randomness
+) -> torch.Tensor:  # (B, K, 3) for illuminate
     "A scene of its own for every face, on its directions."
     E = [on_directions(sample_lighting(envs, rng), d) for d in g.directions.cpu().numpy()]
     return torch.tensor(np.stack(E), dtype=torch.float32, device=g.directions.device)

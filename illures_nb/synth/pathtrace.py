@@ -28,69 +28,107 @@ scene = mi.load_dict({"type": "scene", "integrator": {"type": "path", "max_depth
     "to_world": mi.ScalarTransform4f().look_at(origin=[0, 0, 5], target=[0, 0, 0], up=[0, 1, 0]), "film": {"type": "hdrfilm", "width": 16, "height": 16}}})
 print("finite" if float(mi.TensorXf(mi.render(scene, spp=16)).array[0]) >= 0 else "")"""
 
+
 def _probe(library):
     "Does LLVM, from this file (or wherever Dr.Jit finds it: None), draw a picture and survive?"
     env = {**os.environ, **({"DRJIT_LIBLLVM_PATH": str(library)} if library else {})}
-    try: done = subprocess.run([sys.executable, "-c", _TINY], env=env, capture_output=True, text=True, timeout=90)
-    except subprocess.TimeoutExpired: return False
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _TINY], env=env, capture_output=True, text=True, timeout=90
+        )
+    except subprocess.TimeoutExpired:
+        return False
     return done.returncode == 0 and done.stdout.strip() == "finite"
 
 # %% ../../nbs/53_pathtrace.ipynb #8aea462c
+# fmt: off
 _PLACES = ("/usr/lib/*-linux-gnu/libLLVM*.so*", "/usr/lib64/libLLVM*.so*", "/usr/lib/libLLVM*.so*", "/usr/lib/llvm*/lib/libLLVM*.so*", "/usr/local/lib/libLLVM*.so*",
            "/opt/homebrew/opt/llvm*/lib/libLLVM*.dylib", "/usr/local/opt/llvm*/lib/libLLVM*.dylib", "C:/Program Files/LLVM/bin/LLVM-C.dll")
+# fmt: on
+
 
 def _release(path):
     "The release number in a library's name; 0 when there is none."
-    return max((int(n) for n in re.findall(r"\d+", Path(path).name.split("LLVM")[-1])[:1]), default=0)
+    return max(
+        (int(n) for n in re.findall(r"\d+", Path(path).name.split("LLVM")[-1])[:1]), default=0
+    )
+
 
 def _libraries():
     "Files that may be LLVM, one per release, the newest first; what the user chose stands alone."
-    if chosen := os.environ.get("DRJIT_LIBLLVM_PATH"): return [chosen]
+    if chosen := os.environ.get("DRJIT_LIBLLVM_PATH"):
+        return [chosen]
     found = {}
     for pattern in (*_PLACES, str(Path(sys.prefix) / "lib" / "libLLVM*")):
-        for p in sorted(Path(Path(pattern).anchor).glob(str(Path(pattern).relative_to(Path(pattern).anchor)))):
-            if p.is_file(): found[p.resolve()] = str(p)
+        for p in sorted(
+            Path(Path(pattern).anchor).glob(str(Path(pattern).relative_to(Path(pattern).anchor)))
+        ):
+            if p.is_file():
+                found[p.resolve()] = str(p)
     return sorted(found.values(), key=_release, reverse=True) + [None]
 
 # %% ../../nbs/53_pathtrace.ipynb #1457f84f
 def _notes():
     "The file that remembers what worked on this machine."
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    base = (
+        os.environ.get("XDG_CACHE_HOME")
+        or os.environ.get("LOCALAPPDATA")
+        or Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    )
     return Path(base) / "illures_nb" / "llvm.json"
+
 
 def _remembered(key, probe):
     "The answer noted under `key`, or the probe's, noted; a cache folder that cannot be used costs only time."
-    try: notes = json.loads(_notes().read_text())
-    except (OSError, ValueError): notes = {}
+    try:
+        notes = json.loads(_notes().read_text())
+    except (OSError, ValueError):
+        notes = {}
     if key not in notes:
         notes[key] = probe()
-        try: _notes().parent.mkdir(parents=True, exist_ok=True); _notes().write_text(json.dumps(notes, indent=1))
-        except OSError: pass
+        try:
+            _notes().parent.mkdir(parents=True, exist_ok=True)
+            _notes().write_text(json.dumps(notes, indent=1))
+        except OSError:
+            pass
     return notes[key]
 
 # %% ../../nbs/53_pathtrace.ipynb #d89e6d73
-_ENV = "ILLURES_MITSUBA" # "variant|why", for children; set it to scalar_rgb to do without LLVM
+_ENV = "ILLURES_MITSUBA"  # "variant|why", for children; set it to scalar_rgb to do without LLVM
+
 
 def _installed():
     "Versions of Mitsuba and Dr.Jit, or one line that says what to install."
-    try: return f"mitsuba {version('mitsuba')}, drjit {version('drjit')}"
-    except PackageNotFoundError: raise ImportError("Path tracing needs Mitsuba: pip install 'illures_nb[synth]'.") from None
+    try:
+        return f"mitsuba {version('mitsuba')}, drjit {version('drjit')}"
+    except PackageNotFoundError:
+        raise ImportError("Path tracing needs Mitsuba: pip install 'illures_nb[synth]'.") from None
 
-def backend()->tuple: # (variant, why): "llvm_ad_rgb" or "scalar_rgb", and the reason in words
+
+def backend() -> tuple:  # (variant, why): "llvm_ad_rgb" or "scalar_rgb", and the reason in words
     "Which Mitsuba variant works on this machine; found once, in child processes, and remembered."
     installed = _installed()
     if known := os.environ.get(_ENV):
-        if not known.startswith(("llvm_ad_rgb", "scalar_rgb")): raise ValueError(f"{_ENV} must be llvm_ad_rgb or scalar_rgb, not {known!r}.")
+        if not known.startswith(("llvm_ad_rgb", "scalar_rgb")):
+            raise ValueError(f"{_ENV} must be llvm_ad_rgb or scalar_rgb, not {known!r}.")
         return tuple((known + "|as ILLURES_MITSUBA says").split("|")[:2])
     tried = []
     for lib in _libraries():
         stamp = f"{lib} {os.stat(lib).st_mtime_ns if lib and os.path.isfile(lib) else ''} {installed} {platform.machine()} {sys.executable}"
         if _remembered(hashlib.sha1(stamp.encode()).hexdigest()[:16], lambda: _probe(lib)):
-            if lib: os.environ["DRJIT_LIBLLVM_PATH"] = lib
-            answer = "llvm_ad_rgb", f"{Path(lib).name if lib else 'the LLVM that Dr.Jit found'} drew a test picture ({installed})"
+            if lib:
+                os.environ["DRJIT_LIBLLVM_PATH"] = lib
+            answer = (
+                "llvm_ad_rgb",
+                f"{Path(lib).name if lib else 'the LLVM that Dr.Jit found'} drew a test picture ({installed})",
+            )
             break
         tried.append(Path(lib).name if lib else "none that Dr.Jit finds by itself")
-    else: answer = "scalar_rgb", f"no LLVM works here (tried {', '.join(tried)}): install one newer than 16, such as libllvm19, for five times the speed ({installed})"
+    else:
+        answer = (
+            "scalar_rgb",
+            f"no LLVM works here (tried {', '.join(tried)}): install one newer than 16, such as libllvm19, for five times the speed ({installed})",
+        )
     os.environ[_ENV] = "|".join(answer)
     return answer
 
@@ -99,8 +137,10 @@ def backend()->tuple: # (variant, why): "llvm_ad_rgb" or "scalar_rgb", and the r
 def _engine():
     "Mitsuba in the variant that works here, and Dr.Jit."
     variant = backend()[0]
-    try: import drjit, mitsuba
-    except ImportError: raise ImportError("Path tracing needs Mitsuba: pip install 'illures_nb[synth]'.") from None
+    try:
+        import drjit, mitsuba
+    except ImportError:
+        raise ImportError("Path tracing needs Mitsuba: pip install 'illures_nb[synth]'.") from None
     mitsuba.set_variant(variant)
     return mitsuba, drjit
 
@@ -109,65 +149,128 @@ def _pinhole(view, size):
     "Distance, focal length and principal point (pixels, centres at integers) of a view in a picture of another size."
     d, f, cx, cy = view.camera[0].tolist()
     k = size / view.size
-    return d, f * k, (cx + .5) * k - .5, (cy + .5) * k - .5
+    return d, f * k, (cx + 0.5) * k - 0.5, (cy + 0.5) * k - 0.5
+
 
 def _sensor(mi, view, size):
     "Mitsuba's camera: the crop of the view."
     d, f, cx, cy = _pinhole(view, size)
-    film = dict(type="hdrfilm", width=size, height=size, rfilter=dict(type="box"), pixel_format="rgb", component_format="float32")
-    return mi.load_dict(dict(type="perspective", fov=math.degrees(2 * math.atan(size / 2 / f)), fov_axis="x", near_clip=.5, far_clip=1e5,
-        principal_point_offset_x=.5 - (cx + .5) / size, principal_point_offset_y=.5 - (cy + .5) / size, film=film, sampler=dict(type="multijitter"),
-        to_world=mi.ScalarTransform4f().look_at(origin=[0, 0, d], target=[0, 0, 0], up=[0, 1, 0])))
+    film = dict(
+        type="hdrfilm",
+        width=size,
+        height=size,
+        rfilter=dict(type="box"),
+        pixel_format="rgb",
+        component_format="float32",
+    )
+    return mi.load_dict(
+        dict(
+            type="perspective",
+            fov=math.degrees(2 * math.atan(size / 2 / f)),
+            fov_axis="x",
+            near_clip=0.5,
+            far_clip=1e5,
+            principal_point_offset_x=0.5 - (cx + 0.5) / size,
+            principal_point_offset_y=0.5 - (cy + 0.5) / size,
+            film=film,
+            sampler=dict(type="multijitter"),
+            to_world=mi.ScalarTransform4f().look_at(
+                origin=[0, 0, d], target=[0, 0, 0], up=[0, 1, 0]
+            ),
+        )
+    )
 
 # %% ../../nbs/53_pathtrace.ipynb #ead88ed6
-_MIRROR = .3 # share of the rays that look for the mirror image
-_COAT = 1.5 # of a clean dielectric's reflectance at a gloss of 1
-_SHARPEST = .05 # microfacet width: sharper mirrors would only make fireflies
+_MIRROR = 0.3  # share of the rays that look for the mirror image
+_COAT = 1.5  # of a clean dielectric's reflectance at a gloss of 1
+_SHARPEST = 0.05  # microfacet width: sharper mirrors would only make fireflies
+
 
 def _texture(mi, x):
     "An image (T, T', C) as a Mitsuba texture without colour management."
-    return mi.load_dict(dict(type="bitmap", bitmap=mi.Bitmap(np.ascontiguousarray(x, np.float32)), raw=True, wrap_mode="clamp"))
+    return mi.load_dict(
+        dict(
+            type="bitmap",
+            bitmap=mi.Bitmap(np.ascontiguousarray(x, np.float32)),
+            raw=True,
+            wrap_mode="clamp",
+        )
+    )
+
 
 def _material(mi, atlas):
     "Lambert with the atlas' albedo plus a rough Fresnel mirror, on both sides."
     matt = dict(type="diffuse", reflectance=_texture(mi, atlas[..., :3] / (1 - _MIRROR)))
-    if not atlas[..., 3].any(): return mi.load_dict(dict(type="twosided", matt=dict(matt, reflectance=_texture(mi, atlas[..., :3]))))
-    mirror = dict(type="roughconductor", eta=1.45, k=0., distribution="ggx", specular_reflectance=_texture(mi, atlas[..., 3:4] * (_COAT / _MIRROR)),
-                  alpha=_texture(mi, atlas[..., 4:5].clip(_SHARPEST**.5, 1)**2))
-    return mi.load_dict(dict(type="twosided", both=dict(type="blendbsdf", weight=_MIRROR, matt=matt, mirror=mirror)))
+    if not atlas[..., 3].any():
+        return mi.load_dict(
+            dict(type="twosided", matt=dict(matt, reflectance=_texture(mi, atlas[..., :3])))
+        )
+    mirror = dict(
+        type="roughconductor",
+        eta=1.45,
+        k=0.0,
+        distribution="ggx",
+        specular_reflectance=_texture(mi, atlas[..., 3:4] * (_COAT / _MIRROR)),
+        alpha=_texture(mi, atlas[..., 4:5].clip(_SHARPEST**0.5, 1) ** 2),
+    )
+    return mi.load_dict(
+        dict(type="twosided", both=dict(type="blendbsdf", weight=_MIRROR, matt=matt, mirror=mirror))
+    )
 
 # %% ../../nbs/53_pathtrace.ipynb #00ace207
 def _facing(P, N, d):
     "Normals (V, 3) bent to face a camera at (0, 0, d), except those of surfaces seen from behind."
-    look = unit(P.new_tensor([0., 0., d]) - P)
+    look = unit(P.new_tensor([0.0, 0.0, d]) - P)
     c = (N * look).sum(-1, keepdim=True)
-    return torch.where((c > -.3) & (c < .02), unit(N + (.02 - c) * look), N)
+    return torch.where((c > -0.3) & (c < 0.02), unit(N + (0.02 - c) * look), N)
+
 
 def _mesh(mi, P, N, head, material):
     "The head as a Mitsuba mesh; its textures count v from above."
-    props = mi.Properties(); props["bsdf"] = material
-    m = mi.Mesh("head", len(P), len(head.faces), props=props, has_vertex_normals=True, has_vertex_texcoords=True)
-    p, uv = mi.traverse(m), head.uv * head.uv.new_tensor([1., -1.]) + head.uv.new_tensor([0., 1.])
-    for name, x in dict(vertex_positions=P, vertex_normals=N, vertex_texcoords=uv, faces=head.faces).items():
-        p[name] = type(p[name])(x.numpy().ravel().astype(np.uint32 if name == "faces" else np.float32))
+    props = mi.Properties()
+    props["bsdf"] = material
+    m = mi.Mesh(
+        "head",
+        len(P),
+        len(head.faces),
+        props=props,
+        has_vertex_normals=True,
+        has_vertex_texcoords=True,
+    )
+    p, uv = (
+        mi.traverse(m),
+        head.uv * head.uv.new_tensor([1.0, -1.0]) + head.uv.new_tensor([0.0, 1.0]),
+    )
+    for name, x in dict(
+        vertex_positions=P, vertex_normals=N, vertex_texcoords=uv, faces=head.faces
+    ).items():
+        p[name] = type(p[name])(
+            x.numpy().ravel().astype(np.uint32 if name == "faces" else np.float32)
+        )
     p.update()
     return m
 
 # %% ../../nbs/53_pathtrace.ipynb #9ff517ed
-_FAR = 1e5 # centimetres: where directional lamps stand
+_FAR = 1e5  # centimetres: where directional lamps stand
+
 
 def _place(lamp):
     "Position (3,), radius, intensity (3,) of a lamp: a facing surface at the origin gets the irradiance π · power."
     d = lamp.distance if lamp.kind != "directional" else _FAR
-    r = lamp.radius if lamp.kind == "area" else 0.
-    return np.asarray(lamp.direction, float) * d, r, np.asarray(lamp.power, float) * math.pi * (d * d + r * r) # the mean of cos² / distance² over the disc is 1 / (d² + r²)
+    r = lamp.radius if lamp.kind == "area" else 0.0
+    return (
+        np.asarray(lamp.direction, float) * d,
+        r,
+        np.asarray(lamp.power, float) * math.pi * (d * d + r * r),
+    )  # the mean of cos² / distance² over the disc is 1 / (d² + r²)
+
 
 def _slots(lamps, least=3):
     "Position, radius, intensity and range of the deciding random number of every lamp; padded, so that the compiled code stays the same."
     placed, power = [_place(x) for x in lamps], np.array([np.mean(x.power) for x in lamps])
     edge = np.r_[0, np.cumsum(power / power.sum())] if len(placed) else np.zeros(1)
     rows = [tuple(map(float, (*p, r, *i, a, b))) for (p, r, i), a, b in zip(placed, edge, edge[1:])]
-    return rows + [(0., 0., 1., 0., 0., 0., 0., 2., 3.)] * (least - len(rows))
+    return rows + [(0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 3.0)] * (least - len(rows))
 
 # %% ../../nbs/53_pathtrace.ipynb #2a5eee0f
 @lru_cache(maxsize=None)
@@ -175,18 +278,42 @@ def _lamps():
     "The one emitter for all lamps of all scenes; its class is made here because Mitsuba's exist only once a variant is chosen."
     mi, dr = _engine()
     scalar = mi.variant().startswith("scalar")
+
     class Lamps(mi.Emitter):
         "Lamps without surfaces: each a disc that faces the head, or a point."
-        def __init__(self, props): super().__init__(props); self.m_flags = mi.EmitterFlags.DeltaPosition; self.set(_slots(()))
+
+        def __init__(self, props):
+            super().__init__(props)
+            self.m_flags = mi.EmitterFlags.DeltaPosition
+            self.set(_slots(()))
+
         def set(self, rows):
-            self.slots = [(mi.Point3f(*s[:3]), mi.Float(s[3]), mi.Color3f(*s[4:7]), mi.Float(s[7]), mi.Float(s[8])) for s in rows]
-            if not scalar: dr.make_opaque(self.slots)
+            self.slots = [
+                (
+                    mi.Point3f(*s[:3]),
+                    mi.Float(s[3]),
+                    mi.Color3f(*s[4:7]),
+                    mi.Float(s[7]),
+                    mi.Float(s[8]),
+                )
+                for s in rows
+            ]
+            if not scalar:
+                dr.make_opaque(self.slots)
+
         def sample_direction(self, it, sample, active=True):
             (p, r, value, lo, hi), *others = self.slots
             for s in others:
                 here = (sample.x >= s[3]) & (sample.x < s[4])
-                p, r, value, lo, hi = (dr.select(here, b, a) for a, b in zip((p, r, value, lo, hi), s))
-            at = mi.warp.square_to_uniform_disk_concentric(mi.Point2f((sample.x - lo) / (hi - lo), sample.y)) * r
+                p, r, value, lo, hi = (
+                    dr.select(here, b, a) for a, b in zip((p, r, value, lo, hi), s)
+                )
+            at = (
+                mi.warp.square_to_uniform_disk_concentric(
+                    mi.Point2f((sample.x - lo) / (hi - lo), sample.y)
+                )
+                * r
+            )
             frame = mi.Frame3f(dr.normalize(mi.Vector3f(p)))
             ds = mi.DirectionSample3f() if scalar else dr.zeros(mi.DirectionSample3f)
             ds.p = p + frame.s * at.x + frame.t * at.y
@@ -194,18 +321,32 @@ def _lamps():
             ds.dist = dr.norm(to)
             ds.d, ds.pdf, ds.delta, ds.time = to / ds.dist, mi.Float(1), mi.Bool(True), it.time
             ds.n, ds.uv, ds.emitter = -ds.d, mi.Point2f(0), self if scalar else mi.EmitterPtr(self)
-            cos = dr.select(r > 0, dr.maximum(dr.dot(ds.d, frame.n), 0), 1) # a disc shines forwards, a point all around
+            cos = dr.select(
+                r > 0, dr.maximum(dr.dot(ds.d, frame.n), 0), 1
+            )  # a disc shines forwards, a point all around
             return ds, value * cos / (dr.square(ds.dist) * (hi - lo))
-        def pdf_direction(self, it, ds, active=True): return mi.Float(0)
-        def eval_direction(self, it, ds, active=True): return mi.Color3f(0)
-        def eval(self, si, active=True): return mi.Color3f(0)
-        def bbox(self): return mi.ScalarBoundingBox3f()
-        def to_string(self): return "Lamps"
+
+        def pdf_direction(self, it, ds, active=True):
+            return mi.Float(0)
+
+        def eval_direction(self, it, ds, active=True):
+            return mi.Color3f(0)
+
+        def eval(self, si, active=True):
+            return mi.Color3f(0)
+
+        def bbox(self):
+            return mi.ScalarBoundingBox3f()
+
+        def to_string(self):
+            return "Lamps"
+
     mi.register_emitter("lamps", Lamps)
     return mi.load_dict(dict(type="lamps"))
 
 # %% ../../nbs/53_pathtrace.ipynb #2347520e
-_SKY = (32, 64) # rows and columns of every environment in here
+_SKY = (32, 64)  # rows and columns of every environment in here
+
 
 def _sky_rows(env):
     "An environment (H, W, 3) on Mitsuba's grid: (2H + 1, W + 2, 3), rows from pole to pole, one more column on either side."
@@ -214,48 +355,57 @@ def _sky_rows(env):
     rows[0], rows[-1] = env[0], env[-1]
     return np.concatenate([rows[:, -1:], rows, rows[:, :1]], 1)
 
+
 def _light(mi, params, lamps, lighting):
     "Set the emitters of a scene to one lighting."
     env, power = lighting.environment, sum(np.mean(x.power) for x in lighting.lamps)
-    sky = 0. if env is None else float(np.mean(env))
-    share = 0. if not sky else 1. if not power else min(.7, max(.3, sky / (sky + power)))
+    sky = 0.0 if env is None else float(np.mean(env))
+    share = 0.0 if not sky else 1.0 if not power else min(0.7, max(0.3, sky / (sky + power)))
     params["sky.sampling_weight"], params["lamps.sampling_weight"] = float(share), float(1 - share)
-    params["sky.data"] = mi.TensorXf(_sky_rows(np.zeros((*_SKY, 3)) if env is None else np.asarray(env, np.float32)))
-    turn = np.eye(4); turn[:3, :3] = lighting.turn if env is not None else np.eye(3)
+    params["sky.data"] = mi.TensorXf(
+        _sky_rows(np.zeros((*_SKY, 3)) if env is None else np.asarray(env, np.float32))
+    )
+    turn = np.eye(4)
+    turn[:3, :3] = lighting.turn if env is not None else np.eye(3)
     params["sky.to_world"] = type(params["sky.to_world"])(turn)
     params.update()
     lamps.set(_slots(lighting.lamps))
 
 # %% ../../nbs/53_pathtrace.ipynb #82c79425
-_FINER = 4 # the layers are drawn at this many times the size
+_FINER = 4  # the layers are drawn at this many times the size
+
 
 @dataclass(frozen=True)
 class Traced:
     "Path-traced pictures of one face under several lights, and what each pixel shows."
-    image:np.ndarray # (L, S, S, 3) float32 linear light, ≥ 0, black where nothing is
-    albedo:np.ndarray # (S, S, 3) float32 linear reflectance
-    normals:np.ndarray # (S, S, 3) float32 unit shading normals, 0 where nothing is
-    position:np.ndarray # (S, S, 3) float32 centimetres, the view's frame
-    depth:np.ndarray # (S, S) float32 centimetres behind the plane of the pupils (the camera is before it), 0 where nothing is
-    mask:np.ndarray # (S, S) float32 share of skin, eyes and mouth
-    head:np.ndarray # (S, S) float32 share of anything at all
-    part:np.ndarray # (S, S) uint8 1 + the part (index into people.PARTS) that covers most of the pixel, 0 where nothing is
-    gloss:np.ndarray # (S, S) float32
+
+    image: np.ndarray  # (L, S, S, 3) float32 linear light, ≥ 0, black where nothing is
+    albedo: np.ndarray  # (S, S, 3) float32 linear reflectance
+    normals: np.ndarray  # (S, S, 3) float32 unit shading normals, 0 where nothing is
+    position: np.ndarray  # (S, S, 3) float32 centimetres, the view's frame
+    depth: np.ndarray  # (S, S) float32 centimetres behind the plane of the pupils (the camera is before it), 0 where nothing is
+    mask: np.ndarray  # (S, S) float32 share of skin, eyes and mouth
+    head: np.ndarray  # (S, S) float32 share of anything at all
+    part: np.ndarray  # (S, S) uint8 1 + the part (index into people.PARTS) that covers most of the pixel, 0 where nothing is
+    gloss: np.ndarray  # (S, S) float32
 
 # %% ../../nbs/53_pathtrace.ipynb #991b0036
 def _hits(P, faces, view, size):
     "Nearest triangle and perspective-correct weights at `_FINER` times the size: (1, T, T), (1, T, T, 3)."
     d, f, cx, cy = _pinhole(view, size * _FINER)
-    near = 1 / (d - P[:, 2]).clamp_min(.5)
+    near = 1 / (d - P[:, 2]).clamp_min(0.5)
     xy = P[:, :2] * (P.new_tensor([f, -f]) * near[:, None]) + P.new_tensor([cx, cy])
     tri, bary = zbuffer(xy[None], near[None], faces, size * _FINER)
     w = bary * near[faces[tri.clamp_min(0)]]
     return tri, w / w.sum(-1, keepdim=True).clamp_min(1e-12)
 
+
 def _pooled(x, weight=None):
     "Mean over cells of `_FINER` × `_FINER` pixels, weighted: (T, T, C) → (S, S, C)."
     S = len(x) // _FINER
-    cells = lambda a: cv2.resize(np.ascontiguousarray(a, np.float32), (S, S), interpolation=cv2.INTER_AREA).reshape(S, S, -1)
+    cells = lambda a: cv2.resize(
+        np.ascontiguousarray(a, np.float32), (S, S), interpolation=cv2.INTER_AREA
+    ).reshape(S, S, -1)
     return cells(x) if weight is None else cells(x * weight[..., None]) / cells(weight).clip(1e-6)
 
 # %% ../../nbs/53_pathtrace.ipynb #3897c419
@@ -263,55 +413,90 @@ def _layers(head, view, P, N, size):
     "Everything of `Traced` but the pictures."
     tri, bary = _hits(P, head.faces, view, size)
     on, t = (tri[0] >= 0).numpy(), tri[0].clamp_min(0)
-    p, n, uv = (interpolate(torch.cat([P, N, head.uv], -1)[None], head.faces, tri, bary)[0]).split([3, 3, 2], -1)
-    away = (n * (p.new_tensor([0., 0., view.camera[0, 0]]) - p)).sum(-1, keepdim=True) < 0
+    p, n, uv = (interpolate(torch.cat([P, N, head.uv], -1)[None], head.faces, tri, bary)[0]).split(
+        [3, 3, 2], -1
+    )
+    away = (n * (p.new_tensor([0.0, 0.0, view.camera[0, 0]]) - p)).sum(-1, keepdim=True) < 0
     n, w = unit(torch.where(away, -n, n)).numpy(), on.astype(np.float32)
     x = _pooled(np.dstack([n, p.numpy(), texture(head.atlas, uv, tri[0] >= 0, 4).numpy()]), w)
     part = np.where(on, head.part[t].numpy() + 1, 0)
     shares = np.dstack([_pooled(part == i) for i in range(part.max() + 1)])
     length = np.linalg.norm(x[..., :3], axis=-1, keepdims=True)
     seen = 1 - shares[..., 0]
-    return dict(albedo=x[..., 6:9], normals=x[..., :3] / length.clip(1e-6), position=x[..., 3:6], depth=-x[..., 5], gloss=x[..., 9], head=seen,
-                mask=shares[..., 1:1 + len(REGIONS)].sum(-1), part=np.where(seen > 0, 1 + shares[..., 1:].argmax(-1) if part.max() else 0, 0).astype(np.uint8))
+    return dict(
+        albedo=x[..., 6:9],
+        normals=x[..., :3] / length.clip(1e-6),
+        position=x[..., 3:6],
+        depth=-x[..., 5],
+        gloss=x[..., 9],
+        head=seen,
+        mask=shares[..., 1 : 1 + len(REGIONS)].sum(-1),
+        part=np.where(seen > 0, 1 + shares[..., 1:].argmax(-1) if part.max() else 0, 0).astype(
+            np.uint8
+        ),
+    )
 
 # %% ../../nbs/53_pathtrace.ipynb #279d1917
-def _calm(x, most=3.):
+def _calm(x, most=3.0):
     "A picture (S, S, 3) without fireflies: no pixel is brighter than `most` times its brightest neighbour."
     level = np.ascontiguousarray(x.mean(-1))
     around = cv2.dilate(level, np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8))
-    return x * np.minimum(1, (most * around + .05 * level.mean()) / level.clip(1e-9))[..., None]
+    return x * np.minimum(1, (most * around + 0.05 * level.mean()) / level.clip(1e-9))[..., None]
 
 # %% ../../nbs/53_pathtrace.ipynb #a873a6bd
 def _check(head, view, lightings, size, spp, depth):
     "One sentence for what cannot be rendered."
-    if len(view.vertices) != 1: raise ValueError(f"trace draws one face at a time, but the view holds {len(view.vertices)}.")
+    if len(view.vertices) != 1:
+        raise ValueError(
+            f"trace draws one face at a time, but the view holds {len(view.vertices)}."
+        )
     if view.vertices.shape[1] != len(head.vertices):
-        raise ValueError(f"The view was made of {view.vertices.shape[1]} vertices, but the head has {len(head.vertices)}: look at the same head (after `fine`).")
-    if not len(lightings): raise ValueError("There is no lighting to trace: lightings is empty.")
+        raise ValueError(
+            f"The view was made of {view.vertices.shape[1]} vertices, but the head has {len(head.vertices)}: look at the same head (after `fine`)."
+        )
+    if not len(lightings):
+        raise ValueError("There is no lighting to trace: lightings is empty.")
     for name, value, least in (("size", size, 8), ("spp", spp, 1), ("depth", depth, 2)):
-        if int(value) != value or value < least: raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+        if int(value) != value or value < least:
+            raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
     for x in lightings:
-        if x.environment is None and not len(x.lamps): raise ValueError("A lighting has neither an environment nor a lamp: its picture would be black.")
-        if x.environment is not None and np.shape(x.environment) != (*_SKY, 3): raise ValueError(f"An environment must have shape {(*_SKY, 3)}, not {np.shape(x.environment)}.")
+        if x.environment is None and not len(x.lamps):
+            raise ValueError(
+                "A lighting has neither an environment nor a lamp: its picture would be black."
+            )
+        if x.environment is not None and np.shape(x.environment) != (*_SKY, 3):
+            raise ValueError(
+                f"An environment must have shape {(*_SKY, 3)}, not {np.shape(x.environment)}."
+            )
 
 # %% ../../nbs/53_pathtrace.ipynb #31c1340c
 def _scene(head, view, P, N, size):
     "One head before one camera in Mitsuba, with a sky and lamps yet to be set: scene, its parameters, the lamps."
     mi, lamps = _engine()[0], _lamps()
     sky = dict(type="envmap", bitmap=mi.Bitmap(np.ones((2 * _SKY[0] + 1, _SKY[1], 3), np.float32)))
-    scene = mi.load_dict(dict(type="scene", head=_mesh(mi, P, N, head, _material(mi, head.atlas)), sky=sky, lamps=lamps, camera=_sensor(mi, view, size)))
+    scene = mi.load_dict(
+        dict(
+            type="scene",
+            head=_mesh(mi, P, N, head, _material(mi, head.atlas)),
+            sky=sky,
+            lamps=lamps,
+            camera=_sensor(mi, view, size),
+        )
+    )
     params = mi.traverse(scene)
     params.keep([k for k in params.keys() if k.split(".")[0] in ("sky", "lamps")])
     return scene, params, lamps
 
-def trace(head, # people.Head; of people.fine(head), for relief as geometry
-          view, # View of its vertices alone (B = 1)
-          lightings, # list of L lighting.Lighting
-          size:int=128, # S, pixels
-          spp:int=64, # paths per pixel
-          depth:int=5, # longest path: 2 = direct light alone, 5 = three bounces more
-          seed:int=0 # of the noise
-         )->Traced: # pictures and layers
+
+def trace(
+    head,  # people.Head; of people.fine(head), for relief as geometry
+    view,  # View of its vertices alone (B = 1)
+    lightings,  # list of L lighting.Lighting
+    size: int = 128,  # S, pixels
+    spp: int = 64,  # paths per pixel
+    depth: int = 5,  # longest path: 2 = direct light alone, 5 = three bounces more
+    seed: int = 0,  # of the noise
+) -> Traced:  # pictures and layers
     "Path-trace one face under several lights; they share everything but the emitters."
     _check(head, view, lightings, size, spp, depth)
     mi, dr = _engine()
@@ -323,19 +508,33 @@ def trace(head, # people.Head; of people.fine(head), for relief as geometry
     images = []
     for i, lighting in enumerate(lightings):
         _light(mi, params, lamps, lighting)
-        images.append(_calm(np.array(path.render(scene, 0, seed=(seed * 1000 + i) % 2**32, spp=int(spp)))))
+        images.append(
+            _calm(np.array(path.render(scene, 0, seed=(seed * 1000 + i) % 2**32, spp=int(spp))))
+        )
     return Traced(np.stack(images).clip(0), **_layers(head, view, P, N, size))
 
 # %% ../../nbs/53_pathtrace.ipynb #cef2bd38
-def layers(traced:Traced, # from trace
-           lightings, # the L lightings it was traced with
-           how:str="fit" # "fit": least squares on the unshadowed shading; "project": spherical-harmonics projection of the lighting
-          )->Lit: # a batch of L: image, albedo, normals, light, mask; its residual is I_g − A ∘ f(N, L)
+def layers(
+    traced: Traced,  # from trace
+    lightings,  # the L lightings it was traced with
+    how: str = "fit",  # "fit": least squares on the unshadowed shading; "project": spherical-harmonics projection of the lighting
+) -> Lit:  # a batch of L: image, albedo, normals, light, mask; its residual is I_g − A ∘ f(N, L)
     "The four-way identity I_g = A ∘ f(N, L) + R of path-traced pictures."
-    if how not in ("fit", "project"): raise ValueError(f'how must be "fit" or "project", not {how!r}.')
-    if len(lightings) != len(traced.image): raise ValueError(f"There are {len(traced.image)} pictures, but {len(lightings)} lightings.")
+    if how not in ("fit", "project"):
+        raise ValueError(f'how must be "fit" or "project", not {how!r}.')
+    if len(lightings) != len(traced.image):
+        raise ValueError(f"There are {len(traced.image)} pictures, but {len(lightings)} lightings.")
     maps = lambda x: torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, -1, -3), np.float32))
-    A, N, mask = (maps(x)[None].expand(len(lightings), -1, -1, -1) for x in (traced.albedo, traced.normals, traced.mask[..., None]))
-    if how == "project": light = torch.from_numpy(np.stack([x.sh() for x in lightings]))
-    else: light = fit_sh(N, maps(np.stack([free_shading(x, traced.position, traced.normals) for x in lightings])), mask)
+    A, N, mask = (
+        maps(x)[None].expand(len(lightings), -1, -1, -1)
+        for x in (traced.albedo, traced.normals, traced.mask[..., None])
+    )
+    if how == "project":
+        light = torch.from_numpy(np.stack([x.sh() for x in lightings]))
+    else:
+        light = fit_sh(
+            N,
+            maps(np.stack([free_shading(x, traced.position, traced.normals) for x in lightings])),
+            mask,
+        )
     return Lit(maps(traced.image), A, N, light, mask)

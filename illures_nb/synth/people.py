@@ -18,85 +18,116 @@ from .raster import unit, vertex_normals
 from .skin import HAEMOGLOBIN, MELANIN, Skin, ita, parts, sample_eye, sample_parts
 
 # %% ../../nbs/52_people.ipynb #08382f88
-PARTS = REGIONS + ("hair", "headgear", "glasses", "clothes") # index = number of the part
-ATLAS = dict(albedo=slice(0, 3), gloss=3, roughness=4, bump=5) # channels of an atlas
+PARTS = REGIONS + ("hair", "headgear", "glasses", "clothes")  # index = number of the part
+ATLAS = dict(albedo=slice(0, 3), gloss=3, roughness=4, bump=5)  # channels of an atlas
+
 
 @dataclass(frozen=True)
 class Piece:
     "Something worn: a mesh whose vertices hang on vertices of the head."
-    part:str # one of PARTS
-    anchor:np.ndarray # (N,) int64 vertices of the kit that carry it
-    offset:np.ndarray # (N, 3) float32 centimetres from the anchor
-    normals:np.ndarray # (N, 3) float32 unit
-    uv:np.ndarray # (N, 2) float32 into the atlas
-    faces:np.ndarray # (F, 3) int64
+
+    part: str  # one of PARTS
+    anchor: np.ndarray  # (N,) int64 vertices of the kit that carry it
+    offset: np.ndarray  # (N, 3) float32 centimetres from the anchor
+    normals: np.ndarray  # (N, 3) float32 unit
+    uv: np.ndarray  # (N, 2) float32 into the atlas
+    faces: np.ndarray  # (F, 3) int64
+
 
 @dataclass(frozen=True)
 class Person:
     "Somebody, drawn once: looks that stay over expressions, views and lights."
-    identity:torch.Tensor # (K,) coefficients of the morphable head
-    atlas:np.ndarray # (T, 2T, 6) float32: albedo linear [0, 1], gloss [0, 1], roughness [0, 1], bump millimetres; the left half is the face tile
-    wardrobe:tuple # Pieces: hair, headgear, glasses, clothes
-    neutral:torch.Tensor # (V, 3) the bare neutral head, centimetres
-    info:dict # what was drawn, JSON-able
+
+    identity: torch.Tensor  # (K,) coefficients of the morphable head
+    atlas: np.ndarray  # (T, 2T, 6) float32: albedo linear [0, 1], gloss [0, 1], roughness [0, 1], bump millimetres; the left half is the face tile
+    wardrobe: tuple  # Pieces: hair, headgear, glasses, clothes
+    neutral: torch.Tensor  # (V, 3) the bare neutral head, centimetres
+    info: dict  # what was drawn, JSON-able
 
 # %% ../../nbs/52_people.ipynb #28f6152b
 @dataclass(frozen=True)
 class Head:
     "One dressed head, ready for either renderer."
-    vertices:torch.Tensor # (V, 3) float32 centimetres, head frame: origin between the pupils, y up, looks to +z; split along UV seams
-    normals:torch.Tensor # (V, 3) unit, smooth
-    faces:torch.Tensor # (F, 3) int64
-    uv:torch.Tensor # (V, 2) into the atlas, [0, 1]², v up
-    part:torch.Tensor # (F,) int64 into PARTS
-    landmarks:torch.Tensor # (68,) int64 vertices
-    atlas:np.ndarray # (T, 2T, 6) the person's
+
+    vertices: torch.Tensor  # (V, 3) float32 centimetres, head frame: origin between the pupils, y up, looks to +z; split along UV seams
+    normals: torch.Tensor  # (V, 3) unit, smooth
+    faces: torch.Tensor  # (F, 3) int64
+    uv: torch.Tensor  # (V, 2) into the atlas, [0, 1]², v up
+    part: torch.Tensor  # (F,) int64 into PARTS
+    landmarks: torch.Tensor  # (68,) int64 vertices
+    atlas: np.ndarray  # (T, 2T, 6) the person's
 
 # %% ../../nbs/52_people.ipynb #1be35e4e
+# fmt: off
 _CELLS = {"hair": (0, 0, 2), "clothes": (2, 0, 2), "headgear": (0, 2, 2), "eye_l": (2, 2, 1), "eye_r": (3, 2, 1), "head": (2, 3, 1),
           "mouth": (3, 3, .25), "gums": (3.25, 3, .25), "teeth": (3.5, 3, .25), "socket": (3.75, 3, .25), "frame": (3, 3.25, .25), "lens": (3.25, 3.25, .25)}
+# fmt: on
+# fmt: off
 _OF_REGION = {"head_neck": "head", "mouth_socket": "mouth", "eye_socket_l": "socket", "eye_socket_r": "socket", "gums_tongue": "gums",
               "teeth": "teeth", "sclera_l": "eye_l", "sclera_r": "eye_r"}
+# fmt: on
+
 
 def _in_cell(name, uv):
     "Coordinates (..., 2) in [0, 1]² of a cell (kept off its border), as coordinates of the atlas."
     x, y, w = _CELLS[name]
-    uv = .03 + .94 * uv
-    return np.stack([.5 + (x + w * uv[..., 0]) / 8, 1 - (y + w * (1 - uv[..., 1])) / 4], -1)
+    uv = 0.03 + 0.94 * uv
+    return np.stack([0.5 + (x + w * uv[..., 0]) / 8, 1 - (y + w * (1 - uv[..., 1])) / 4], -1)
 
-def _child(rng): return np.random.default_rng(rng.integers(2**63)) # whatever it draws, the parent moves on by one: other sizes, same person
 
-def _fill_cell(atlas, name, albedo, gloss, roughness, bump=0.):
+def _child(rng):
+    return np.random.default_rng(
+        rng.integers(2**63)
+    )  # whatever it draws, the parent moves on by one: other sizes, same person
+
+
+def _fill_cell(atlas, name, albedo, gloss, roughness, bump=0.0):
     "Paint a cell: constants or (n, n[, 3]) arrays of its size."
     c, (x, y, w) = len(atlas) / 4, _CELLS[name]
-    at = atlas[round(y * c):round((y + w) * c), len(atlas) + round(x * c):len(atlas) + round((x + w) * c)]
-    for k, value in zip(ATLAS.values(), (albedo, gloss, roughness, bump)): at[..., k] = value
+    at = atlas[
+        round(y * c) : round((y + w) * c),
+        len(atlas) + round(x * c) : len(atlas) + round((x + w) * c),
+    ]
+    for k, value in zip(ATLAS.values(), (albedo, gloss, roughness, bump)):
+        at[..., k] = value
 
 # %% ../../nbs/52_people.ipynb #164699a2
 @dataclass(frozen=True)
 class _Base:
     "Triangles of the bare head, split along UV seams."
-    vertex:torch.Tensor # (V',) int64 the kit's vertex behind each vertex
-    kit_faces:torch.Tensor # (F, 3) before splitting
-    faces:torch.Tensor # (F, 3) after
-    uv:torch.Tensor # (V', 2)
-    part:torch.Tensor # (F,)
-    landmarks:torch.Tensor # (68,)
+
+    vertex: torch.Tensor  # (V',) int64 the kit's vertex behind each vertex
+    kit_faces: torch.Tensor  # (F, 3) before splitting
+    faces: torch.Tensor  # (F, 3) after
+    uv: torch.Tensor  # (V', 2)
+    part: torch.Tensor  # (F,)
+    landmarks: torch.Tensor  # (68,)
+
 
 def _around(p):
     "Angle from the back (0; ±π in front) and height of points (..., 3), as coordinates in [0, 1]²."
-    return np.arctan2(p[..., 0], -8.5 - p[..., 2]) / (2 * np.pi) + .5, (p[..., 1] + 24) / 36
+    return np.arctan2(p[..., 0], -8.5 - p[..., 2]) / (2 * np.pi) + 0.5, (p[..., 1] + 24) / 36
+
 
 def _corner_uv(kit, faces, uv_faces, part):
     "Atlas coordinates of every corner (F, 3, 2)."
     own = kit.uvs.numpy()[uv_faces]
-    uv = own * [.5, 1]
+    uv = own * [0.5, 1]
     u, v = _around(kit.vertices.numpy()[faces])
-    u = np.where(abs(u - u[:, :1]) > .5, u + np.sign(u[:, :1] - u), u) # over the seam
-    depth = np.stack([0 * u + .5, (kit.vertices.numpy()[faces][..., 2] + 4) / 6], -1).clip(0, 1) # in the mouth
+    u = np.where(abs(u - u[:, :1]) > 0.5, u + np.sign(u[:, :1] - u), u)  # over the seam
+    depth = np.stack([0 * u + 0.5, (kit.vertices.numpy()[faces][..., 2] + 4) / 6], -1).clip(
+        0, 1
+    )  # in the mouth
     for region, cell in _OF_REGION.items():
         on = part == REGIONS.index(region)
-        uv[on] = _in_cell(cell, np.stack([u, v], -1).clip(0, 1)[on] if cell == "head" else depth[on] if cell in ("mouth", "gums", "teeth") else own[on] % 1)
+        uv[on] = _in_cell(
+            cell,
+            np.stack([u, v], -1).clip(0, 1)[on]
+            if cell == "head"
+            else depth[on]
+            if cell in ("mouth", "gums", "teeth")
+            else own[on] % 1,
+        )
     return uv.clip(0, 1)
 
 # %% ../../nbs/52_people.ipynb #37953339
@@ -104,62 +135,105 @@ def _corner_uv(kit, faces, uv_faces, part):
 def _base(kit):
     "The bare head's triangles, without irises."
     keep = ~np.isin(kit.part.numpy(), [REGIONS.index("iris_l"), REGIONS.index("iris_r")])
-    keep &= (kit.vertices[kit.faces, 1] > -14.5).any(1).numpy() # shoulders are inside the clothes
+    keep &= (kit.vertices[kit.faces, 1] > -14.5).any(1).numpy()  # shoulders are inside the clothes
     part, faces = kit.part.numpy()[keep], kit.faces.numpy()[keep]
     uv = _corner_uv(kit, faces, kit.uv_faces.numpy()[keep], part)
-    key = np.concatenate([faces[..., None], np.round(uv * 2**16).astype(np.int64)], -1).reshape(-1, 3)
+    key = np.concatenate([faces[..., None], np.round(uv * 2**16).astype(np.int64)], -1).reshape(
+        -1, 3
+    )
     key = (key[:, 0] << 34) | (key[:, 1] << 17) | key[:, 2]
     _, first, back = np.unique(key, return_index=True, return_inverse=True)
     vertex, split = faces.reshape(-1)[first], back.reshape(faces.shape)
-    home = np.zeros(len(kit.vertices), int); home[faces] = split; home[faces[part == 0]] = split[part == 0]
+    home = np.zeros(len(kit.vertices), int)
+    home[faces] = split
+    home[faces[part == 0]] = split[part == 0]
     t = torch.from_numpy
-    return _Base(t(vertex), t(faces), t(split), t(uv.reshape(-1, 2)[first].astype(np.float32)), t(part), t(home[kit.landmarks.numpy()]))
+    return _Base(
+        t(vertex),
+        t(faces),
+        t(split),
+        t(uv.reshape(-1, 2)[first].astype(np.float32)),
+        t(part),
+        t(home[kit.landmarks.numpy()]),
+    )
 
 # %% ../../nbs/52_people.ipynb #7ecca315
-def build(kit:FaceKit, # the morphable head the person was drawn with
-          person:Person, # from sample_person
-          expression:torch.Tensor # (E,) weights
-         )->Head:
+def build(
+    kit: FaceKit,  # the morphable head the person was drawn with
+    person: Person,  # from sample_person
+    expression: torch.Tensor,  # (E,) weights
+) -> Head:
     "The person with an expression: one mesh, one atlas."
     base, V = _base(kit), person.neutral.clone()
-    for i in expression.nonzero()[:, 0].tolist(): V.add_(kit.expression[i], alpha=float(expression[i]))
+    for i in expression.nonzero()[:, 0].tolist():
+        V.add_(kit.expression[i], alpha=float(expression[i]))
     vertices, faces, uv, part = [V[base.vertex]], [base.faces], [base.uv], [base.part]
     normals, n = [vertex_normals(V[None], base.kit_faces)[0][base.vertex]], len(base.vertex)
     for p in person.wardrobe:
-        vertices.append(V[torch.from_numpy(p.anchor)] + torch.from_numpy(p.offset)); normals.append(torch.from_numpy(p.normals))
-        faces.append(torch.from_numpy(p.faces) + n); uv.append(torch.from_numpy(p.uv)); part.append(torch.full((len(p.faces),), PARTS.index(p.part)))
+        vertices.append(V[torch.from_numpy(p.anchor)] + torch.from_numpy(p.offset))
+        normals.append(torch.from_numpy(p.normals))
+        faces.append(torch.from_numpy(p.faces) + n)
+        uv.append(torch.from_numpy(p.uv))
+        part.append(torch.full((len(p.faces),), PARTS.index(p.part)))
         n += len(p.anchor)
-    return Head(torch.cat(vertices), torch.cat(normals), torch.cat(faces), torch.cat(uv), torch.cat(part), base.landmarks, person.atlas)
+    return Head(
+        torch.cat(vertices),
+        torch.cat(normals),
+        torch.cat(faces),
+        torch.cat(uv),
+        torch.cat(part),
+        base.landmarks,
+        person.atlas,
+    )
 
 # %% ../../nbs/52_people.ipynb #1862cd20
 def _at(texture, uv):
     "A texture (h, w, C) at points (N, 2), v up: (N, C)."
-    h, w = texture.shape[:2]; n = -(-len(uv) // 1024) * 1024 # OpenCV wants pictures, not endless lines
+    h, w = texture.shape[:2]
+    n = -(-len(uv) // 1024) * 1024  # OpenCV wants pictures, not endless lines
     x, y = np.zeros((2, n), np.float32)
-    x[:len(uv)], y[:len(uv)] = uv[:, 0] * w - .5, (1 - uv[:, 1]) * h - .5
-    out = cv2.remap(np.ascontiguousarray(texture), x.reshape(-1, 1024), y.reshape(-1, 1024), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return out.reshape(n, -1)[:len(uv)]
+    x[: len(uv)], y[: len(uv)] = uv[:, 0] * w - 0.5, (1 - uv[:, 1]) * h - 0.5
+    out = cv2.remap(
+        np.ascontiguousarray(texture),
+        x.reshape(-1, 1024),
+        y.reshape(-1, 1024),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return out.reshape(n, -1)[: len(uv)]
 
 # %% ../../nbs/52_people.ipynb #82675f15
 @lru_cache(maxsize=4)
 def _neck(size):
     "Weights of the face tile's texels on the bare neck."
-    w = parts(size)["neck"] * (1 - parts(size)["jaw"]); return (w / w.sum()).ravel()
+    w = parts(size)["neck"] * (1 - parts(size)["jaw"])
+    return (w / w.sum()).ravel()
+
 
 def _paint(skin, rng):
     "The atlas of a skin: face tile, eyes, mouth; the tones of neck and hair."
     T = len(skin.albedo)
-    colour, eye = sample_parts(rng, skin), sample_eye(rng, T // 4, float(np.clip((ita(skin.tone) - 10) / 45, .05, 1)))
-    atlas, shift = np.zeros((T, 2 * T, 6), np.float32), rng.normal(0, [.08, .05])
-    albedo = skin.albedo * np.exp(-shift[0] * MELANIN - shift[1] * HAEMOGLOBIN).astype(np.float32); np.minimum(albedo, 1, out=albedo)
+    colour, eye = (
+        sample_parts(rng, skin),
+        sample_eye(rng, T // 4, float(np.clip((ita(skin.tone) - 10) / 45, 0.05, 1))),
+    )
+    atlas, shift = np.zeros((T, 2 * T, 6), np.float32), rng.normal(0, [0.08, 0.05])
+    albedo = skin.albedo * np.exp(-shift[0] * MELANIN - shift[1] * HAEMOGLOBIN).astype(np.float32)
+    np.minimum(albedo, 1, out=albedo)
     face = cv2.merge([*cv2.split(albedo), skin.gloss, skin.roughness, skin.bump])
-    atlas[:, :T] = face if rng.random() < .5 else face[:, ::-1] # every other skin mirrored
-    for name in ("eye_l", "eye_r"): _fill_cell(atlas, name, eye, .85, .08)
+    atlas[:, :T] = face if rng.random() < 0.5 else face[:, ::-1]  # every other skin mirrored
+    for name in ("eye_l", "eye_r"):
+        _fill_cell(atlas, name, eye, 0.85, 0.08)
     tone = _neck(T) @ atlas[:, :T, :3].reshape(-1, 3)
-    _fill_cell(atlas, "socket", tone * .6, .3, .4)
-    _fill_cell(atlas, "head", tone, .2, .45)
-    deep = np.linspace(1, .15, max(T // 16, 1))[:, None, None] # row 0 is the front
-    for name, dim, gloss, rough in (("mouth", .5, .5, .3), ("gums", .75, .6, .25), ("teeth", .9, .7, .15)): _fill_cell(atlas, name, colour[name] * dim * deep, gloss, rough)
+    _fill_cell(atlas, "socket", tone * 0.6, 0.3, 0.4)
+    _fill_cell(atlas, "head", tone, 0.2, 0.45)
+    deep = np.linspace(1, 0.15, max(T // 16, 1))[:, None, None]  # row 0 is the front
+    for name, dim, gloss, rough in (
+        ("mouth", 0.5, 0.5, 0.3),
+        ("gums", 0.75, 0.6, 0.25),
+        ("teeth", 0.9, 0.7, 0.15),
+    ):
+        _fill_cell(atlas, name, colour[name] * dim * deep, gloss, rough)
     return atlas, tone
 
 # %% ../../nbs/52_people.ipynb #bf62d3d2
@@ -168,7 +242,10 @@ def _cross(a, b):
     (x, y, z), (u, v, w) = np.moveaxis(a, -1, 0), np.moveaxis(b, -1, 0)
     return np.stack([y * w - z * v, z * u - x * w, x * v - y * u], -1)
 
-def _length(x): return np.sqrt(np.einsum("...i,...i->...", x, x))[..., None]
+
+def _length(x):
+    return np.sqrt(np.einsum("...i,...i->...", x, x))[..., None]
+
 
 def _smooth(x, lo, hi):
     "Smooth step from 0 at lo to 1 at hi (lo > hi falls)."
@@ -176,29 +253,43 @@ def _smooth(x, lo, hi):
     return t * t * (3 - 2 * t)
 
 # %% ../../nbs/52_people.ipynb #c0722e05
-_CENTRE = np.array([0., 1., -8.5], np.float32) # of the globe, centimetres
-_CM = .165 # centimetres for a degree of latitude
-_HANG = -6. # latitude from which free hair hangs
+_CENTRE = np.array([0.0, 1.0, -8.5], np.float32)  # of the globe, centimetres
+_CM = 0.165  # centimetres for a degree of latitude
+_HANG = -6.0  # latitude from which free hair hangs
+
 
 @lru_cache(maxsize=8)
 def _globe(kit):
     "The three vertices nearest to each direction (latitudes −60 … 90 by 3°, longitudes −180 … 180 by 4°) and their weights."
     base, V = _base(kit), kit.vertices - torch.from_numpy(_CENTRE)
-    ear = (base.uv[:, 0] - .25).abs() > .19
-    on = torch.zeros(len(V), dtype=torch.bool); on[base.vertex[base.faces[base.part < 2].flatten()]] = True
-    lobes = base.faces[base.part == 0].flatten(); lobes = lobes[ear[lobes] & (base.uv[lobes, 1] > .35) & (base.uv[lobes, 1] < .78)]
+    ear = (base.uv[:, 0] - 0.25).abs() > 0.19
+    on = torch.zeros(len(V), dtype=torch.bool)
+    on[base.vertex[base.faces[base.part < 2].flatten()]] = True
+    lobes = base.faces[base.part == 0].flatten()
+    lobes = lobes[ear[lobes] & (base.uv[lobes, 1] > 0.35) & (base.uv[lobes, 1] < 0.78)]
     on[base.vertex[lobes]] = False
     vertex = on.nonzero()[:, 0]
     e, phi = np.radians(np.meshgrid(np.arange(-60, 91, 3), np.arange(-180, 181, 4), indexing="ij"))
-    d = torch.from_numpy(np.stack([np.cos(e) * np.sin(phi), np.sin(e), np.cos(e) * np.cos(phi)], -1).astype(np.float32))
-    near = torch.stack([torch.topk(row @ unit(V[vertex]).T, 3).values for row in d]), torch.stack([vertex[torch.topk(row @ unit(V[vertex]).T, 3).indices] for row in d])
+    d = torch.from_numpy(
+        np.stack([np.cos(e) * np.sin(phi), np.sin(e), np.cos(e) * np.cos(phi)], -1).astype(
+            np.float32
+        )
+    )
+    near = (
+        torch.stack([torch.topk(row @ unit(V[vertex]).T, 3).values for row in d]),
+        torch.stack([vertex[torch.topk(row @ unit(V[vertex]).T, 3).indices] for row in d]),
+    )
     w = 1 / (1.0001 - near[0])
     return near[1].numpy(), (w / w.sum(-1, keepdim=True)).numpy()
+
 
 def _look_up(grid, s, phi):
     "A map over the globe (51, 91) at latitudes and longitudes, degrees."
     shape = np.shape(s)
-    y, x = (np.asarray(s, np.float32).reshape(shape[0], -1) + 60) / 3, ((np.asarray(phi, np.float32).reshape(shape[0], -1) + 180) % 360) / 4
+    y, x = (
+        (np.asarray(s, np.float32).reshape(shape[0], -1) + 60) / 3,
+        ((np.asarray(phi, np.float32).reshape(shape[0], -1) + 180) % 360) / 4,
+    )
     return cv2.remap(grid, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(shape)
 
 # %% ../../nbs/52_people.ipynb #50daa7fd
@@ -207,11 +298,13 @@ def _skull(kit, neutral):
     vertex, w = _globe(kit)
     return np.einsum("...i,...i->...", _length(neutral.numpy()[vertex] - _CENTRE)[..., 0], w)
 
+
 def _point(skull, s, phi, lift, hang=True):
     "Points (..., 3) and outward directions at latitude s, longitude phi (degrees) and lift above the skin (centimetres)."
     low = _HANG if hang else -60
     e, f = np.radians(np.maximum(s, low), dtype=np.float32), np.radians(phi, dtype=np.float32)
-    c = np.cos(e); out = np.stack([c * np.sin(f), np.sin(e), c * np.cos(f)], -1)
+    c = np.cos(e)
+    out = np.stack([c * np.sin(f), np.sin(e), c * np.cos(f)], -1)
     p = _CENTRE + out * (_look_up(skull, np.maximum(s, low), phi) + lift)[..., None]
     p[..., 1] -= np.maximum(low - s, 0) * _CM
     return p.astype(np.float32), out
@@ -219,16 +312,31 @@ def _point(skull, s, phi, lift, hang=True):
 # %% ../../nbs/52_people.ipynb #2d07c4de
 def _uneven(rng, n=10, m=24):
     "A smooth random map over the globe (51, 91), standard deviation about 1, seamless at the back."
-    x = rng.standard_normal((n, m), np.float32); x = np.c_[x, x[:, :1]]
+    x = rng.standard_normal((n, m), np.float32)
+    x = np.c_[x, x[:, :1]]
     return cv2.resize(x, (91, 51), interpolation=cv2.INTER_CUBIC)
 
-def _wave(x): return 1 - abs(x % 2 - 1) # to and fro: a texture without a seam
+
+def _wave(x):
+    return 1 - abs(x % 2 - 1)  # to and fro: a texture without a seam
+
 
 def _anchored(kit, neutral, part, p, normals, uv, faces, s, phi):
     "A Piece from points on the globe."
-    at = _globe(kit)[0][..., 0][np.clip(np.round((s + 60) / 3), 0, 50).astype(int), np.round(((phi + 180) % 360) / 4).astype(int)].reshape(-1)
+    at = _globe(kit)[0][..., 0][
+        np.clip(np.round((s + 60) / 3), 0, 50).astype(int),
+        np.round(((phi + 180) % 360) / 4).astype(int),
+    ].reshape(-1)
     p = p.reshape(-1, 3)
-    return Piece(part, at, p - neutral.numpy()[at], normals.reshape(-1, 3).astype(np.float32), _in_cell(part, uv.reshape(-1, 2)).astype(np.float32), faces)
+    return Piece(
+        part,
+        at,
+        p - neutral.numpy()[at],
+        normals.reshape(-1, 3).astype(np.float32),
+        _in_cell(part, uv.reshape(-1, 2)).astype(np.float32),
+        faces,
+    )
+
 
 @lru_cache(maxsize=32)
 def _grid_faces(n, m, strips=1):
@@ -239,14 +347,29 @@ def _grid_faces(n, m, strips=1):
     return (one[None] + n * m * np.arange(strips)[:, None, None]).reshape(-1, 3)
 
 # %% ../../nbs/52_people.ipynb #309d5dd4
-_PHI = np.array([0, 15, 28, 36, 43, 50, 58, 64, 70, 74, 79, 105, 118, 140, 180.]) # longitudes of the hair lines
-_FRONT = {"natural": (37, 37, 36, 34, 27, 19), "receding": (45, 43, 49, 51, 42, 27), "bare": (90, 90, 90, 90, 88, 72), "fringe": (15, 15, 15, 15, 14, 12),
-          "swept": (34, 30, 25, 21, 17, 13)}
-_SIDE = {"short": (10, 2, -10, -10, 4, 4, -18, -38, -42), "tied": (13, 9, 5, 4, 5, 3, -10, -30, -34), "ears": (8, -6, -17, -20, -24, -26, -32, -40, -44),
-         "bob": (-14, -48, -62, -66, -68, -70, -70, -70, -70), "long": (-40, -100, -118, -120, -120, -120, -120, -120, -120),
-         "tucked": (10, 4, -2, -3, 4, 4, -100, -120, -120)}
+_PHI = np.array(
+    [0, 15, 28, 36, 43, 50, 58, 64, 70, 74, 79, 105, 118, 140, 180.0]
+)  # longitudes of the hair lines
+_FRONT = {
+    "natural": (37, 37, 36, 34, 27, 19),
+    "receding": (45, 43, 49, 51, 42, 27),
+    "bare": (90, 90, 90, 90, 88, 72),
+    "fringe": (15, 15, 15, 15, 14, 12),
+    "swept": (34, 30, 25, 21, 17, 13),
+}
+_SIDE = {
+    "short": (10, 2, -10, -10, 4, 4, -18, -38, -42),
+    "tied": (13, 9, 5, 4, 5, 3, -10, -30, -34),
+    "ears": (8, -6, -17, -20, -24, -26, -32, -40, -44),
+    "bob": (-14, -48, -62, -66, -68, -70, -70, -70, -70),
+    "long": (-40, -100, -118, -120, -120, -120, -120, -120, -120),
+    "tucked": (10, 4, -2, -3, 4, 4, -100, -120, -120),
+}
+# fmt: off
 _FLOW = {"back": ((0, .2, -1), (0, -.35, -1)), "part": ((1, -.15, -.2), (0, -1, -.2)), "forward": ((0, -.5, 1), (0, -1, .15)), "up": ((.1, 1, -.6), (0, -.8, -.5)),
          "tied": ((0, 0, -1), (0, -.1, -1)), "down": ((.9, -.5, .1), (0, -1, 0)), "any": ((0, -.3, 0), (0, -.3, 0))}
+# fmt: on
+# fmt: off
 _STYLES = { # front, side, flow, lift from … to (cm), length from … to (cm), curl (degrees a step)
     "short": ("natural", "short", "back", (.3, .9), (1.2, 3), 6), "side part": ("natural", "short", "part", (.5, 1.3), (3, 7), 5),
     "forward": ("natural", "short", "forward", (.4, 1.), (2, 4), 8), "volume": ("natural", "short", "up", (1., 2.4), (3, 6), 10),
@@ -258,6 +381,7 @@ _STYLES = { # front, side, flow, lift from … to (cm), length from … to (cm),
     "behind the ears": ("natural", "tucked", "down", (.4, 1.1), (8, 18), 6), "tied back": ("natural", "tied", "tied", (.2, .7), (4, 9), 3),
     "curly": ("natural", "ears", "any", (1.2, 2.6), (2, 4), 50), "long curls": ("natural", "long", "down", (1.2, 2.6), (8, 16), 22),
     "afro": ("natural", "short", "any", (1.5, 4.), (1.2, 2.2), 70), "crop": ("natural", "short", "any", (.15, .5), (.5, 1.1), 60)}
+# fmt: on
 
 # %% ../../nbs/52_people.ipynb #26b2bc48
 def _hair_line(rng, front, side, swept):
@@ -266,13 +390,21 @@ def _hair_line(rng, front, side, swept):
     line = lambda front: np.array(_FRONT[front] + _SIDE[side], float)
     shift = np.r_[np.full(6, rng.normal(-3, 2.5)), np.full(3, rng.normal(0, 1.5)), np.zeros(6)]
     bend = lambda: np.r_[rng.normal(0, 1.2, 10), np.zeros(5)]
-    both = bend(); right, left = (np.interp(abs(phi), _PHI, line(f) + shift + both + .4 * bend()) for f in (("natural", front) if swept else (front, front)))
+    both = bend()
+    right, left = (
+        np.interp(abs(phi), _PHI, line(f) + shift + both + 0.4 * bend())
+        for f in (("natural", front) if swept else (front, front))
+    )
     table = np.where(phi > 0, right, left)
-    if swept: k = _smooth(phi, -10, 10); table = k * right + (1 - k) * left
+    if swept:
+        k = _smooth(phi, -10, 10)
+        table = k * right + (1 - k) * left
     free = _smooth(np.interp(abs(phi), _PHI, natural) - table, 9, 15)
     return table.astype(np.float32), free.astype(np.float32)
 
-_ALL = np.arange(-180, 180, .5, dtype=np.float32) # longitudes of the tables
+
+_ALL = np.arange(-180, 180, 0.5, dtype=np.float32)  # longitudes of the tables
+
 
 def _on_line(table, phi):
     "A table over _ALL (..., 720) at longitudes, degrees."
@@ -282,50 +414,85 @@ def _on_line(table, phi):
 @dataclass(frozen=True)
 class _Hair:
     "What the shell and the locks of one head of hair share."
-    tables:np.ndarray # (3, 720): latitude of the line; how free its ends are; latitude above which a hat presses the hair down
-    top:float # latitude where it ends above (90: the crown)
-    lift:float # centimetres
-    hang:bool
-    covers:bool # the ears
-    uneven:np.ndarray # (51, 91)
+
+    tables: np.ndarray  # (3, 720): latitude of the line; how free its ends are; latitude above which a hat presses the hair down
+    top: float  # latitude where it ends above (90: the crown)
+    lift: float  # centimetres
+    hang: bool
+    covers: bool  # the ears
+    uneven: np.ndarray  # (51, 91)
 
     @property
-    def line(self): return self.tables[0]
+    def line(self):
+        return self.tables[0]
+
     @property
-    def free(self): return self.tables[1]
+    def free(self):
+        return self.tables[1]
 
     def height(self, s, phi):
         "Height of the hair over the skin, centimetres."
-        line, free, under = _on_line(self.tables, phi); a = s - line
-        grow = _smooth(a, -2, 16) * (1 - free) + free * (.45 + .55 * _smooth(a, 0, 25))
-        up = self.lift * grow * (1 + .35 * _smooth(s, 30, 70)) * np.clip(1 + .22 * _look_up(self.uneven, s, phi), .3, 2)
-        if self.top < 90: up *= _smooth(s, self.top, self.top - 10)
-        up = up + .08 * free - .06 * (1 - _smooth(a, 0, 5)) * (1 - free)
-        if self.covers: up = up + 1.2 * np.exp(-((abs((phi + 180) % 360 - 180) - 91) / 17)**2) * _smooth(s, 12, 0)
-        return np.where(s > under, np.minimum(up, .15), up).astype(np.float32)
+        line, free, under = _on_line(self.tables, phi)
+        a = s - line
+        grow = _smooth(a, -2, 16) * (1 - free) + free * (0.45 + 0.55 * _smooth(a, 0, 25))
+        up = (
+            self.lift
+            * grow
+            * (1 + 0.35 * _smooth(s, 30, 70))
+            * np.clip(1 + 0.22 * _look_up(self.uneven, s, phi), 0.3, 2)
+        )
+        if self.top < 90:
+            up *= _smooth(s, self.top, self.top - 10)
+        up = up + 0.08 * free - 0.06 * (1 - _smooth(a, 0, 5)) * (1 - free)
+        if self.covers:
+            up = up + 1.2 * np.exp(-(((abs((phi + 180) % 360 - 180) - 91) / 17) ** 2)) * _smooth(
+                s, 12, 0
+            )
+        return np.where(s > under, np.minimum(up, 0.15), up).astype(np.float32)
 
 # %% ../../nbs/52_people.ipynb #d5af373b
 def _shell(kit, neutral, skull, hair, rng, n=15, m=121):
     "The body of the hair: rows from the crown to the hair line."
-    phi = np.broadcast_to(np.linspace(-180, 180, m), (n, m)); t = np.linspace(0, 1, n)[:, None]**.8
-    line = np.minimum(_on_line(hair.line, phi[0]) + rng.normal(0, 1, m) * (1 + 2 * _on_line(hair.free, phi[0])), hair.top)
+    phi = np.broadcast_to(np.linspace(-180, 180, m), (n, m))
+    t = np.linspace(0, 1, n)[:, None] ** 0.8
+    line = np.minimum(
+        _on_line(hair.line, phi[0]) + rng.normal(0, 1, m) * (1 + 2 * _on_line(hair.free, phi[0])),
+        hair.top,
+    )
     line[-1] = line[0]
     s = hair.top + (line - hair.top) * t
     p, out = _point(skull, s, phi, hair.height(s, phi), hair.hang)
     faces = _grid_faces(n, m)
-    N = vertex_normals(torch.from_numpy(p).view(1, -1, 3), torch.from_numpy(faces))[0].numpy().reshape(n, m, 3)
-    N[:, 0] = N[:, -1] = N[:, 0] + N[:, -1]; N += 1e-3 * out; N /= _length(N)
-    faces = faces[(line < hair.top - .5)[faces % m].all(1)] # no hair, no triangles
-    return _anchored(kit, neutral, "hair", p, N, np.stack([_wave(phi / 45), .1 + .8 * _wave(s / 60)], -1), faces, s, phi)
+    N = (
+        vertex_normals(torch.from_numpy(p).view(1, -1, 3), torch.from_numpy(faces))[0]
+        .numpy()
+        .reshape(n, m, 3)
+    )
+    N[:, 0] = N[:, -1] = N[:, 0] + N[:, -1]
+    N += 1e-3 * out
+    N /= _length(N)
+    faces = faces[(line < hair.top - 0.5)[faces % m].all(1)]  # no hair, no triangles
+    return _anchored(
+        kit,
+        neutral,
+        "hair",
+        p,
+        N,
+        np.stack([_wave(phi / 45), 0.1 + 0.8 * _wave(s / 60)], -1),
+        faces,
+        s,
+        phi,
+    )
+
 
 def _roots(hair, rng, n):
     "Where locks grow: latitudes, longitudes; a third close to the hair line."
-    phi = np.where(rng.random(n) < .85, rng.uniform(-115, 115, n), rng.uniform(115, 245, n))
+    phi = np.where(rng.random(n) < 0.85, rng.uniform(-115, 115, n), rng.uniform(115, 245, n))
     bare = _on_line(hair.line, phi) > hair.top - 2
     phi = np.where(bare, np.where(phi < 0, -1, 1) * rng.uniform(66, 180, n), phi)
     line = np.minimum(_on_line(hair.line, phi), hair.top)
     base = np.maximum(line, _HANG - 5)
-    s = base + (hair.top - base) * rng.random(n)**1.4
+    s = base + (hair.top - base) * rng.random(n) ** 1.4
     edge = np.arange(n) < n // 3
     return np.where(edge, line + rng.uniform(-1.5, 5, n), s), phi, edge & (line > _HANG - 8)
 
@@ -333,80 +500,155 @@ def _roots(hair, rng, n):
 def _locks(kit, neutral, skull, hair, style, part_at, rng, n=1300, K=6):
     "Strips along the flow of the hair."
     _, _, flow, _, length, curl = _STYLES[style]
-    s, phi, edge = _roots(hair, rng, n); s, phi = s.astype(np.float32), phi.astype(np.float32)
+    s, phi, edge = _roots(hair, rng, n)
+    s, phi = s.astype(np.float32), phi.astype(np.float32)
     top, side = (np.array(f, np.float32)[:, None] for f in _FLOW[flow])
-    step = (rng.uniform(*length, n) * np.where(edge, .55, 1) / (K - 1)).astype(np.float32)
-    swirl, wave = (_look_up(_uneven(rng), s, phi) for _ in range(2)) # neighbours turn alike
-    turn, stray = (.25 * swirl + rng.normal(0, .07, n) + (flow == "any") * rng.uniform(0, 6.3, n)).astype(np.float32), rng.random(n, np.float32)
+    step = (rng.uniform(*length, n) * np.where(edge, 0.55, 1) / (K - 1)).astype(np.float32)
+    swirl, wave = (_look_up(_uneven(rng), s, phi) for _ in range(2))  # neighbours turn alike
+    turn, stray = (
+        (0.25 * swirl + rng.normal(0, 0.07, n) + (flow == "any") * rng.uniform(0, 6.3, n)).astype(
+            np.float32
+        ),
+        rng.random(n, np.float32),
+    )
     bend = (np.radians(curl) * np.where(flow == "any", rng.normal(0, 1, n), 1)).astype(np.float32)
-    ragged, S, PHI = (rng.uniform(-1, 5, n) + 4 * _on_line(hair.free, phi) * rng.random(n)).astype(np.float32), np.empty((K, n), np.float32), np.empty((K, n), np.float32)
+    ragged, S, PHI = (
+        (rng.uniform(-1, 5, n) + 4 * _on_line(hair.free, phi) * rng.random(n)).astype(np.float32),
+        np.empty((K, n), np.float32),
+        np.empty((K, n), np.float32),
+    )
     for k in range(K):
         S[k], PHI[k] = s, phi
         e, f = np.radians(np.clip(s, _HANG, 86)), np.radians(phi)
         ce, se, cf, sf = np.cos(e), np.sin(e), np.cos(f), np.sin(f)
-        w = _smooth(s, 15, 42) * _smooth(cf, -.4, .3)
+        w = _smooth(s, 15, 42) * _smooth(cf, -0.4, 0.3)
         D = w * top + (1 - w) * side
         x = 9 * ce * sf - part_at
-        D[0] *= np.tanh(x / .6)
+        D[0] *= np.tanh(x / 0.6)
         a, b = D[0] * cf - D[2] * sf, D[1] * ce - se * (D[0] * sf + D[2] * cf)
-        r = np.hypot(a, b) + 1e-6; c, d = np.cos(turn), np.sin(turn); a, b = (a * c - b * d) / r, (a * d + b * c) / r
+        r = np.hypot(a, b) + 1e-6
+        c, d = np.cos(turn), np.sin(turn)
+        a, b = (a * c - b * d) / r, (a * d + b * c) / r
         turn = turn + bend * (1 if flow == "any" else np.sin(1.4 * k + 2 * wave + stray))
         phi, s = phi + a * step / _CM / ce, np.minimum(s + b * step / _CM, 89)
         s = np.maximum(s, np.minimum(_on_line(hair.line, phi), hair.top) - ragged)
     t = np.linspace(0, 1, K)[:, None]
-    lift = hair.height(S, PHI) * rng.uniform(.85, 1.1, n) + .05 + (.04 + .1 * hair.lift) * stray * np.sin(np.pi * np.minimum(.15 + t, 1)) - .05 * edge * (1 - t)
-    if curl > 30: lift = lift + .25 * min(hair.lift, 1) * np.sin(np.radians(curl) * 1.6 * np.arange(K)[:, None] + 6 * stray)
-    lift = np.where(S > _on_line(hair.tables[2], PHI), np.minimum(lift, .15), lift)
-    return _ribbons(kit, neutral, "hair", *_point(skull, S, PHI, lift, hair.hang), S, PHI, rng.uniform(.07, .25, n) * np.where(edge, .6, 1) * (1 + .25 * (length[1] > 7)), rng)
+    lift = (
+        hair.height(S, PHI) * rng.uniform(0.85, 1.1, n)
+        + 0.05
+        + (0.04 + 0.1 * hair.lift) * stray * np.sin(np.pi * np.minimum(0.15 + t, 1))
+        - 0.05 * edge * (1 - t)
+    )
+    if curl > 30:
+        lift = lift + 0.25 * min(hair.lift, 1) * np.sin(
+            np.radians(curl) * 1.6 * np.arange(K)[:, None] + 6 * stray
+        )
+    lift = np.where(S > _on_line(hair.tables[2], PHI), np.minimum(lift, 0.15), lift)
+    return _ribbons(
+        kit,
+        neutral,
+        "hair",
+        *_point(skull, S, PHI, lift, hair.hang),
+        S,
+        PHI,
+        rng.uniform(0.07, 0.25, n) * np.where(edge, 0.6, 1) * (1 + 0.25 * (length[1] > 7)),
+        rng,
+    )
 
 # %% ../../nbs/52_people.ipynb #28ba4de8
 def _ribbons(kit, neutral, part, p, out, S, PHI, width, rng):
     "Strips of width (n,) along points (K, n, 3) whose surface faces `out`."
     K, n = p.shape[:2]
-    out = out.astype(np.float32); across = _cross(np.concatenate([p[1:] - p[:-1], p[-1:] - p[-2:-1]]), out)
+    out = out.astype(np.float32)
+    across = _cross(np.concatenate([p[1:] - p[:-1], p[-1:] - p[-2:-1]]), out)
     across /= _length(across) + 1e-6
-    side = np.array([-1, 1], np.float32)[:, None] # (2, 1)
-    w = (width * np.interp(np.linspace(0, 1, K), [0, .2, .6, 1], [.6, 1, .9, .12])[:, None])[..., None, None].astype(np.float32)
+    side = np.array([-1, 1], np.float32)[:, None]  # (2, 1)
+    w = (width * np.interp(np.linspace(0, 1, K), [0, 0.2, 0.6, 1], [0.6, 1, 0.9, 0.12])[:, None])[
+        ..., None, None
+    ].astype(np.float32)
     q = p[:, :, None] - across[:, :, None] * w * side
-    N = out[:, :, None] - across[:, :, None] * (.35 * side) + .09 * rng.standard_normal((1, n, 1, 3), np.float32)
+    N = (
+        out[:, :, None]
+        - across[:, :, None] * (0.35 * side)
+        + 0.09 * rng.standard_normal((1, n, 1, 3), np.float32)
+    )
     N /= _length(N)
-    u, v = rng.random(n)[None, :, None] + np.array([0, .02]), np.broadcast_to(np.linspace(1, 0, K)[:, None, None], (K, n, 2))
+    u, v = (
+        rng.random(n)[None, :, None] + np.array([0, 0.02]),
+        np.broadcast_to(np.linspace(1, 0, K)[:, None, None], (K, n, 2)),
+    )
     uv = np.stack([np.broadcast_to(_wave(u), (K, n, 2)), v], -1)
-    swap = lambda x: np.swapaxes(x, 0, 1) # strip by strip
-    return _anchored(kit, neutral, part, swap(q).astype(np.float32), swap(N), swap(uv), _grid_faces(K, 2, n), *(np.repeat(x.T.reshape(-1), 2) for x in (S, PHI)))
+    swap = lambda x: np.swapaxes(x, 0, 1)  # strip by strip
+    return _anchored(
+        kit,
+        neutral,
+        part,
+        swap(q).astype(np.float32),
+        swap(N),
+        swap(uv),
+        _grid_faces(K, 2, n),
+        *(np.repeat(x.T.reshape(-1), 2) for x in (S, PHI)),
+    )
 
 # %% ../../nbs/52_people.ipynb #7a1f8262
 def _paint_hair(atlas, colour, rng):
     "The hair's cell: strands, darker at the roots (v = 1)."
     n, rng = len(atlas) // 2, _child(rng)
-    tex = cv2.GaussianBlur(rng.standard_normal((6, n), np.float32), (0, 0), .6) + .6 * cv2.resize(rng.standard_normal((3, n // 6), np.float32), (n, 6))
-    tex = cv2.resize(tex, (n, n), interpolation=cv2.INTER_CUBIC); tex /= tex.std()
-    tip = np.exp(np.linspace(0, 1, n)[::-1] * rng.uniform(0, .5) - .3)[:, None].astype(np.float32)
-    shade = np.exp(tex * rng.uniform(.2, .4)) * tip[::-1]
-    _fill_cell(atlas, "hair", np.clip(colour * shade[..., None], .004, .85), rng.uniform(.06, .28) * (1 + .3 * tex).clip(.2, 2), rng.uniform(.38, .6), tex * rng.uniform(.05, .15))
+    tex = cv2.GaussianBlur(rng.standard_normal((6, n), np.float32), (0, 0), 0.6) + 0.6 * cv2.resize(
+        rng.standard_normal((3, n // 6), np.float32), (n, 6)
+    )
+    tex = cv2.resize(tex, (n, n), interpolation=cv2.INTER_CUBIC)
+    tex /= tex.std()
+    tip = np.exp(np.linspace(0, 1, n)[::-1] * rng.uniform(0, 0.5) - 0.3)[:, None].astype(np.float32)
+    shade = np.exp(tex * rng.uniform(0.2, 0.4)) * tip[::-1]
+    _fill_cell(
+        atlas,
+        "hair",
+        np.clip(colour * shade[..., None], 0.004, 0.85),
+        rng.uniform(0.06, 0.28) * (1 + 0.3 * tex).clip(0.2, 2),
+        rng.uniform(0.38, 0.6),
+        tex * rng.uniform(0.05, 0.15),
+    )
 
 # %% ../../nbs/52_people.ipynb #84724909
 def _paint_head(atlas, tone, hair, cover, style):
     "The cell of the back of the head: hair above the nape and the ears, skin below."
-    n = len(atlas) // 4; y, x = np.mgrid[:n, :n].astype(np.float32) + .5
-    u, v = (x / n - .03) / .94, (1 - y / n - .03) / .94
-    turn = (u - .5) * 360; phi = np.where(turn > 0, 180 - turn, -180 - turn)
+    n = len(atlas) // 4
+    y, x = np.mgrid[:n, :n].astype(np.float32) + 0.5
+    u, v = (x / n - 0.03) / 0.94, (1 - y / n - 0.03) / 0.94
+    turn = (u - 0.5) * 360
+    phi = np.where(turn > 0, 180 - turn, -180 - turn)
     s = np.degrees(np.arctan2(v * 36 - 24 - _CENTRE[1], 8.8))
     line = np.interp(abs(phi), _PHI, _FRONT["natural"] + _SIDE["short"])
-    k = (cover * _smooth(s - line, -4, 5) * (_smooth(s, 45, 30) if style == "horseshoe" else 1))[..., None]
-    _fill_cell(atlas, "head", tone * (1 - k) + hair * k, .2, .45)
+    k = (cover * _smooth(s - line, -4, 5) * (_smooth(s, 45, 30) if style == "horseshoe" else 1))[
+        ..., None
+    ]
+    _fill_cell(atlas, "head", tone * (1 - k) + hair * k, 0.2, 0.45)
 
 # %% ../../nbs/52_people.ipynb #c4acee6a
-_NO_HAT = np.full(720, 99.)
+_NO_HAT = np.full(720, 99.0)
+
 
 def _grow(kit, neutral, skull, style, rng, under=_NO_HAT):
     "Hair in a style: its pieces."
     front, side, flow, lift, _, curl = _STYLES[style]
     line, free = _hair_line(rng, front, side, front == "swept")
-    hair = _Hair(np.stack([line, free, under]).astype(np.float32),
-                 90. if front != "bare" else rng.uniform(25, 42), rng.uniform(*lift), side in ("bob", "long", "tucked"), side in ("bob", "long", "ears"), _uneven(rng))
-    part_at = rng.choice([-1, 1]) * rng.uniform(2, 4.5) if flow == "part" or front == "swept" else rng.normal(0, .7)
-    return _shell(kit, neutral, skull, hair, rng), _locks(kit, neutral, skull, hair, style, part_at, rng)
+    hair = _Hair(
+        np.stack([line, free, under]).astype(np.float32),
+        90.0 if front != "bare" else rng.uniform(25, 42),
+        rng.uniform(*lift),
+        side in ("bob", "long", "tucked"),
+        side in ("bob", "long", "ears"),
+        _uneven(rng),
+    )
+    part_at = (
+        rng.choice([-1, 1]) * rng.uniform(2, 4.5)
+        if flow == "part" or front == "swept"
+        else rng.normal(0, 0.7)
+    )
+    return _shell(kit, neutral, skull, hair, rng), _locks(
+        kit, neutral, skull, hair, style, part_at, rng
+    )
 
 # %% ../../nbs/52_people.ipynb #b8669a11
 @lru_cache(maxsize=8)
@@ -414,11 +656,15 @@ def _bearded(kit):
     "Vertices where a beard can be: of the kit, their face tile coordinates, and whether they belong to the moustache."
     base, p = _base(kit), parts(128)
     vertex, first = np.unique(base.vertex.numpy(), return_index=True)
-    face = np.zeros(len(base.vertex), bool); face[base.faces[base.part == 0].numpy()] = True
+    face = np.zeros(len(base.vertex), bool)
+    face[base.faces[base.part == 0].numpy()] = True
     uv = base.uv.numpy()[first] * [2, 1]
-    grow, lip = _at(np.dstack([np.maximum(p["jaw"], p["chin"]), p["moustache"]]).astype(np.float32), uv).T
-    on = face[first] & (np.maximum(grow, lip) > .5)
-    return vertex[on], uv[on].astype(np.float32), (lip > .5)[on]
+    grow, lip = _at(
+        np.dstack([np.maximum(p["jaw"], p["chin"]), p["moustache"]]).astype(np.float32), uv
+    ).T
+    on = face[first] & (np.maximum(grow, lip) > 0.5)
+    return vertex[on], uv[on].astype(np.float32), (lip > 0.5)[on]
+
 
 def _beardedness(kit, atlas, tone, hair):
     "Opacity of the beard at the vertices of `_bearded`."
@@ -429,310 +675,678 @@ def _beardedness(kit, atlas, tone, hair):
 def _beard(kit, neutral, alpha, reach, rng, n=900, K=3):
     "Ribbons on chin and jaw where the skin is bearded (reach: 0 … 1, full length)."
     vertex, _, lip = _bearded(kit)
-    w = np.where(alpha > .4, alpha**2, 0) + 1e-9
+    w = np.where(alpha > 0.4, alpha**2, 0) + 1e-9
     at = rng.choice(len(vertex), n, p=w / w.sum())
-    root, out = neutral.numpy()[vertex[at]], vertex_normals(neutral[None], _base(kit).kit_faces)[0].numpy()[vertex[at]]
-    down = np.array([0, -1, .15]) + rng.normal(0, .25, (n, 3)) # combed down, along the skin
+    root, out = (
+        neutral.numpy()[vertex[at]],
+        vertex_normals(neutral[None], _base(kit).kit_faces)[0].numpy()[vertex[at]],
+    )
+    down = np.array([0, -1, 0.15]) + rng.normal(0, 0.25, (n, 3))  # combed down, along the skin
     down = down - (down * out).sum(1, keepdims=True) * out
-    length = np.where(lip[at], .35, (.15 + 2.2 * reach**2) * _smooth(root[:, 1], -3, -8)) * rng.uniform(.5, 1, n)
+    length = np.where(
+        lip[at], 0.35, (0.15 + 2.2 * reach**2) * _smooth(root[:, 1], -3, -8)
+    ) * rng.uniform(0.5, 1, n)
     t = np.linspace(0, 1, K)[:, None, None]
-    p = root + (down * t + out * (.05 + .35 * t * (1 - .4 * t))) * length[:, None]
-    r = _ribbons(kit, neutral, "hair", p.astype(np.float32), np.broadcast_to(out, p.shape), np.zeros((K, n)), np.zeros((K, n)), rng.uniform(.03, .08, n), rng)
+    p = root + (down * t + out * (0.05 + 0.35 * t * (1 - 0.4 * t))) * length[:, None]
+    r = _ribbons(
+        kit,
+        neutral,
+        "hair",
+        p.astype(np.float32),
+        np.broadcast_to(out, p.shape),
+        np.zeros((K, n)),
+        np.zeros((K, n)),
+        rng.uniform(0.03, 0.08, n),
+        rng,
+    )
     anchor = np.repeat(vertex[at], 2 * K)
-    return (Piece("hair", anchor, r.offset + neutral.numpy()[r.anchor] - neutral.numpy()[anchor], r.normals, r.uv, r.faces),)
+    return (
+        Piece(
+            "hair",
+            anchor,
+            r.offset + neutral.numpy()[r.anchor] - neutral.numpy()[anchor],
+            r.normals,
+            r.uv,
+            r.faces,
+        ),
+    )
 
 # %% ../../nbs/52_people.ipynb #779c41a6
 def _cloth_colour(rng):
     "Linear albedo of cloth: greys and navy most of the time."
-    if rng.random() < .5: return np.full(3, rng.choice([.02, .05, .15, .5, .75])) * rng.uniform(.8, 1.2) * np.exp(rng.normal(0, .08, 3))
-    if rng.random() < .3: return np.array([.015, .025, .07]) * rng.uniform(.6, 2)
-    c = rng.uniform(.02, .5) * np.exp(rng.normal(0, .6, 3))
-    return c.clip(.01, .8)
+    if rng.random() < 0.5:
+        return (
+            np.full(3, rng.choice([0.02, 0.05, 0.15, 0.5, 0.75]))
+            * rng.uniform(0.8, 1.2)
+            * np.exp(rng.normal(0, 0.08, 3))
+        )
+    if rng.random() < 0.3:
+        return np.array([0.015, 0.025, 0.07]) * rng.uniform(0.6, 2)
+    c = rng.uniform(0.02, 0.5) * np.exp(rng.normal(0, 0.6, 3))
+    return c.clip(0.01, 0.8)
+
 
 def _cloth(rng, n, kind):
     "Albedo (n, n, 3) and bump (n, n) in millimetres of a piece of cloth."
     rng = _child(rng)
-    x, a, b, f = np.arange(n, dtype=np.float32)[None] / n, _cloth_colour(rng), _cloth_colour(rng), rng.uniform(5, 14)
+    x, a, b, f = (
+        np.arange(n, dtype=np.float32)[None] / n,
+        _cloth_colour(rng),
+        _cloth_colour(rng),
+        rng.uniform(5, 14),
+    )
     y, wave = x.T, lambda t: np.sin(6.283 * f * t)
-    k = {"plain": lambda: 0 * x, "knit": lambda: 0 * x, "stripes": lambda: wave(y) > .3, "checks": lambda: .5 * (wave(y) > .5) + .5 * (wave(x) > .5),
-         "spots": lambda: np.hypot((f * x) % 1 - .5, (f * y + .5 * np.floor(f * x)) % 1 - .5) < .3}[kind]().astype(np.float32)
-    ribs = np.sin(6.283 * x * rng.integers(30, 50)) if kind == "knit" else rng.standard_normal((n, n), np.float32) * .3
-    folds = cv2.resize(rng.standard_normal((4, 9), np.float32), (n, n), interpolation=cv2.INTER_CUBIC)
-    return np.minimum((a + k[..., None] * (b - a)).astype(np.float32) * np.maximum(1 + .12 * ribs, .3)[..., None], .85), (.35 if kind == "knit" else .05) * ribs + .8 * folds
+    k = {
+        "plain": lambda: 0 * x,
+        "knit": lambda: 0 * x,
+        "stripes": lambda: wave(y) > 0.3,
+        "checks": lambda: 0.5 * (wave(y) > 0.5) + 0.5 * (wave(x) > 0.5),
+        "spots": lambda: (
+            np.hypot((f * x) % 1 - 0.5, (f * y + 0.5 * np.floor(f * x)) % 1 - 0.5) < 0.3
+        ),
+    }[kind]().astype(np.float32)
+    ribs = (
+        np.sin(6.283 * x * rng.integers(30, 50))
+        if kind == "knit"
+        else rng.standard_normal((n, n), np.float32) * 0.3
+    )
+    folds = cv2.resize(
+        rng.standard_normal((4, 9), np.float32), (n, n), interpolation=cv2.INTER_CUBIC
+    )
+    return np.minimum(
+        (a + k[..., None] * (b - a)).astype(np.float32)
+        * np.maximum(1 + 0.12 * ribs, 0.3)[..., None],
+        0.85,
+    ), (0.35 if kind == "knit" else 0.05) * ribs + 0.8 * folds
 
 # %% ../../nbs/52_people.ipynb #ba94755e
-_RIM = (0, 15, 30, 42, 52, 60, 68, 78, 90, 120, 180) # longitudes of the rims
+_RIM = (0, 15, 30, 42, 52, 60, 68, 78, 90, 120, 180)  # longitudes of the rims
+# fmt: off
 _HATS = { # latitudes of the rim; lift at the rim and at the crown (cm); brim (cm); cloth
     "cap": ((27, 26, 25, 23, 22, 20, 17, 14, 9, 0, -8), (.5, 1.3), 6.5, ("plain", "plain", "checks")),
     "knitted hat": ((24, 24, 22, 18, 14, 10, 5, 1, -2, -14, -24), (.5, 1.1), 0, ("knit", "stripes", "plain")),
     "brimmed hat": ((27, 27, 25, 23, 21, 20, 17, 15, 11, 4, 0), (.5, 2.2), 6., ("plain", "plain", "checks")),
     "hood": ((42, 42, 40, 33, 16, -30, -95, -105, -110, -120, -120), (1.2, 2.2), 0, ("plain", "knit")),
     "head scarf": ((34, 34, 32, 26, 10, -20, -75, -95, -105, -115, -120), (.4, .9), 0, ("plain", "plain", "stripes", "spots", "checks"))}
+# fmt: on
+
 
 def _dome(kit, neutral, skull, line, lift, hang, n=14, m=97):
     "A dome from the crown to a rim, with a hem turned in."
     phi = np.broadcast_to(np.linspace(-180, 180, m), (n + 1, m))
-    t = np.r_[np.linspace(0, 1, n)**.85, 1][:, None]
+    t = np.r_[np.linspace(0, 1, n) ** 0.85, 1][:, None]
     s = 90 + (line(phi[0]) - 90) * t
-    up = np.where(np.arange(n + 1)[:, None] == n, .02, lift(s, phi))
+    up = np.where(np.arange(n + 1)[:, None] == n, 0.02, lift(s, phi))
     p, out = _point(skull, s, phi, up, hang)
     faces = _grid_faces(n + 1, m)
-    N = vertex_normals(torch.from_numpy(p).view(1, -1, 3), torch.from_numpy(faces))[0].numpy().reshape(n + 1, m, 3)
-    N[:, 0] = N[:, -1] = N[:, 0] + N[:, -1]; N += 1e-3 * out; N /= _length(N)
-    return _anchored(kit, neutral, "headgear", p, N, np.stack([_wave(phi / 180), 1 - np.broadcast_to(t, phi.shape)], -1), faces, s, phi)
+    N = (
+        vertex_normals(torch.from_numpy(p).view(1, -1, 3), torch.from_numpy(faces))[0]
+        .numpy()
+        .reshape(n + 1, m, 3)
+    )
+    N[:, 0] = N[:, -1] = N[:, 0] + N[:, -1]
+    N += 1e-3 * out
+    N /= _length(N)
+    return _anchored(
+        kit,
+        neutral,
+        "headgear",
+        p,
+        N,
+        np.stack([_wave(phi / 180), 1 - np.broadcast_to(t, phi.shape)], -1),
+        faces,
+        s,
+        phi,
+    )
 
 # %% ../../nbs/52_people.ipynb #5eb87a1d
 def _brim(kit, neutral, skull, line, rim, length, around, rng, n=5, m=49):
     "A visor (or a brim all around): two sheets from the rim outwards."
-    phi = np.linspace(-around, around, m); reach = length * (np.cos(phi / around * np.pi / 2).clip(0)**.5 if around < 180 else 1 + 0 * phi)
+    phi = np.linspace(-around, around, m)
+    reach = length * (
+        np.cos(phi / around * np.pi / 2).clip(0) ** 0.5 if around < 180 else 1 + 0 * phi
+    )
     p, _ = _point(skull, line(phi), phi, rim + 0 * phi)
-    f = np.radians(phi); t = np.linspace(0, 1, n)[:, None, None]
-    out = np.stack([np.sin(f) * (.35 if around < 180 else 1), np.full(m, -rng.uniform(.1, .35)), np.cos(f) if around == 180 else 1 + 0 * f], -1)
-    top = p + out * reach[:, None] * t - np.array([0, .35, 0]) * t**2 * (phi / around)[:, None]**2 * (length if around < 180 else -3)
+    f = np.radians(phi)
+    t = np.linspace(0, 1, n)[:, None, None]
+    out = np.stack(
+        [
+            np.sin(f) * (0.35 if around < 180 else 1),
+            np.full(m, -rng.uniform(0.1, 0.35)),
+            np.cos(f) if around == 180 else 1 + 0 * f,
+        ],
+        -1,
+    )
+    top = (
+        p
+        + out * reach[:, None] * t
+        - np.array([0, 0.35, 0])
+        * t**2
+        * (phi / around)[:, None] ** 2
+        * (length if around < 180 else -3)
+    )
     sheets = []
-    for sheet, flip in ((top, 1), (top - [0, .15, 0], -1)):
+    for sheet, flip in ((top, 1), (top - [0, 0.15, 0], -1)):
         faces = _grid_faces(n, m)[:, ::flip]
-        N = vertex_normals(torch.from_numpy(sheet.astype(np.float32)).view(1, -1, 3), torch.from_numpy(np.ascontiguousarray(faces)))[0].numpy()
-        uv = np.stack([np.broadcast_to(.2 + .6 * (phi / around / 2 + .5), (n, m)), np.broadcast_to(.1 * t[..., 0], (n, m))], -1)
-        sheets.append(_anchored(kit, neutral, "headgear", sheet.astype(np.float32), N, uv, np.ascontiguousarray(faces), *(np.broadcast_to(x, (n, m)).reshape(-1) for x in (line(phi), phi))))
+        N = vertex_normals(
+            torch.from_numpy(sheet.astype(np.float32)).view(1, -1, 3),
+            torch.from_numpy(np.ascontiguousarray(faces)),
+        )[0].numpy()
+        uv = np.stack(
+            [
+                np.broadcast_to(0.2 + 0.6 * (phi / around / 2 + 0.5), (n, m)),
+                np.broadcast_to(0.1 * t[..., 0], (n, m)),
+            ],
+            -1,
+        )
+        sheets.append(
+            _anchored(
+                kit,
+                neutral,
+                "headgear",
+                sheet.astype(np.float32),
+                N,
+                uv,
+                np.ascontiguousarray(faces),
+                *(np.broadcast_to(x, (n, m)).reshape(-1) for x in (line(phi), phi)),
+            )
+        )
     return tuple(sheets)
 
 # %% ../../nbs/52_people.ipynb #75465222
 def _drape(kit, neutral, rng, m=49):
     "The part of a scarf around the neck: rings below the chin."
     chin = float(neutral[kit.landmarks[8], 1])
-    rows = np.array([(-.6, 5.6, 6.3, -7.2), (-1., 6.8, 8.4, -7.6), (-2.6, 8.3, 9.6, -8), (-5, 9.6, 10.4, -8.6), (-9, 11.5, 11., -9.5)]) # below the chin, half width, half depth, z
+    rows = np.array(
+        [
+            (-0.6, 5.6, 6.3, -7.2),
+            (-1.0, 6.8, 8.4, -7.6),
+            (-2.6, 8.3, 9.6, -8),
+            (-5, 9.6, 10.4, -8.6),
+            (-9, 11.5, 11.0, -9.5),
+        ]
+    )  # below the chin, half width, half depth, z
     a = np.linspace(-np.pi, np.pi, m)
-    p = np.stack([rows[:, 1:2] * np.sin(a), np.broadcast_to(chin + rows[:, :1] + .2 * np.sin(3 * a + rng.uniform(0, 6)), (5, m)), rows[:, 3:] + rows[:, 2:3] * np.cos(a)], -1).astype(np.float32)
-    uv = np.stack(np.broadcast_arrays(_wave(a / np.pi), np.linspace(.5, 0, 5)[:, None]), -1)
+    p = np.stack(
+        [
+            rows[:, 1:2] * np.sin(a),
+            np.broadcast_to(chin + rows[:, :1] + 0.2 * np.sin(3 * a + rng.uniform(0, 6)), (5, m)),
+            rows[:, 3:] + rows[:, 2:3] * np.cos(a),
+        ],
+        -1,
+    ).astype(np.float32)
+    uv = np.stack(np.broadcast_arrays(_wave(a / np.pi), np.linspace(0.5, 0, 5)[:, None]), -1)
     return _rings(kit, neutral, "headgear", p, uv)
 
 # %% ../../nbs/52_people.ipynb #08b16d30
 def _rings(kit, neutral, part, p, uv):
     "Stacked rings (n, m, 3), front in the middle, resting on the neck."
-    n, m = p.shape[:2]; faces = _grid_faces(n, m)
+    n, m = p.shape[:2]
+    faces = _grid_faces(n, m)
     N = vertex_normals(torch.from_numpy(p).view(1, -1, 3), torch.from_numpy(faces))[0].numpy()
-    at = np.full(n * m, int(_globe(kit)[0][0, 0, 0])) # the nape: it does not move with the face
+    at = np.full(n * m, int(_globe(kit)[0][0, 0, 0]))  # the nape: it does not move with the face
     p = p.reshape(-1, 3)
-    return Piece(part, at, p - neutral.numpy()[at], N, _in_cell(part, uv.reshape(-1, 2)).astype(np.float32), faces)
+    return Piece(
+        part,
+        at,
+        p - neutral.numpy()[at],
+        N,
+        _in_cell(part, uv.reshape(-1, 2)).astype(np.float32),
+        faces,
+    )
 
 # %% ../../nbs/52_people.ipynb #172410fa
 def _hat(kit, neutral, skull, atlas, name, rng):
     "Headgear by name: its pieces, and the latitude above which it presses hair down."
     rim, (low, high), brim, cloths = _HATS[name]
-    rim = np.array(rim, float) + rng.normal(0, 2.5); uneven = _uneven(rng, 5, 8) * (.05 if brim else .14)
+    rim = np.array(rim, float) + rng.normal(0, 2.5)
+    uneven = _uneven(rng, 5, 8) * (0.05 if brim else 0.14)
     line = lambda phi: np.interp(abs(phi), _RIM, rim)
-    lift = lambda s, phi: low + (high - low) * _smooth(s, 25, 80) + _look_up(uneven, s, phi) + (.3 if name == "knitted hat" else 0) * _smooth(s - line(phi), 20, 17) \
-        - (name == "head scarf") * .02 * np.maximum(_HANG - s, 0) * _smooth(abs(phi), 120, 80) + (name != "cap") * 1.2 * np.exp(-((abs(phi) - 91) / 17)**2) * _smooth(s, 12, 0)
-    kind = str(rng.choice(cloths)); albedo, bump = _cloth(rng, len(atlas) // 2, kind)
-    _fill_cell(atlas, "headgear", albedo, rng.uniform(.02, .12), rng.uniform(.75, .95), bump)
+    lift = lambda s, phi: (
+        low
+        + (high - low) * _smooth(s, 25, 80)
+        + _look_up(uneven, s, phi)
+        + (0.3 if name == "knitted hat" else 0) * _smooth(s - line(phi), 20, 17)
+        - (name == "head scarf") * 0.02 * np.maximum(_HANG - s, 0) * _smooth(abs(phi), 120, 80)
+        + (name != "cap") * 1.2 * np.exp(-(((abs(phi) - 91) / 17) ** 2)) * _smooth(s, 12, 0)
+    )
+    kind = str(rng.choice(cloths))
+    albedo, bump = _cloth(rng, len(atlas) // 2, kind)
+    _fill_cell(atlas, "headgear", albedo, rng.uniform(0.02, 0.12), rng.uniform(0.75, 0.95), bump)
     around = name in ("hood", "head scarf")
     pieces = (_dome(kit, neutral, skull, line, lift, around),)
-    if brim: pieces += _brim(kit, neutral, skull, line, low, brim * rng.uniform(.8, 1.1), 60 if name == "cap" else 180, rng)
-    if name == "head scarf": pieces += (_drape(kit, neutral, rng),)
+    if brim:
+        pieces += _brim(
+            kit,
+            neutral,
+            skull,
+            line,
+            low,
+            brim * rng.uniform(0.8, 1.1),
+            60 if name == "cap" else 180,
+            rng,
+        )
+    if name == "head scarf":
+        pieces += (_drape(kit, neutral, rng),)
     return pieces, line(_ALL) - 4
 
 # %% ../../nbs/52_people.ipynb #31dfedae
 def _tube(path, ref, a, b, sides=6, closed=False):
     "A tube of half axes a, b (along path × ref, and the third) around a path (P, 3): vertices, normals, triangles."
-    if closed: path = np.concatenate([path, path[:1]])
+    if closed:
+        path = np.concatenate([path, path[:1]])
     along = np.gradient(path, axis=0)
-    if closed: along[0] = along[-1] = along[0] + along[-1]
-    u = _cross(along, np.broadcast_to(ref, along.shape)); u /= _length(u) + 1e-9
-    w = _cross(u, along); w /= _length(w) + 1e-9
+    if closed:
+        along[0] = along[-1] = along[0] + along[-1]
+    u = _cross(along, np.broadcast_to(ref, along.shape))
+    u /= _length(u) + 1e-9
+    w = _cross(u, along)
+    w /= _length(w) + 1e-9
     t = np.linspace(0, 2 * np.pi, sides + 1)
     c, s = np.cos(t)[None, :, None], np.sin(t)[None, :, None]
-    V, N = path[:, None] + a * c * u[:, None] + b * s * w[:, None], c / a * u[:, None] + s / b * w[:, None]
+    V, N = (
+        path[:, None] + a * c * u[:, None] + b * s * w[:, None],
+        c / a * u[:, None] + s / b * w[:, None],
+    )
     N /= np.linalg.norm(N, axis=-1, keepdims=True)
     faces = _grid_faces(len(path), sides + 1)
     e = V.reshape(-1, 3)[faces[0]]
-    if np.cross(e[1] - e[0], e[2] - e[0]) @ N.reshape(-1, 3)[faces[0, 0]] < 0: faces = faces[:, ::-1]
+    if np.cross(e[1] - e[0], e[2] - e[0]) @ N.reshape(-1, 3)[faces[0, 0]] < 0:
+        faces = faces[:, ::-1]
     return V.reshape(-1, 3), N.reshape(-1, 3), faces
+
 
 def _rim(cx, cy, w, h, power, slant, n=40):
     "A rim in the picture's plane (n, 2), for the eye on the right; slant lifts its outer end."
     t = np.linspace(0, 2 * np.pi, n, endpoint=False)
-    bent = lambda x: np.sign(x) * abs(x)**(2 / power)
+    bent = lambda x: np.sign(x) * abs(x) ** (2 / power)
     x, y = bent(np.cos(t)) * w, bent(np.sin(t)) * h
-    return np.stack([cx + x * (1 - .12 * (y < 0) * (y / h)**2), cy + y + slant * x * (x > 0)], -1)
+    return np.stack(
+        [cx + x * (1 - 0.12 * (y < 0) * (y / h) ** 2), cy + y + slant * x * (x > 0)], -1
+    )
 
 # %% ../../nbs/52_people.ipynb #8b6e1378
 @lru_cache(maxsize=8)
 def _frontal(kit):
     "Vertices of the face that may touch glasses."
-    base = _base(kit); v = torch.unique(base.vertex[base.faces[(base.part == 0) | (base.part == REGIONS.index("sclera_l")) | (base.part == REGIONS.index("sclera_r"))]])
+    base = _base(kit)
+    v = torch.unique(
+        base.vertex[
+            base.faces[
+                (base.part == 0)
+                | (base.part == REGIONS.index("sclera_l"))
+                | (base.part == REGIONS.index("sclera_r"))
+            ]
+        ]
+    )
     p = kit.vertices[v]
     return v[(p[:, 0].abs() < 8) & (p[:, 1].abs() < 4.5) & (p[:, 2] > -4)].numpy()
+
 
 def _frame(kit, neutral, rng):
     "Shape of a frame: rim (n, 2), z of a point (x, y), half thickness, whether half-rimmed."
     lm = neutral[kit.landmarks].numpy()
-    half, cy = (lm[42:48, 0].mean() - lm[36:42, 0].mean()) / 2, lm[36:48, 1].mean() - rng.uniform(.05, .35)
-    kind = rng.choice(["rectangle", "round", "oval", "aviator", "cat eye"], p=[.4, .17, .2, .13, .1])
-    w = {"round": .66, "rectangle": .80, "oval": .76, "aviator": .86, "cat eye": .78}[kind] * half * rng.uniform(.92, 1.06)
-    h = w * {"round": .93, "rectangle": .62, "oval": .66, "aviator": .82, "cat eye": .68}[kind] * rng.uniform(.88, 1.08)
-    rim = _rim(max(half, w + rng.uniform(.75, 1.)), cy - .12 * h, w, h, {"rectangle": 4, "aviator": 2.6}.get(kind, 2.1), .12 if kind == "cat eye" else 0)
-    bow, tilt = rng.uniform(.015, .028), rng.uniform(.03, .12)
+    half, cy = (
+        (lm[42:48, 0].mean() - lm[36:42, 0].mean()) / 2,
+        lm[36:48, 1].mean() - rng.uniform(0.05, 0.35),
+    )
+    kind = rng.choice(
+        ["rectangle", "round", "oval", "aviator", "cat eye"], p=[0.4, 0.17, 0.2, 0.13, 0.1]
+    )
+    w = (
+        {"round": 0.66, "rectangle": 0.80, "oval": 0.76, "aviator": 0.86, "cat eye": 0.78}[kind]
+        * half
+        * rng.uniform(0.92, 1.06)
+    )
+    h = (
+        w
+        * {"round": 0.93, "rectangle": 0.62, "oval": 0.66, "aviator": 0.82, "cat eye": 0.68}[kind]
+        * rng.uniform(0.88, 1.08)
+    )
+    rim = _rim(
+        max(half, w + rng.uniform(0.75, 1.0)),
+        cy - 0.12 * h,
+        w,
+        h,
+        {"rectangle": 4, "aviator": 2.6}.get(kind, 2.1),
+        0.12 if kind == "cat eye" else 0,
+    )
+    bow, tilt = rng.uniform(0.015, 0.028), rng.uniform(0.03, 0.12)
     p = neutral.numpy()[_frontal(kit)]
-    near = np.zeros(len(p), bool) # skin behind the rims
-    for k in range(0, len(rim), 4): near |= np.hypot(abs(p[:, 0]) - rim[k, 0], p[:, 1] - rim[k, 1]) < .45
-    z0 = (p[near, 2] + bow * p[near, 0]**2 - tilt * (p[near, 1] - cy)).max() + .2
+    near = np.zeros(len(p), bool)  # skin behind the rims
+    for k in range(0, len(rim), 4):
+        near |= np.hypot(abs(p[:, 0]) - rim[k, 0], p[:, 1] - rim[k, 1]) < 0.45
+    z0 = (p[near, 2] + bow * p[near, 0] ** 2 - tilt * (p[near, 1] - cy)).max() + 0.2
     return kind, rim, lambda x, y: z0 - bow * x**2 + tilt * (y - cy)
 
 # %% ../../nbs/52_people.ipynb #6749de9e
 def _temple(skull, hinge, side):
     "From the hinge to behind the ear, outside the head."
-    ear = _point(skull, np.array([2.]), np.array([side * 96.]), np.array([.3]), False)[0][0]
+    ear = _point(skull, np.array([2.0]), np.array([side * 96.0]), np.array([0.3]), False)[0][0]
     t = np.linspace(0, 1, 12)[:, None]
-    p = hinge + (ear - hinge) * t; p[:, 0] += side * .25 * np.sin(np.pi * t[:, 0]**.6)
-    p = np.concatenate([p, ear + np.array([[0, -.5, -.9], [-.15 * side, -1.6, -1.6]])])
-    d = p - _CENTRE; r = np.linalg.norm(d, axis=1)
-    least = _look_up(skull, np.degrees(np.arcsin(d[:, 1] / r)), np.degrees(np.arctan2(d[:, 0], d[:, 2]))) + .2
+    p = hinge + (ear - hinge) * t
+    p[:, 0] += side * 0.25 * np.sin(np.pi * t[:, 0] ** 0.6)
+    p = np.concatenate([p, ear + np.array([[0, -0.5, -0.9], [-0.15 * side, -1.6, -1.6]])])
+    d = p - _CENTRE
+    r = np.linalg.norm(d, axis=1)
+    least = (
+        _look_up(
+            skull, np.degrees(np.arcsin(d[:, 1] / r)), np.degrees(np.arctan2(d[:, 0], d[:, 2]))
+        )
+        + 0.2
+    )
     return _CENTRE + d * (np.maximum(r, least) / r)[:, None]
 
 # %% ../../nbs/52_people.ipynb #22022798
 def _spectacles(kit, neutral, skull, atlas, rng):
     "Glasses: pieces and a description."
-    kind, rim, z = _frame(kit, neutral, rng); metal, dark, half = rng.random() < .45, rng.random() < .12, rng.random() < .15
-    a, b = (rng.uniform(.05, .08), rng.uniform(.05, .09)) if metal else (rng.uniform(.1, .24), rng.uniform(.12, .2))
-    colour = np.array([(.6, .55, .5), (.6, .45, .2), (.1, .1, .1)])[rng.integers(3)] if metal else \
-        np.array([(.012, .012, .012), (.05, .022, .012), (.15, .07, .03), (.02, .03, .08), (.2, .02, .02), (.5, .48, .45)])[rng.choice(6, p=[.5, .22, .1, .08, .04, .06])]
-    _fill_cell(atlas, "frame", colour * rng.uniform(.8, 1.2), .9 if metal else .5, rng.uniform(.12, .22) if metal else rng.uniform(.15, .4))
-    _fill_cell(atlas, "lens", np.array([.01, .01, .012]) * rng.uniform(.5, 2, 3), .95, .05)
-    flat, meshes, forward = lambda q: np.c_[q, z(q[:, 0], q[:, 1])], [], np.array([0., 0, 1])
-    y = np.quantile(rim[:, 1], .72)
-    inner, outer = (np.abs(rim - [rim[:, 0].min() - 9, y]).sum(1).argmin(), np.abs(rim - [rim[:, 0].max() + 9, y]).sum(1).argmin())
+    kind, rim, z = _frame(kit, neutral, rng)
+    metal, dark, half = rng.random() < 0.45, rng.random() < 0.12, rng.random() < 0.15
+    a, b = (
+        (rng.uniform(0.05, 0.08), rng.uniform(0.05, 0.09))
+        if metal
+        else (rng.uniform(0.1, 0.24), rng.uniform(0.12, 0.2))
+    )
+    colour = (
+        np.array([(0.6, 0.55, 0.5), (0.6, 0.45, 0.2), (0.1, 0.1, 0.1)])[rng.integers(3)]
+        if metal
+        else np.array(
+            [
+                (0.012, 0.012, 0.012),
+                (0.05, 0.022, 0.012),
+                (0.15, 0.07, 0.03),
+                (0.02, 0.03, 0.08),
+                (0.2, 0.02, 0.02),
+                (0.5, 0.48, 0.45),
+            ]
+        )[rng.choice(6, p=[0.5, 0.22, 0.1, 0.08, 0.04, 0.06])]
+    )
+    _fill_cell(
+        atlas,
+        "frame",
+        colour * rng.uniform(0.8, 1.2),
+        0.9 if metal else 0.5,
+        rng.uniform(0.12, 0.22) if metal else rng.uniform(0.15, 0.4),
+    )
+    _fill_cell(atlas, "lens", np.array([0.01, 0.01, 0.012]) * rng.uniform(0.5, 2, 3), 0.95, 0.05)
+    flat, meshes, forward = lambda q: np.c_[q, z(q[:, 0], q[:, 1])], [], np.array([0.0, 0, 1])
+    y = np.quantile(rim[:, 1], 0.72)
+    inner, outer = (
+        np.abs(rim - [rim[:, 0].min() - 9, y]).sum(1).argmin(),
+        np.abs(rim - [rim[:, 0].max() + 9, y]).sum(1).argmin(),
+    )
     for side in (-1, 1):
         q = flat(rim * [side, 1])
-        path = q[:len(q) // 2 + 1] if half else q # the upper half
+        path = q[: len(q) // 2 + 1] if half else q  # the upper half
         meshes.append((*_tube(path, forward, a, b, closed=not half), "frame"))
-        meshes.append((*_tube(_temple(skull, q[outer] + [side * .1, 0, 0], side), np.array([1., 0, 0]), a * 1.2, min(b, .1)), "frame"))
-        if dark: meshes.append((np.concatenate([q, q.mean(0, keepdims=True) + [[0, 0, .12]]]), np.broadcast_to(unit(torch.tensor([.15 * side, -.03, 1.])).numpy(), (len(q) + 1, 3)),
-                                np.stack([np.arange(len(q)), np.roll(np.arange(len(q)), -1), np.full(len(q), len(q))], 1)[:, ::side], "lens"))
+        meshes.append(
+            (
+                *_tube(
+                    _temple(skull, q[outer] + [side * 0.1, 0, 0], side),
+                    np.array([1.0, 0, 0]),
+                    a * 1.2,
+                    min(b, 0.1),
+                ),
+                "frame",
+            )
+        )
+        if dark:
+            meshes.append(
+                (
+                    np.concatenate([q, q.mean(0, keepdims=True) + [[0, 0, 0.12]]]),
+                    np.broadcast_to(
+                        unit(torch.tensor([0.15 * side, -0.03, 1.0])).numpy(), (len(q) + 1, 3)
+                    ),
+                    np.stack(
+                        [
+                            np.arange(len(q)),
+                            np.roll(np.arange(len(q)), -1),
+                            np.full(len(q), len(q)),
+                        ],
+                        1,
+                    )[:, ::side],
+                    "lens",
+                )
+            )
     x, t = rim[inner, 0], np.linspace(-1, 1, 9)
-    bridge = flat(np.c_[x * t, rim[inner, 1] + .25 * (1 - t**2)]) + np.c_[0 * t, 0 * t, .3 * (1 - t**2)]
+    bridge = (
+        flat(np.c_[x * t, rim[inner, 1] + 0.25 * (1 - t**2)])
+        + np.c_[0 * t, 0 * t, 0.3 * (1 - t**2)]
+    )
     meshes.append((*_tube(bridge, forward, a, b), "frame"))
-    return _joined(kit, neutral, meshes), f"{'dark ' if dark else ''}{kind}, {'metal' if metal else 'plastic'}{', half-rimmed' if half else ''}"
+    return (
+        _joined(kit, neutral, meshes),
+        f"{'dark ' if dark else ''}{kind}, {'metal' if metal else 'plastic'}{', half-rimmed' if half else ''}",
+    )
 
 # %% ../../nbs/52_people.ipynb #7224b25f
 def _joined(kit, neutral, meshes):
     "Rigid meshes that sit on the bridge of the nose."
     at, n = int(kit.landmarks[27]), np.cumsum([0] + [len(m[0]) for m in meshes])
     V = np.concatenate([m[0] for m in meshes]).astype(np.float32)
-    uv = np.concatenate([np.broadcast_to(_in_cell(m[3], np.array([.5, .5])), (len(m[0]), 2)) for m in meshes])
-    return (Piece("glasses", np.full(len(V), at), V - neutral.numpy()[at], np.concatenate([m[1] for m in meshes]).astype(np.float32), uv.astype(np.float32),
-                  np.ascontiguousarray(np.concatenate([m[2] + k for m, k in zip(meshes, n)]))),)
+    uv = np.concatenate(
+        [np.broadcast_to(_in_cell(m[3], np.array([0.5, 0.5])), (len(m[0]), 2)) for m in meshes]
+    )
+    return (
+        Piece(
+            "glasses",
+            np.full(len(V), at),
+            V - neutral.numpy()[at],
+            np.concatenate([m[1] for m in meshes]).astype(np.float32),
+            uv.astype(np.float32),
+            np.ascontiguousarray(np.concatenate([m[2] + k for m, k in zip(meshes, n)])),
+        ),
+    )
 
 # %% ../../nbs/52_people.ipynb #8ae8ed8c
 def _paint_clothes(atlas, name, rng):
     "The cell of the clothes: cloth, and for a suit the shirt and the tie in front."
     n = len(atlas) // 2
-    albedo, bump = _cloth(rng, n, "knit" if name == "turtleneck" else rng.choice(["plain", "stripes", "checks"], p=[.7, .15, .15]) if name != "suit" else "plain")
+    albedo, bump = _cloth(
+        rng,
+        n,
+        "knit"
+        if name == "turtleneck"
+        else rng.choice(["plain", "stripes", "checks"], p=[0.7, 0.15, 0.15])
+        if name != "suit"
+        else "plain",
+    )
     if name == "suit":
-        albedo *= .35; y, x = np.mgrid[:n, :n].astype(np.float32) / n; side = abs(x - .5)
-        shirt, tie = side < .12 * (1 - 1.2 * y) + .5 * (y < .13), (side < .012 + .02 * y) & (y > .17)
-        albedo[shirt] = np.array([.75, .75, .75]) if rng.random() < .7 else _cloth_colour(rng).clip(.2)
-        if rng.random() < .8: albedo[shirt & tie] = _cloth_colour(rng) * [1, .8, .8]
-    _fill_cell(atlas, "clothes", albedo, .05, rng.uniform(.8, .95), bump)
+        albedo *= 0.35
+        y, x = np.mgrid[:n, :n].astype(np.float32) / n
+        side = abs(x - 0.5)
+        shirt, tie = (
+            side < 0.12 * (1 - 1.2 * y) + 0.5 * (y < 0.13),
+            (side < 0.012 + 0.02 * y) & (y > 0.17),
+        )
+        albedo[shirt] = (
+            np.array([0.75, 0.75, 0.75]) if rng.random() < 0.7 else _cloth_colour(rng).clip(0.2)
+        )
+        if rng.random() < 0.8:
+            albedo[shirt & tie] = _cloth_colour(rng) * [1, 0.8, 0.8]
+    _fill_cell(atlas, "clothes", albedo, 0.05, rng.uniform(0.8, 0.95), bump)
 
 # %% ../../nbs/52_people.ipynb #14af36ca
+# fmt: off
 _BODY = np.array([(-12.9, 6.6, 6.6, -9.9), (-14., 7.6, 7.3, -10.1), (-15.3, 9.8, 7.9, -10.6), (-16.8, 13, 8.4, -11), (-18.6, 15.8, 9.2, -11.4), (-22., 18.2, 11.2, -11.8), (-31, 19.5, 12.5, -12)])
+# fmt: on
+
 
 @lru_cache(maxsize=8)
 def _collar(kit):
     "Vertices of the neck where a collar sits (or the chin's, without a neck)."
-    v = kit.faces[kit.part < 2].unique(); y = kit.vertices[v, 1]
+    v = kit.faces[kit.part < 2].unique()
+    y = kit.vertices[v, 1]
     near = v[(y > -14.6) & (y < -13.4)].numpy()
     return near if len(near) else kit.landmarks[4:13].numpy()
 
+
 def _clothes(kit, neutral, atlas, rng, m=49):
     "A torso with a collar: y, half width, half depth and z of its rings."
-    name = str(rng.choice(["suit", "shirt", "sweater", "turtleneck"], p=[.45, .25, .22, .08]))
+    name = str(rng.choice(["suit", "shirt", "sweater", "turtleneck"], p=[0.45, 0.25, 0.22, 0.08]))
     rows, neck = _BODY.copy(), float(kit.vertices[:, 1].min()) < -16
-    rows[0, 0] += {"suit": .2, "shirt": .3, "sweater": -.4, "turtleneck": 1.}[name]; rows[0, 1:3] += {"sweater": .8, "turtleneck": -.5}.get(name, 0)
-    if not neck: rows = np.concatenate([[(-10.2, 3.4, 4., -9.5), (-11.8, 4.8, 5.2, -9.7)], rows[1:]]) # a head without a neck
+    rows[0, 0] += {"suit": 0.2, "shirt": 0.3, "sweater": -0.4, "turtleneck": 1.0}[name]
+    rows[0, 1:3] += {"sweater": 0.8, "turtleneck": -0.5}.get(name, 0)
+    if not neck:
+        rows = np.concatenate(
+            [[(-10.2, 3.4, 4.0, -9.5), (-11.8, 4.8, 5.2, -9.7)], rows[1:]]
+        )  # a head without a neck
     rows[-4:, 1] *= rng.uniform(1, 1.12)
-    low = _collar(kit); at, mean = (x[low] for x in (neutral.numpy(), kit.vertices.numpy()))
-    rows[:-3, 1:3] *= np.clip(abs(at[:, 0]).max() / abs(mean[:, 0]).max(), .9, 1.4); rows[:, 0] += (at - mean)[:, 1].mean(); rows[:, 3] += (at - mean)[:, 2].mean()
-    a = np.linspace(-np.pi, np.pi, m); k = len(rows); bent = lambda x: np.sign(x) * abs(x)**.85
-    dip = -.9 * np.cos(a).clip(0)**3 * np.array([1, .7, .3] + [0] * (k - 3))[:, None] * neck
-    p = np.stack([rows[:, 1:2] * bent(np.sin(a)), rows[:, :1] + dip, rows[:, 3:] + rows[:, 2:3] * bent(np.cos(a))], -1).astype(np.float32)
+    low = _collar(kit)
+    at, mean = (x[low] for x in (neutral.numpy(), kit.vertices.numpy()))
+    rows[:-3, 1:3] *= np.clip(abs(at[:, 0]).max() / abs(mean[:, 0]).max(), 0.9, 1.4)
+    rows[:, 0] += (at - mean)[:, 1].mean()
+    rows[:, 3] += (at - mean)[:, 2].mean()
+    a = np.linspace(-np.pi, np.pi, m)
+    k = len(rows)
+    bent = lambda x: np.sign(x) * abs(x) ** 0.85
+    dip = -0.9 * np.cos(a).clip(0) ** 3 * np.array([1, 0.7, 0.3] + [0] * (k - 3))[:, None] * neck
+    p = np.stack(
+        [
+            rows[:, 1:2] * bent(np.sin(a)),
+            rows[:, :1] + dip,
+            rows[:, 3:] + rows[:, 2:3] * bent(np.cos(a)),
+        ],
+        -1,
+    ).astype(np.float32)
     _paint_clothes(atlas, name, rng)
-    return (_rings(kit, neutral, "clothes", p, np.stack(np.broadcast_arrays(a / (2 * np.pi) + .5, np.linspace(1, 0, k)[:, None]), -1)),), name
+    return (
+        _rings(
+            kit,
+            neutral,
+            "clothes",
+            p,
+            np.stack(np.broadcast_arrays(a / (2 * np.pi) + 0.5, np.linspace(1, 0, k)[:, None]), -1),
+        ),
+    ), name
 
 # %% ../../nbs/52_people.ipynb #b3d4b51e
+# fmt: off
 _CHANCE = { # style: short-haired people, long-haired people, how much curlier hair is likelier on darker skin
     "short": (.20, .03, 0), "side part": (.20, .03, 0), "forward": (.07, .01, 0), "volume": (.09, .02, 0), "receding": (.10, 0, 0), "horseshoe": (.07, 0, 0), "mop": (.03, .06, 0),
     "fringe": (.02, .05, 0), "bob": (0, .13, 0), "bob with fringe": (0, .07, 0), "swept bob": (0, .1, 0), "long": (.01, .14, 0), "long with fringe": (0, .06, 0),
     "long, swept": (.005, .09, 0), "behind the ears": (.005, .08, 0), "tied back": (.01, .11, .05), "curly": (.03, .05, .1), "long curls": (0, .05, .1), "afro": (.01, .01, .14),
     "crop": (.05, .01, .3), "buzz": (.06, 0, .1), "bald": (.08, .01, .04)}
+# fmt: on
+
 
 def _choose_style(rng, skin):
     "A hair style for somebody, by sex, age, skin and how bald the skin already is."
-    male, age, dark = skin.traits["male"], skin.traits["age"], float(np.clip((15 - ita(skin.tone)) / 50, 0, 1))
-    w = {k: (c[not male] + c[2] * dark * (1 if male else .5)) for k, c in _CHANCE.items()}
-    for k in ("receding", "horseshoe", "bald"): w[k] *= .3 + 1.5 * age
-    for k in (k for k in w if "long" in k): w[k] *= 1.3 - .9 * age
-    if skin.cover == 0: w |= {"buzz": 0, "horseshoe": 4 * w["horseshoe"], "bald": 2.5 * w["bald"]}
-    else: w |= {"horseshoe": 0, "bald": .5 * w["bald"]}
-    p = np.array(list(w.values())); return str(rng.choice(list(w), p=p / p.sum()))
+    male, age, dark = (
+        skin.traits["male"],
+        skin.traits["age"],
+        float(np.clip((15 - ita(skin.tone)) / 50, 0, 1)),
+    )
+    w = {k: (c[not male] + c[2] * dark * (1 if male else 0.5)) for k, c in _CHANCE.items()}
+    for k in ("receding", "horseshoe", "bald"):
+        w[k] *= 0.3 + 1.5 * age
+    for k in (k for k in w if "long" in k):
+        w[k] *= 1.3 - 0.9 * age
+    if skin.cover == 0:
+        w |= {"buzz": 0, "horseshoe": 4 * w["horseshoe"], "bald": 2.5 * w["bald"]}
+    else:
+        w |= {"horseshoe": 0, "bald": 0.5 * w["bald"]}
+    p = np.array(list(w.values()))
+    return str(rng.choice(list(w), p=p / p.sum()))
 
 # %% ../../nbs/52_people.ipynb #0d36c522
+# fmt: off
 _DYES = np.array([(.35, .24, .12), (.15, .095, .055), (.072, .044, .027), (.03, .02, .014), (.2, .08, .035), (.012, .01, .009), # of which six look natural
                   (.25, .02, .02), (.3, .03, .12), (.05, .12, .3), (.02, .015, .06), (.5, .45, .38)], np.float32)
+# fmt: on
+
 
 def _dye(rng, skin):
     "The hair's own colour, or another: half of the grey women, and a few others."
-    grey = skin.traits["age"] > .5 and not skin.traits["male"]
+    grey = skin.traits["age"] > 0.5 and not skin.traits["male"]
     u = rng.random()
-    if u > (.47 if grey else .04): return skin.hair
-    return _DYES[rng.integers(6 if u < .015 else 0, 11 if u < .015 else 6)] * rng.uniform(.7, 1.2)
+    if u > (0.47 if grey else 0.04):
+        return skin.hair
+    return _DYES[rng.integers(6 if u < 0.015 else 0, 11 if u < 0.015 else 6)] * rng.uniform(
+        0.7, 1.2
+    )
 
 # %% ../../nbs/52_people.ipynb #b5f1fdce
 def _dress(kit, neutral, skin, atlas, tone, rng):
     "Everything worn: pieces and a description."
-    skull, hair, alpha = _skull(kit, neutral), _dye(rng, skin), _beardedness(kit, atlas, skin.tone, skin.hair)
+    skull, hair, alpha = (
+        _skull(kit, neutral),
+        _dye(rng, skin),
+        _beardedness(kit, atlas, skin.tone, skin.hair),
+    )
     style = _choose_style(rng, skin)
-    hat = str(rng.choice(list(_HATS), p=[.3, .2, .15, .1, .25])) if rng.random() < .08 else None
+    hat = (
+        str(rng.choice(list(_HATS), p=[0.3, 0.2, 0.15, 0.1, 0.25])) if rng.random() < 0.08 else None
+    )
     pieces, under, info = (), _NO_HAT, {"hair": style, "headgear": hat, "glasses": None}
-    if hat: worn, under = _hat(kit, neutral, skull, atlas, hat, rng); pieces += worn
-    if style in _STYLES and hat not in ("head scarf", "hood"): pieces += _grow(kit, neutral, skull, style, rng, under)
-    if skin.traits["length"] > .4: pieces += _beard(kit, neutral, alpha, skin.traits["length"], rng)
-    _paint_hair(atlas, hair, rng); _paint_head(atlas, tone, *((hair, 1.) if style in _STYLES else (skin.hair, skin.cover)), style)
-    if rng.random() < .15 and hat != "hood": worn, info["glasses"] = _spectacles(kit, neutral, skull, atlas, rng); pieces += worn
+    if hat:
+        worn, under = _hat(kit, neutral, skull, atlas, hat, rng)
+        pieces += worn
+    if style in _STYLES and hat not in ("head scarf", "hood"):
+        pieces += _grow(kit, neutral, skull, style, rng, under)
+    if skin.traits["length"] > 0.4:
+        pieces += _beard(kit, neutral, alpha, skin.traits["length"], rng)
+    _paint_hair(atlas, hair, rng)
+    _paint_head(atlas, tone, *((hair, 1.0) if style in _STYLES else (skin.hair, skin.cover)), style)
+    if rng.random() < 0.15 and hat != "hood":
+        worn, info["glasses"] = _spectacles(kit, neutral, skull, atlas, rng)
+        pieces += worn
     worn, info["clothes"] = _clothes(kit, neutral, atlas, rng)
     return pieces + worn, info
 
 # %% ../../nbs/52_people.ipynb #92b07a76
-def sample_person(kit:FaceKit, # the morphable head
-                  skin:Skin, # from skin.sample_skin
-                  rng:np.random.Generator, # source of all randomness
-                  exaggeration:float=1. # of identity: 1 = the model's own spread
-                 )->Person:
+def sample_person(
+    kit: FaceKit,  # the morphable head
+    skin: Skin,  # from skin.sample_skin
+    rng: np.random.Generator,  # source of all randomness
+    exaggeration: float = 1.0,  # of identity: 1 = the model's own spread
+) -> Person:
     "Draw somebody with this skin: identity, hair, glasses, headgear, clothes."
-    identity = torch.from_numpy((rng.standard_normal(len(kit.identity)) * exaggeration).astype(np.float32))
+    identity = torch.from_numpy(
+        (rng.standard_normal(len(kit.identity)) * exaggeration).astype(np.float32)
+    )
     neutral = kit.vertices + (identity @ kit.identity.flatten(1)).view(-1, 3)
     atlas, tone = _paint(skin, rng)
     wardrobe, worn = _dress(kit, neutral, skin, atlas, tone, rng)
-    info = {"ita": round(float(ita(skin.tone)), 1), "exaggeration": exaggeration, **skin.traits, **worn}
+    info = {
+        "ita": round(float(ita(skin.tone)), 1),
+        "exaggeration": exaggeration,
+        **skin.traits,
+        **worn,
+    }
     return Person(identity, atlas, wardrobe, neutral, info)
 
 # %% ../../nbs/52_people.ipynb #ce0e1546
-def fine(head:Head # from build
-        )->Head: # the same head, relief as geometry
+def fine(
+    head: Head,  # from build
+) -> Head:  # the same head, relief as geometry
     "Split the face's front triangles in four and displace them by the atlas' bump; normals change alike."
-    pick = (head.part == 0) & (head.normals[head.faces].sum(1)[:, 2] > -.6)
+    pick = (head.part == 0) & (head.normals[head.faces].sum(1)[:, 2] > -0.6)
     faces, rest = head.faces[pick], head.faces[~pick]
     edges = torch.stack([faces[:, [0, 1, 2]], faces[:, [1, 2, 0]]], -1).sort(-1).values.view(-1, 2)
-    key, back, count = torch.unique(edges[:, 0] * len(head.vertices) + edges[:, 1], return_inverse=True, return_counts=True)
+    key, back, count = torch.unique(
+        edges[:, 0] * len(head.vertices) + edges[:, 1], return_inverse=True, return_counts=True
+    )
     a, b = key // len(head.vertices), key % len(head.vertices)
     mid = (back + len(head.vertices)).view(-1, 3)
     V, N, uv = (torch.cat([x, (x[a] + x[b]) / 2]) for x in (head.vertices, head.normals, head.uv))
     N = unit(N)
-    new = torch.cat([torch.stack(x, -1) for x in ((faces[:, 0], mid[:, 0], mid[:, 2]), (mid[:, 0], faces[:, 1], mid[:, 1]),
-                                                  (mid[:, 2], mid[:, 1], faces[:, 2]), (mid[:, 0], mid[:, 1], mid[:, 2]))])
-    weight = torch.zeros(len(V)); weight[new.flatten()] = 1
-    weight[torch.cat([a[count == 1], b[count == 1], len(head.vertices) + (count == 1).nonzero()[:, 0]])] = 0 # the border stays: no cracks
+    new = torch.cat(
+        [
+            torch.stack(x, -1)
+            for x in (
+                (faces[:, 0], mid[:, 0], mid[:, 2]),
+                (mid[:, 0], faces[:, 1], mid[:, 1]),
+                (mid[:, 2], mid[:, 1], faces[:, 2]),
+                (mid[:, 0], mid[:, 1], mid[:, 2]),
+            )
+        ]
+    )
+    weight = torch.zeros(len(V))
+    weight[new.flatten()] = 1
+    weight[
+        torch.cat([a[count == 1], b[count == 1], len(head.vertices) + (count == 1).nonzero()[:, 0]])
+    ] = 0  # the border stays: no cracks
     h = _at(head.atlas[..., ATLAS["bump"]], uv.numpy())[:, 0]
     D = V + N * (torch.from_numpy(h) / 10 * weight)[:, None]
     N = unit(N + (vertex_normals(D[None], new) - vertex_normals(V[None], new))[0])

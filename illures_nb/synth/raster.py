@@ -21,13 +21,21 @@ from .facekit import REGIONS
 @lru_cache(maxsize=None)
 def _compiled(kernel):
     "A loop as machine code (numba is imported, and compiles, on first use)."
-    try: from numba import njit
-    except ImportError: raise ImportError("Rasterising on a CPU needs numba: pip install 'illures_nb[synth]'.") from None
+    try:
+        from numba import njit
+    except ImportError:
+        raise ImportError(
+            "Rasterising on a CPU needs numba: pip install 'illures_nb[synth]'."
+        ) from None
     return njit(cache=True, fastmath=True, nogil=True)(kernel)
+
 
 def _arrays(vertices, faces):
     "Vertices (first axis) and triangles for the loops, which check no index themselves."
-    if len(faces) and int(faces.max()) >= len(vertices): raise ValueError(f"A triangle names vertex {int(faces.max())}, but there are only {len(vertices)}.")
+    if len(faces) and int(faces.max()) >= len(vertices):
+        raise ValueError(
+            f"A triangle names vertex {int(faces.max())}, but there are only {len(vertices)}."
+        )
     return vertices.contiguous().numpy(), faces.contiguous().numpy()
 
 # %% ../../nbs/52_raster.ipynb #2d31e93a
@@ -37,33 +45,57 @@ def _fill(Q, faces, depth, tri):
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         x0, y0, x1, y1, x2, y2 = Q[0, a], Q[1, a], Q[0, b], Q[1, b], Q[0, c], Q[1, c]
-        u0, u1 = max(0, np.int32(np.ceil(min(x0, x1, x2)))), min(top, np.int32(np.floor(max(x0, x1, x2))))
-        v0, v1 = max(0, np.int32(np.ceil(min(y0, y1, y2)))), min(top, np.int32(np.floor(max(y0, y1, y2))))
-        if u1 < u0 or v1 < v0: continue # most triangles are smaller than a pixel and many miss all centres
+        u0, u1 = (
+            max(0, np.int32(np.ceil(min(x0, x1, x2)))),
+            min(top, np.int32(np.floor(max(x0, x1, x2)))),
+        )
+        v0, v1 = (
+            max(0, np.int32(np.ceil(min(y0, y1, y2)))),
+            min(top, np.int32(np.floor(max(y0, y1, y2)))),
+        )
+        if u1 < u0 or v1 < v0:
+            continue  # most triangles are smaller than a pixel and many miss all centres
         x1, y1, x2, y2 = x1 - x0, y1 - y0, x2 - x0, y2 - y0
         det = x1 * y2 - x2 * y1
-        if abs(det) < 1e-9: continue
+        if abs(det) < 1e-9:
+            continue
         scale = one / det
         x1, y1, x2, y2 = x1 * scale, y1 * scale, x2 * scale, y2 * scale
-        z, zb, zc, nearest = Q[2, a], Q[2, b] - Q[2, a], Q[2, c] - Q[2, a], max(Q[2, a], Q[2, b], Q[2, c])
+        z, zb, zc, nearest = (
+            Q[2, a],
+            Q[2, b] - Q[2, a],
+            Q[2, c] - Q[2, a],
+            max(Q[2, a], Q[2, b], Q[2, c]),
+        )
         for v in range(v0, v1 + 1):
             y = np.float32(v) - y0
             for u in range(u0, u1 + 1):
-                if nearest <= depth[v, u]: continue
+                if nearest <= depth[v, u]:
+                    continue
                 x = np.float32(u) - x0
                 w1, w2 = x * y2 - x2 * y, x1 * y - x * y1
-                if min(w1, w2, one - w1 - w2) < least: continue
+                if min(w1, w2, one - w1 - w2) < least:
+                    continue
                 d = z + w1 * zb + w2 * zc
-                if d > depth[v, u]: depth[v, u], tri[v, u] = d, f
+                if d > depth[v, u]:
+                    depth[v, u], tri[v, u] = d, f
 
 # %% ../../nbs/52_raster.ipynb #b8cdd45a
 def _weigh(Q, faces, tri, bary):
     "Barycentric weights of every covered pixel, in place."
     for v in range(tri.shape[0]):
         for u in range(tri.shape[1]):
-            if tri[v, u] < 0: continue
+            if tri[v, u] < 0:
+                continue
             a, b, c = faces[tri[v, u], 0], faces[tri[v, u], 1], faces[tri[v, u], 2]
-            x, y, x1, y1, x2, y2 = u - Q[0, a], v - Q[1, a], Q[0, b] - Q[0, a], Q[1, b] - Q[1, a], Q[0, c] - Q[0, a], Q[1, c] - Q[1, a]
+            x, y, x1, y1, x2, y2 = (
+                u - Q[0, a],
+                v - Q[1, a],
+                Q[0, b] - Q[0, a],
+                Q[1, b] - Q[1, a],
+                Q[0, c] - Q[0, a],
+                Q[1, c] - Q[1, a],
+            )
             det = x1 * y2 - x2 * y1
             w1, w2 = (x * y2 - x2 * y) / det, (x1 * y - x * y1) / det
             bary[v, u, 0], bary[v, u, 1], bary[v, u, 2] = 1 - w1 - w2, w1, w2
@@ -73,10 +105,12 @@ def _blend(values, faces, tri, bary, out):
     "Mean of the corners' values (V, C) at every covered pixel, in place."
     for v in range(tri.shape[0]):
         for u in range(tri.shape[1]):
-            if tri[v, u] < 0: continue
+            if tri[v, u] < 0:
+                continue
             a, b, c = faces[tri[v, u], 0], faces[tri[v, u], 1], faces[tri[v, u], 2]
             w0, w1, w2 = bary[v, u, 0], bary[v, u, 1], bary[v, u, 2]
-            for i in range(values.shape[1]): out[v, u, i] = w0 * values[a, i] + w1 * values[b, i] + w2 * values[c, i]
+            for i in range(values.shape[1]):
+                out[v, u, i] = w0 * values[a, i] + w1 * values[b, i] + w2 * values[c, i]
 
 # %% ../../nbs/52_raster.ipynb #ac998c63
 def _barycentric(Q, faces, f, u, v):
@@ -86,16 +120,18 @@ def _barycentric(Q, faces, f, u, v):
     det = x1 * y2 - x2 * y1
     safe = torch.where(det.abs() < 1e-9, torch.ones_like(det), det)
     w1, w2 = (x * y2 - x2 * y) / safe, (x1 * y - x * y1) / safe
-    return torch.stack([1 - w1 - w2, w1, w2], -1), (det.abs() >= 1e-9) & (w1 >= -1e-5) & (w2 >= -1e-5) & (1 - w1 - w2 >= -1e-5)
+    return torch.stack([1 - w1 - w2, w1, w2], -1), (det.abs() >= 1e-9) & (w1 >= -1e-5) & (
+        w2 >= -1e-5
+    ) & (1 - w1 - w2 >= -1e-5)
 
 # %% ../../nbs/52_raster.ipynb #ed7c0e12
 def _covered(Q, faces, size):
     "Every triangle × pixel that it covers, in a few batches: triangle, pixel (v · size + u), z."
-    t = Q[:2, faces] # (2, F, 3)
+    t = Q[:2, faces]  # (2, F, 3)
     lo, hi = t.amin(2).ceil().clamp_min(0), t.amax(2).floor().clamp_max(size - 1)
     span = torch.where((hi >= lo).all(0), (hi - lo).amax(0) + 1, 0)
     limits = [0, *(r for r in (4, 16, 64) if r < size), size]
-    for below, reach in zip(limits, limits[1:]): # triangles of like size together
+    for below, reach in zip(limits, limits[1:]):  # triangles of like size together
         keep = ((span > below) & (span <= reach)).nonzero()[:, 0]
         o = torch.arange(reach, device=Q.device, dtype=Q.dtype)
         u, v = lo[0, keep, None, None] + o[None, None], lo[1, keep, None, None] + o[None, :, None]
@@ -122,33 +158,42 @@ def _zbuffer_scatter(Q, faces, size):
 def _zbuffer_compiled(Q, faces, size):
     "The z-buffer of one mesh by compiled loops."
     tri, bary = torch.full((size, size), -1, dtype=torch.int64), torch.zeros(size, size, 3)
-    depth, Q, f = np.full((size, size), -1e9, np.float32), Q.contiguous().numpy(), _arrays(Q[0], faces)[1]
+    depth, Q, f = (
+        np.full((size, size), -1e9, np.float32),
+        Q.contiguous().numpy(),
+        _arrays(Q[0], faces)[1],
+    )
     _compiled(_fill)(Q, f, depth, tri.numpy())
     _compiled(_weigh)(Q, f, tri.numpy(), bary.numpy())
     return tri, bary
 
 # %% ../../nbs/52_raster.ipynb #dc7881b3
-def zbuffer(xy:torch.Tensor, # (B, V, 2) pixel positions, centres at integers
-            z:torch.Tensor, # (B, V) larger is nearer
-            faces:torch.Tensor, # (F, 3)
-            size:int # S, pixels
-           )->tuple: # tri (B, S, S) int64, −1 where empty; bary (B, S, S, 3)
+def zbuffer(
+    xy: torch.Tensor,  # (B, V, 2) pixel positions, centres at integers
+    z: torch.Tensor,  # (B, V) larger is nearer
+    faces: torch.Tensor,  # (F, 3)
+    size: int,  # S, pixels
+) -> tuple:  # tri (B, S, S) int64, −1 where empty; bary (B, S, S, 3)
     "Nearest triangle of every pixel: compiled loops on the CPU, scattered candidates on a GPU (same answer)."
     one = _zbuffer_scatter if xy.is_cuda else _zbuffer_compiled
     tri, bary = zip(*(one(q, faces, size) for q in torch.cat([xy.transpose(1, 2), z[:, None]], 1)))
     return torch.stack(tri), torch.stack(bary)
 
 # %% ../../nbs/52_raster.ipynb #e7403075
-def interpolate(values:torch.Tensor, # (B, V, C) per vertex
-                faces:torch.Tensor, # (F, 3)
-                tri:torch.Tensor, # (B, S, S) from zbuffer
-                bary:torch.Tensor # (B, S, S, 3)
-               )->torch.Tensor: # (B, S, S, C), 0 where empty
+def interpolate(
+    values: torch.Tensor,  # (B, V, C) per vertex
+    faces: torch.Tensor,  # (F, 3)
+    tri: torch.Tensor,  # (B, S, S) from zbuffer
+    bary: torch.Tensor,  # (B, S, S, 3)
+) -> torch.Tensor:  # (B, S, S, C), 0 where empty
     "Vertex attributes at every pixel (no gradients)."
-    if values.is_cuda: return torch.stack([_blend_torch(v, faces, t, w) for v, t, w in zip(values, tri, bary)])
+    if values.is_cuda:
+        return torch.stack([_blend_torch(v, faces, t, w) for v, t, w in zip(values, tri, bary)])
     out = torch.zeros(*tri.shape, values.shape[-1])
-    for v, t, w, o in zip(values, tri, bary, out): _compiled(_blend)(*_arrays(v, faces), t.numpy(), w.numpy(), o.numpy())
+    for v, t, w, o in zip(values, tri, bary, out):
+        _compiled(_blend)(*_arrays(v, faces), t.numpy(), w.numpy(), o.numpy())
     return out
+
 
 def _blend_torch(values, faces, tri, bary):
     "`_blend` as gathers."
@@ -159,9 +204,11 @@ def _unit_length(x, dim):
     "Length of vectors along a short axis, where torch's own norm is slow."
     return sum(c * c for c in x.unbind(dim)).sqrt().unsqueeze(dim)
 
-def unit(x:torch.Tensor, # vectors
-         dim:int=-1 # their axis
-        )->torch.Tensor: # of length one; 0 stays 0
+
+def unit(
+    x: torch.Tensor,  # vectors
+    dim: int = -1,  # their axis
+) -> torch.Tensor:  # of length one; 0 stays 0
     "Normalise vectors along a short axis."
     return x / _unit_length(x, dim).clamp_min(1e-12)
 
@@ -178,57 +225,78 @@ def _add_facets(V, faces, out):
             out[q, 1] += ny
             out[q, 2] += nz
 
-def vertex_normals(V:torch.Tensor, # (B, V, 3)
-                   faces:torch.Tensor # (F, 3)
-                  )->torch.Tensor: # (B, V, 3) unit, area-weighted mean of the faces around a vertex
+
+def vertex_normals(
+    V: torch.Tensor,  # (B, V, 3)
+    faces: torch.Tensor,  # (F, 3)
+) -> torch.Tensor:  # (B, V, 3) unit, area-weighted mean of the faces around a vertex
     "Smooth normals of a triangle mesh."
     out = torch.zeros_like(V)
-    if V.is_cuda: _add_facets_torch(V, faces, out)
+    if V.is_cuda:
+        _add_facets_torch(V, faces, out)
     else:
-        for v, o in zip(V, out): _compiled(_add_facets)(*_arrays(v, faces), o.numpy())
+        for v, o in zip(V, out):
+            _compiled(_add_facets)(*_arrays(v, faces), o.numpy())
     return unit(out)
+
 
 def _add_facets_torch(V, faces, out):
     "`_add_facets` for a batch by scattered additions."
     a, b, c = (V[:, faces[:, i]] for i in range(3))
     n = torch.cross(b - a, c - a, dim=-1)
-    for i in range(3): out.index_add_(1, faces[:, i], n)
+    for i in range(3):
+        out.index_add_(1, faces[:, i], n)
 
 # %% ../../nbs/52_raster.ipynb #a8cbee4e
 @dataclass
 class View:
     "Heads as one camera sees them, cropped like every face the networks see."
-    vertices:torch.Tensor # (B, V, 3) camera frame turned into the crop's frame, centimetres
-    xy:torch.Tensor # (B, V, 2) pixels of the crop, centres at integers
-    landmarks:torch.Tensor # (B, 68, 2) pixels
-    camera:torch.Tensor # (B, 4) distance d (cm), focal length f (pixels), principal point cx, cy: x = f X / (d − Z) + cx, y = −f Y / (d − Z) + cy
-    turn:torch.Tensor # (B, 3, 3) rotation from the head's frame to this one, for normals
-    size:int # S of the crop
+
+    vertices: torch.Tensor  # (B, V, 3) camera frame turned into the crop's frame, centimetres
+    xy: torch.Tensor  # (B, V, 2) pixels of the crop, centres at integers
+    landmarks: torch.Tensor  # (B, 68, 2) pixels
+    camera: torch.Tensor  # (B, 4) distance d (cm), focal length f (pixels), principal point cx, cy: x = f X / (d − Z) + cx, y = −f Y / (d − Z) + cy
+    turn: torch.Tensor  # (B, 3, 3) rotation from the head's frame to this one, for normals
+    size: int  # S of the crop
+
 
 def _jittered(M, size, jitter):
     "The crop M (2, 3) as an imperfect detector would have placed it: scaled and turned about its middle, shifted."
-    if jitter is None: return M
+    if jitter is None:
+        return M
     s, a, dx, dy = jitter
     c, R = (size - 1) / 2, np.exp(s) * np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
     return np.c_[R @ M[:, :2], R @ (M[:, 2] - c) + c + np.array([dx, dy]) * size]
 
 # %% ../../nbs/52_raster.ipynb #58d4dda0
-def look(V:torch.Tensor, # (B, V, 3) head frame, centimetres
-         pose:torch.Tensor, # (B, 3, 3) rotation of the head
-         distance:torch.Tensor, # (B,) camera to the point between the pupils, centimetres
-         landmarks:torch.Tensor, # (68,) vertex indices
-         size:int, # S of the crop
-         jitter:np.ndarray=None # (B, 4): log scale, rotation (radians), shift x, shift y (shares of S): an imperfect detector
-        )->View:
+def look(
+    V: torch.Tensor,  # (B, V, 3) head frame, centimetres
+    pose: torch.Tensor,  # (B, 3, 3) rotation of the head
+    distance: torch.Tensor,  # (B,) camera to the point between the pupils, centimetres
+    landmarks: torch.Tensor,  # (68,) vertex indices
+    size: int,  # S of the crop
+    jitter: np.ndarray = None,  # (B, 4): log scale, rotation (radians), shift x, shift y (shares of S): an imperfect detector
+) -> View:
     "Pinhole camera, then the canonical crop of `face.crop_transform` (with jitter)."
     L = V[:, landmarks] @ pose.transpose(1, 2)
-    seen = L[..., :2] * (distance[:, None] / (distance[:, None] - L[..., 2]))[..., None] * V.new_tensor([1., -1.]) # rows run down
-    M = [_jittered(crop_transform(lm, size), size, None if jitter is None else jitter[b]) for b, lm in enumerate(seen.cpu().numpy())]
+    seen = (
+        L[..., :2]
+        * (distance[:, None] / (distance[:, None] - L[..., 2]))[..., None]
+        * V.new_tensor([1.0, -1.0])
+    )  # rows run down
+    M = [
+        _jittered(crop_transform(lm, size), size, None if jitter is None else jitter[b])
+        for b, lm in enumerate(seen.cpu().numpy())
+    ]
     M = torch.as_tensor(np.stack(M), dtype=V.dtype, device=V.device)
     c, s = (M[:, :, 0] / M[:, :, 0].norm(dim=1, keepdim=True)).unbind(1)
     o, i = torch.zeros_like(c), torch.ones_like(c)
-    turn = torch.stack([c, s, o, -s, c, o, o, o, i], -1).reshape(-1, 3, 3) @ pose # picture y points down, ours up
-    camera = torch.cat([torch.stack([distance, distance * M[:, :, 0].norm(dim=1)], 1), M[:, :, 2]], 1)
+    turn = (
+        torch.stack([c, s, o, -s, c, o, o, o, i], -1).reshape(-1, 3, 3) @ pose
+    )  # picture y points down, ours up
+    camera = torch.cat(
+        [torch.stack([distance, distance * M[:, :, 0].norm(dim=1)], 1), M[:, :, 2]], 1
+    )
     d, f, cx, cy = camera.T[..., None]
     V = V @ turn.transpose(1, 2)
     x, y, z = V.unbind(-1)
@@ -241,78 +309,113 @@ def _bump(P, N, h, valid, out):
     "Bumped normals of one picture, in place; h in centimetres."
     for v in range(P.shape[0] - 1):
         for u in range(P.shape[1] - 1):
-            if not (valid[v, u] and valid[v, u + 1] and valid[v + 1, u]): continue
+            if not (valid[v, u] and valid[v, u + 1] and valid[v + 1, u]):
+                continue
             n, hx, hy = N[v, u], h[v, u + 1] - h[v, u], h[v + 1, u] - h[v, u]
-            if hx == 0 and hy == 0: continue
-            a, b, c = P[v, u + 1, 0] - P[v, u, 0], P[v, u + 1, 1] - P[v, u, 1], P[v, u + 1, 2] - P[v, u, 2]
-            d, e, f = P[v + 1, u, 0] - P[v, u, 0], P[v + 1, u, 1] - P[v, u, 1], P[v + 1, u, 2] - P[v, u, 2]
-            if a * a + b * b + c * c > .36 or d * d + e * e + f * f > .36: continue # a jump of 6 mm: another surface
-            p, q, r = e * n[2] - f * n[1], f * n[0] - d * n[2], d * n[1] - e * n[0] # Py × n
-            s, t, w = n[1] * c - n[2] * b, n[2] * a - n[0] * c, n[0] * b - n[1] * a # n × Px
+            if hx == 0 and hy == 0:
+                continue
+            a, b, c = (
+                P[v, u + 1, 0] - P[v, u, 0],
+                P[v, u + 1, 1] - P[v, u, 1],
+                P[v, u + 1, 2] - P[v, u, 2],
+            )
+            d, e, f = (
+                P[v + 1, u, 0] - P[v, u, 0],
+                P[v + 1, u, 1] - P[v, u, 1],
+                P[v + 1, u, 2] - P[v, u, 2],
+            )
+            if a * a + b * b + c * c > 0.36 or d * d + e * e + f * f > 0.36:
+                continue  # a jump of 6 mm: another surface
+            p, q, r = e * n[2] - f * n[1], f * n[0] - d * n[2], d * n[1] - e * n[0]  # Py × n
+            s, t, w = n[1] * c - n[2] * b, n[2] * a - n[0] * c, n[0] * b - n[1] * a  # n × Px
             det = a * p + b * q + c * r
-            if abs(det) < 1e-5: continue
+            if abs(det) < 1e-5:
+                continue
             hx, hy = hx / det, hy / det
             x, y, z = n[0] - hx * p - hy * s, n[1] - hx * q - hy * t, n[2] - hx * r - hy * w
             l = np.sqrt(x * x + y * y + z * z)
-            if x * n[0] + y * n[1] + z * n[2] > .3 * l: out[v, u, 0], out[v, u, 1], out[v, u, 2] = x / l, y / l, z / l
+            if x * n[0] + y * n[1] + z * n[2] > 0.3 * l:
+                out[v, u, 0], out[v, u, 1], out[v, u, 2] = x / l, y / l, z / l
 
 # %% ../../nbs/52_raster.ipynb #3ba9ab96
 def _bump_torch(P, N, h, valid):
     "`_bump` for a batch in torch alone."
-    here, right, below = (slice(None), slice(-1), slice(-1)), (slice(None), slice(-1), slice(1, None)), (slice(None), slice(1, None), slice(-1))
+    here, right, below = (
+        (slice(None), slice(-1), slice(-1)),
+        (slice(None), slice(-1), slice(1, None)),
+        (slice(None), slice(1, None), slice(-1)),
+    )
     n, Px, Py = N[here], P[right] - P[here], P[below] - P[here]
     hx, hy = (h[right] - h[here])[..., None], (h[below] - h[here])[..., None]
     r1, r2 = torch.cross(Py, n, dim=-1), torch.cross(n, Px, dim=-1)
     det = (Px * r1).sum(-1, keepdim=True)
     m = unit(det.abs() * n - det.sign() * (hx * r1 + hy * r2))
-    ok = valid[here] & valid[right] & valid[below] & (Px.norm(dim=-1) < .6) & (Py.norm(dim=-1) < .6)
-    ok &= (det[..., 0].abs() > 1e-5) & ((m * n).sum(-1) > .3)
+    ok = (
+        valid[here]
+        & valid[right]
+        & valid[below]
+        & (Px.norm(dim=-1) < 0.6)
+        & (Py.norm(dim=-1) < 0.6)
+    )
+    ok &= (det[..., 0].abs() > 1e-5) & ((m * n).sum(-1) > 0.3)
     out = N.clone()
     out[here] = torch.where(ok[..., None], m, n)
     return out
 
 # %% ../../nbs/52_raster.ipynb #8a3d2daf
-def bump_normals(P:torch.Tensor, # (B, S, S, 3) positions, centimetres
-                 N:torch.Tensor, # (B, S, S, 3) unit normals
-                 height:torch.Tensor, # (B, S, S) millimetres along the normal
-                 valid:torch.Tensor # (B, S, S) bool
-                )->torch.Tensor: # (B, S, S, 3) unit normals
+def bump_normals(
+    P: torch.Tensor,  # (B, S, S, 3) positions, centimetres
+    N: torch.Tensor,  # (B, S, S, 3) unit normals
+    height: torch.Tensor,  # (B, S, S) millimetres along the normal
+    valid: torch.Tensor,  # (B, S, S) bool
+) -> torch.Tensor:  # (B, S, S, 3) unit normals
     "Normals of the surface displaced by `height`: Mikkelsen 2010, 'Bump mapping unparametrized surfaces on the GPU'."
-    if P.is_cuda: return _bump_torch(P, N, height / 10, valid)
+    if P.is_cuda:
+        return _bump_torch(P, N, height / 10, valid)
     out = N.clone()
-    for x in zip(P, N, height / 10, valid, out): _compiled(_bump)(*(t.numpy() for t in x))
+    for x in zip(P, N, height / 10, valid, out):
+        _compiled(_bump)(*(t.numpy() for t in x))
     return out
 
 # %% ../../nbs/52_raster.ipynb #74d403d9
-def directions(rng:np.random.Generator, # source of randomness
-               k:int=16, # how many
-               behind:float=.45 # how far behind the face they reach: lowest z
-              )->np.ndarray: # (k, 3) float32 unit vectors towards the light
+def directions(
+    rng: np.random.Generator,  # source of randomness
+    k: int = 16,  # how many
+    behind: float = 0.45,  # how far behind the face they reach: lowest z
+) -> np.ndarray:  # (k, 3) float32 unit vectors towards the light
     "Spread directions over the sphere's cap z ≥ −behind: a randomly turned, jittered Fibonacci spiral."
-    i = (np.arange(k) + rng.uniform(.1, .9, k)) / max(k, 1)
+    i = (np.arange(k) + rng.uniform(0.1, 0.9, k)) / max(k, 1)
     z = 1 - i * (1 + behind)
-    a = np.arange(k) * np.pi * (3 - 5**.5) + rng.uniform(0, 2 * np.pi) + rng.normal(0, .15, k)
+    a = np.arange(k) * np.pi * (3 - 5**0.5) + rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.15, k)
     r = np.sqrt(1 - z**2)
     return np.stack([r * np.cos(a), r * np.sin(a), z], -1).astype(np.float32)
 
 # %% ../../nbs/52_raster.ipynb #f56c883d
 def _light_frames(dirs):
     "Axes (K, 3, 3) of each direction's shadow map: right, up, towards the light."
-    e = torch.where(dirs[:, 1:2].abs() < .9, dirs.new_tensor([0., 1., 0.]), dirs.new_tensor([1., 0., 0.]))
+    e = torch.where(
+        dirs[:, 1:2].abs() < 0.9, dirs.new_tensor([0.0, 1.0, 0.0]), dirs.new_tensor([1.0, 0.0, 0.0])
+    )
     u = unit(torch.cross(e, dirs, dim=-1))
     return torch.stack([u, torch.cross(dirs, u, dim=-1), dirs], 1)
+
 
 def _light_maps(dirs, P, size, margin):
     "Affine maps A (K, 3, 3), t (K, 3, 1) from centimetres to each light's texels x, y and depth z; texels per centimetre."
     centre = (P.amin(1, keepdim=True) + P.amax(1, keepdim=True)) / 2
-    s = ((size - 1) / 2 - margin) / _unit_length(P - centre, 0).amax().clamp_min(1e-3) # all that can be shaded, P (3, M), fits in from every side
+    s = ((size - 1) / 2 - margin) / _unit_length(P - centre, 0).amax().clamp_min(
+        1e-3
+    )  # all that can be shaded, P (3, M), fits in from every side
     A = _light_frames(dirs) * torch.stack([s, s, torch.ones_like(s)])[:, None]
-    return A, P.new_tensor([[.5], [.5], [0.]]) * (size - 1) - A @ centre, s
+    return A, P.new_tensor([[0.5], [0.5], [0.0]]) * (size - 1) - A @ centre, s
+
 
 def _slack(cos, r, s):
     "How much nearer an occluder must be to count, centimetres: a slanted surface spans many depths per texel."
-    c = cos.clamp(.12, 1)
-    return .1 + 2**.5 * (r + .5) / s * (1 - c * c).sqrt() / c # the corner of the filter, and half a texel of rounding
+    c = cos.clamp(0.12, 1)
+    return (
+        0.1 + 2**0.5 * (r + 0.5) / s * (1 - c * c).sqrt() / c
+    )  # the corner of the filter, and half a texel of rounding
 
 # %% ../../nbs/52_raster.ipynb #b7f9e19f
 def _fill_depth(Q, faces, depth):
@@ -321,12 +424,20 @@ def _fill_depth(Q, faces, depth):
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         x0, y0, x1, y1, x2, y2 = Q[0, a], Q[1, a], Q[0, b], Q[1, b], Q[0, c], Q[1, c]
-        u0, u1 = max(0, np.int32(np.ceil(min(x0, x1, x2)))), min(top, np.int32(np.floor(max(x0, x1, x2))))
-        v0, v1 = max(0, np.int32(np.ceil(min(y0, y1, y2)))), min(top, np.int32(np.floor(max(y0, y1, y2))))
-        if u1 < u0 or v1 < v0: continue
+        u0, u1 = (
+            max(0, np.int32(np.ceil(min(x0, x1, x2)))),
+            min(top, np.int32(np.floor(max(x0, x1, x2)))),
+        )
+        v0, v1 = (
+            max(0, np.int32(np.ceil(min(y0, y1, y2)))),
+            min(top, np.int32(np.floor(max(y0, y1, y2)))),
+        )
+        if u1 < u0 or v1 < v0:
+            continue
         x1, y1, x2, y2 = x1 - x0, y1 - y0, x2 - x0, y2 - y0
         det = x1 * y2 - x2 * y1
-        if abs(det) < 1e-9: continue
+        if abs(det) < 1e-9:
+            continue
         scale = one / det
         x1, y1, x2, y2 = x1 * scale, y1 * scale, x2 * scale, y2 * scale
         z, zb, zc = Q[2, a], Q[2, b] - Q[2, a], Q[2, c] - Q[2, a]
@@ -336,23 +447,39 @@ def _fill_depth(Q, faces, depth):
                 x = np.float32(u) - x0
                 w1, w2 = x * y2 - x2 * y, x1 * y - x * y1
                 d = z + w1 * zb + w2 * zc
-                nearer = (w1 >= least) & (w2 >= least) & (one - w1 - w2 >= least) & (d > depth[v, u])
+                nearer = (
+                    (w1 >= least) & (w2 >= least) & (one - w1 - w2 >= least) & (d > depth[v, u])
+                )
                 depth[v, u] = d if nearer else depth[v, u]
 
 # %% ../../nbs/52_raster.ipynb #5b6d71ae
 def _count_lit(depth, P, cos, A, t, s, r, at, out):
     "Share (0 … 255) of the texels around each of P (3, M) that hold nothing nearer to the light, in place: into out[at]."
-    step = max(1, r // 2) # a wide filter skips every other texel
+    step = max(1, r // 2)  # a wide filter skips every other texel
     side = r // step
-    n = (2 * side + 1)**2
+    n = (2 * side + 1) ** 2
     for i in range(P.shape[1]):
-        if cos[i] <= 0: continue
-        x, y, z, c = P[0, i], P[1, i], P[2, i], min(max(cos[i], np.float32(.12)), np.float32(1))
-        a, b = int(np.rint(A[0, 0] * x + A[0, 1] * y + A[0, 2] * z + t[0, 0])), int(np.rint(A[1, 0] * x + A[1, 1] * y + A[1, 2] * z + t[1, 0]))
-        d = A[2, 0] * x + A[2, 1] * y + A[2, 2] * z + t[2, 0] + np.float32(.1) + np.float32(2**.5) * (r + np.float32(.5)) / s * np.sqrt(1 - c * c) / c # as _slack
+        if cos[i] <= 0:
+            continue
+        x, y, z, c = P[0, i], P[1, i], P[2, i], min(max(cos[i], np.float32(0.12)), np.float32(1))
+        a, b = (
+            int(np.rint(A[0, 0] * x + A[0, 1] * y + A[0, 2] * z + t[0, 0])),
+            int(np.rint(A[1, 0] * x + A[1, 1] * y + A[1, 2] * z + t[1, 0])),
+        )
+        d = (
+            A[2, 0] * x
+            + A[2, 1] * y
+            + A[2, 2] * z
+            + t[2, 0]
+            + np.float32(0.1)
+            + np.float32(2**0.5) * (r + np.float32(0.5)) / s * np.sqrt(1 - c * c) / c
+        )  # as _slack
         lit = 0
-        for v in range(-side, side + 1): # the map has a margin: no need to ask whether a texel is in it
-            for u in range(-side, side + 1): lit += depth[b + v * step, a + u * step] <= d
+        for v in range(
+            -side, side + 1
+        ):  # the map has a margin: no need to ask whether a texel is in it
+            for u in range(-side, side + 1):
+                lit += depth[b + v * step, a + u * step] <= d
         out[at[i]] = 255 * lit // n
 
 # %% ../../nbs/52_raster.ipynb #bc590670
@@ -360,63 +487,98 @@ def _reach_compiled(V, faces, P, cos, A, t, s, r, size, at, out):
     "How much light reaches the points P, into out[at]: a shadow map filled and looked up by compiled loops."
     depth = np.full((size, size), -1e9, np.float32)
     _compiled(_fill_depth)(torch.addmm(t, A, V).numpy(), faces.numpy(), depth)
-    _compiled(_count_lit)(depth, P.numpy(), cos.numpy(), A.numpy(), t.numpy(), np.float32(s), r, at.numpy(), out.numpy())
+    _compiled(_count_lit)(
+        depth,
+        P.numpy(),
+        cos.numpy(),
+        A.numpy(),
+        t.numpy(),
+        np.float32(s),
+        r,
+        at.numpy(),
+        out.numpy(),
+    )
+
 
 def _reach_scatter(V, faces, P, cos, A, t, s, r, size, at, out):
     "The same in torch alone."
     depth, q = V.new_full((size * size,), -1e9), torch.addmm(t, A, P)
-    for _, texel, z in _covered(torch.addmm(t, A, V), faces, size): depth.scatter_reduce_(0, texel, z, "amax")
-    u, v = (q[i].round().long()[:, None] + torch.arange(-r, r + 1, max(1, r // 2), device=P.device) for i in (0, 1))
+    for _, texel, z in _covered(torch.addmm(t, A, V), faces, size):
+        depth.scatter_reduce_(0, texel, z, "amax")
+    u, v = (
+        q[i].round().long()[:, None] + torch.arange(-r, r + 1, max(1, r // 2), device=P.device)
+        for i in (0, 1)
+    )
     lit = depth[v[:, :, None] * size + u[:, None, :]] <= (q[2] + _slack(cos, r, s))[:, None, None]
     out[at] = torch.where(cos > 0, 255 * lit.sum((1, 2)) // lit[0].numel(), 0).to(torch.uint8)
 
 # %% ../../nbs/52_raster.ipynb #0996b995
-def soft_visibility(P:torch.Tensor, # (B, S, S, 3) positions, centimetres
-                    N:torch.Tensor, # (B, S, S, 3) unit normals
-                    valid:torch.Tensor, # (B, S, S) bool
-                    V:torch.Tensor, # (B, V, 3) occluders
-                    faces:torch.Tensor, # (F, 3)
-                    dirs:np.ndarray, # (B, K, 3) unit, towards the light
-                    radius:np.ndarray, # (B, K) filter radius in shadow-map texels (1 sharp … 5 soft)
-                    size:int=128 # shadow map pixels
-                   )->torch.Tensor: # (B, K, S, S) uint8, 255 = lit; 0 where the surface faces away or nothing is valid
+def soft_visibility(
+    P: torch.Tensor,  # (B, S, S, 3) positions, centimetres
+    N: torch.Tensor,  # (B, S, S, 3) unit normals
+    valid: torch.Tensor,  # (B, S, S) bool
+    V: torch.Tensor,  # (B, V, 3) occluders
+    faces: torch.Tensor,  # (F, 3)
+    dirs: np.ndarray,  # (B, K, 3) unit, towards the light
+    radius: np.ndarray,  # (B, K) filter radius in shadow-map texels (1 sharp … 5 soft)
+    size: int = 128,  # shadow map pixels
+) -> (
+    torch.Tensor
+):  # (B, K, S, S) uint8, 255 = lit; 0 where the surface faces away or nothing is valid
     "Shadow maps: how much of a light from each direction reaches every pixel."
-    return _visibility(_reach_scatter if V.is_cuda else _reach_compiled, P, N, valid, V, faces, dirs, radius, size)
+    return _visibility(
+        _reach_scatter if V.is_cuda else _reach_compiled, P, N, valid, V, faces, dirs, radius, size
+    )
 
 # %% ../../nbs/52_raster.ipynb #0df36773
 def _visibility(reach, P, N, valid, V, faces, dirs, radius, size):
     "`soft_visibility` on either road: `reach` fills one shadow map and looks it up."
-    if not dirs.shape[1]: return torch.zeros(len(V), 0, *valid.shape[1:], dtype=torch.uint8, device=V.device)
-    used = torch.zeros(V.shape[1], dtype=torch.bool, device=V.device); used[faces.flatten()] = True
-    tris = (used.cumsum(0) - 1)[faces].to(torch.int32) # only vertices that cast shadows
-    dirs, radius = (torch.as_tensor(np.asarray(x), dtype=V.dtype, device=V.device) for x in (dirs, radius))
+    if not dirs.shape[1]:
+        return torch.zeros(len(V), 0, *valid.shape[1:], dtype=torch.uint8, device=V.device)
+    used = torch.zeros(V.shape[1], dtype=torch.bool, device=V.device)
+    used[faces.flatten()] = True
+    tris = (used.cumsum(0) - 1)[faces].to(torch.int32)  # only vertices that cast shadows
+    dirs, radius = (
+        torch.as_tensor(np.asarray(x), dtype=V.dtype, device=V.device) for x in (dirs, radius)
+    )
     out = torch.zeros(*dirs.shape[:2], valid[0].numel(), dtype=torch.uint8, device=V.device)
     for b, d in enumerate(dirs):
         at, v = valid[b].flatten().nonzero()[:, 0], V[b, used].T.contiguous()
         p, cos = P[b].reshape(-1, 3)[at].T.contiguous(), d @ N[b].reshape(-1, 3)[at].T
-        if not len(at): continue
+        if not len(at):
+            continue
         A, t, s = _light_maps(d, p, size, float(radius[b].max()) + 1)
-        if not torch.isfinite(s): raise ValueError("Positions of pixels must be finite numbers.")
-        for k, r in enumerate(radius[b].long().tolist()): reach(v, tris, p, cos[k], A[k], t[k], s, r, size, at, out[b, k])
+        if not torch.isfinite(s):
+            raise ValueError("Positions of pixels must be finite numbers.")
+        for k, r in enumerate(radius[b].long().tolist()):
+            reach(v, tris, p, cos[k], A[k], t[k], s, r, size, at, out[b, k])
     return out.view(*dirs.shape[:2], *valid.shape[1:])
 
 # %% ../../nbs/52_raster.ipynb #4bc92a92
 @dataclass
 class Geometry:
     "Everything a face shows before it is lit; batches of them are stacked along the first axis."
-    albedo:torch.Tensor # (B, 3, S, S) uint8, sRGB-encoded
-    normals:torch.Tensor # (B, 3, S, S) int8, n · 127
-    gloss:torch.Tensor # (B, S, S) uint8, specular strength · 255
-    mask:torch.Tensor # (B, S, S) uint8, skin, eyes and mouth · 255 (not hair, not behind occluders)
-    head:torch.Tensor # (B, S, S) uint8, coverage of everything that is drawn · 255
-    visibility:torch.Tensor # (B, K, S, S) uint8, 255 = light from directions[k] arrives
-    directions:torch.Tensor # (B, K, 3) float32 unit, towards the light
-    landmarks:torch.Tensor # (B, 68, 2) float32 pixels
 
-    def to(self, device): return Geometry(*(getattr(self, f.name).to(device) for f in fields(self)))
-    def __getitem__(self, i): return Geometry(*(getattr(self, f.name)[i] for f in fields(self)))
+    albedo: torch.Tensor  # (B, 3, S, S) uint8, sRGB-encoded
+    normals: torch.Tensor  # (B, 3, S, S) int8, n · 127
+    gloss: torch.Tensor  # (B, S, S) uint8, specular strength · 255
+    mask: (
+        torch.Tensor
+    )  # (B, S, S) uint8, skin, eyes and mouth · 255 (not hair, not behind occluders)
+    head: torch.Tensor  # (B, S, S) uint8, coverage of everything that is drawn · 255
+    visibility: torch.Tensor  # (B, K, S, S) uint8, 255 = light from directions[k] arrives
+    directions: torch.Tensor  # (B, K, 3) float32 unit, towards the light
+    landmarks: torch.Tensor  # (B, 68, 2) float32 pixels
+
+    def to(self, device):
+        return Geometry(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+    def __getitem__(self, i):
+        return Geometry(*(getattr(self, f.name)[i] for f in fields(self)))
+
     @staticmethod
-    def cat(many): return Geometry(*(torch.cat([getattr(g, f.name) for g in many]) for f in fields(Geometry)))
+    def cat(many):
+        return Geometry(*(torch.cat([getattr(g, f.name) for g in many]) for f in fields(Geometry)))
 
 # %% ../../nbs/52_raster.ipynb #b6778e53
 def _read_atlas(atlas, uv, on, out):
@@ -424,9 +586,10 @@ def _read_atlas(atlas, uv, on, out):
     H, W = atlas.shape[:2]
     for v in range(uv.shape[0]):
         for u in range(uv.shape[1]):
-            if not on[v, u]: continue
-            x = min(max(uv[v, u, 0] * W - np.float32(.5), np.float32(0)), np.float32(W - 1))
-            y = min(max((1 - uv[v, u, 1]) * H - np.float32(.5), np.float32(0)), np.float32(H - 1))
+            if not on[v, u]:
+                continue
+            x = min(max(uv[v, u, 0] * W - np.float32(0.5), np.float32(0)), np.float32(W - 1))
+            y = min(max((1 - uv[v, u, 1]) * H - np.float32(0.5), np.float32(0)), np.float32(H - 1))
             i, j = int(y), int(x)
             p, q, y, x = min(i + 1, H - 1), min(j + 1, W - 1), y - i, x - j
             for c in range(out.shape[2]):
@@ -434,35 +597,50 @@ def _read_atlas(atlas, uv, on, out):
                 a, b = a + x * (atlas[i, q, c] - a), b + x * (atlas[p, q, c] - b)
                 out[v, u, c] = a + y * (b - a)
 
-def texture(atlas:np.ndarray, # (H, W, C) float32
-            uv:torch.Tensor, # (S, S, 2) coordinates in [0, 1]², v up
-            on:torch.Tensor, # (S, S) bool
-            channels:int=6 # how many of the first C
-           )->torch.Tensor: # (S, S, channels), 0 where not on
+
+def texture(
+    atlas: np.ndarray,  # (H, W, C) float32
+    uv: torch.Tensor,  # (S, S, 2) coordinates in [0, 1]², v up
+    on: torch.Tensor,  # (S, S) bool
+    channels: int = 6,  # how many of the first C
+) -> torch.Tensor:  # (S, S, channels), 0 where not on
     "An atlas at every pixel, bilinear."
     out = torch.zeros(*on.shape, channels)
-    _compiled(_read_atlas)(np.ascontiguousarray(atlas, np.float32), uv.contiguous().numpy(), on.numpy(), out.numpy())
+    _compiled(_read_atlas)(
+        np.ascontiguousarray(atlas, np.float32), uv.contiguous().numpy(), on.numpy(), out.numpy()
+    )
     return out
 
 # %% ../../nbs/52_raster.ipynb #1038488b
-_WORN = len(REGIONS) # parts from here on are no skin: hair, headgear, glasses, clothes (people.PARTS)
-_SMOOTH = (REGIONS.index("teeth"), _WORN + 2) # teeth and glasses have no relief
+_WORN = len(
+    REGIONS
+)  # parts from here on are no skin: hair, headgear, glasses, clothes (people.PARTS)
+_SMOOTH = (REGIONS.index("teeth"), _WORN + 2)  # teeth and glasses have no relief
+
 
 def _face_us(n, part, worn, out):
     "Normals of unit length, in place; those of a shell's inside, or of a head's seen through a gap, are turned over."
     for v in range(part.shape[0]):
         for u in range(part.shape[1]):
-            if part[v, u] < 0: continue
+            if part[v, u] < 0:
+                continue
             x, y, z = n[v, u, 0], n[v, u, 1], n[v, u, 2]
             l = np.sqrt(x * x + y * y + z * z) + np.float32(1e-12)
-            if z < (0 if part[v, u] >= worn else np.float32(-.3) * l): l = -l
+            if z < (0 if part[v, u] >= worn else np.float32(-0.3) * l):
+                l = -l
             out[v, u, 0], out[v, u, 1], out[v, u, 2] = x / l, y / l, z / l
+
 
 def _surface(head, view, size):
     "A head's pixels at size²: position, normal (S, S, 3), the atlas' channels (S, S, 6), part (S, S), −1 where empty."
-    tri, bary = zbuffer((view.xy + .5) * (size / view.size) - .5, view.vertices[..., 2], head.faces, size)
+    tri, bary = zbuffer(
+        (view.xy + 0.5) * (size / view.size) - 0.5, view.vertices[..., 2], head.faces, size
+    )
     part = torch.where(tri[0] >= 0, head.part[tri[0].clamp_min(0)], -1)
-    P, n, uv = (interpolate(x[None], head.faces, tri, bary) for x in (view.vertices[0], head.normals @ view.turn[0].T, head.uv))
+    P, n, uv = (
+        interpolate(x[None], head.faces, tri, bary)
+        for x in (view.vertices[0], head.normals @ view.turn[0].T, head.uv)
+    )
     look_up = texture(head.atlas, uv[0], part >= 0)
     _compiled(_face_us)(n[0].numpy(), part.numpy(), _WORN, n[0].numpy())
     rough = (part >= 0) & (part != _SMOOTH[0]) & (part != _SMOOTH[1])
@@ -476,11 +654,15 @@ def _mean(x, on, out):
             n = 0
             for p in range(2 * v, 2 * v + 2):
                 for q in range(2 * u, 2 * u + 2):
-                    if not on[p, q]: continue
+                    if not on[p, q]:
+                        continue
                     n += 1
-                    for c in range(out.shape[2]): out[v, u, c] += x[p, q, c]
+                    for c in range(out.shape[2]):
+                        out[v, u, c] += x[p, q, c]
             if n > 1:
-                for c in range(out.shape[2]): out[v, u, c] /= n
+                for c in range(out.shape[2]):
+                    out[v, u, c] /= n
+
 
 def _halve(x, on):
     "A picture (2S, 2S, C) at half the size, weighted by coverage."
@@ -488,26 +670,46 @@ def _halve(x, on):
     _compiled(_mean)(x.numpy(), on.numpy(), out.numpy())
     return out
 
+
 def _share(on):
     "How much of 2 × 2 pixels is on: (2S, 2S) → (S, S)."
     on = on.to(torch.uint8)
     return (on[::2, ::2] + on[1::2, ::2] + on[::2, 1::2] + on[1::2, 1::2]) / 4
 
 # %% ../../nbs/52_raster.ipynb #72b67cbb
-def draw(head, # people.Head: vertices, normals, faces, uv, part, atlas
-         view:View, # of that one head (B = 1), from `look`
-         rng:np.random.Generator, # source of randomness: the light directions and how soft they are
-         k:int=16, # light directions with visibility; 0: none, for SH light alone
-         dirs:np.ndarray=None # (K, 3) lights to keep instead, with sharp shadows
-        )->Geometry: # of one face (B = 1)
+def draw(
+    head,  # people.Head: vertices, normals, faces, uv, part, atlas
+    view: View,  # of that one head (B = 1), from `look`
+    rng: np.random.Generator,  # source of randomness: the light directions and how soft they are
+    k: int = 16,  # light directions with visibility; 0: none, for SH light alone
+    dirs: np.ndarray = None,  # (K, 3) lights to keep instead, with sharp shadows
+) -> Geometry:  # of one face (B = 1)
     "What a dressed head shows before it is lit."
     P, n, look_up, part = _surface(head, view, 2 * view.size)
     on = part >= 0
-    P, n, look_up, cover, skin = _halve(P, on), unit(_halve(n, on)), _halve(look_up, on), _share(on), _share(on & (part < _WORN))
-    radius = rng.choice([1, 2, 4], k, p=[.5, .3, .2]) if dirs is None else np.ones(len(dirs), int)
+    P, n, look_up, cover, skin = (
+        _halve(P, on),
+        unit(_halve(n, on)),
+        _halve(look_up, on),
+        _share(on),
+        _share(on & (part < _WORN)),
+    )
+    radius = (
+        rng.choice([1, 2, 4], k, p=[0.5, 0.3, 0.2]) if dirs is None else np.ones(len(dirs), int)
+    )
     dirs = directions(rng, k) if dirs is None else np.asarray(dirs, np.float32).reshape(-1, 3)
-    solid = head.faces[(head.part < 2) | (head.part >= _WORN)] # eyes and teeth cast no shadows
-    vis = soft_visibility(P[None], n[None], cover[None] > 0, view.vertices, solid, dirs[None], radius[None])
-    u8 = lambda x: (x.clamp(0, 1) * 255 + .5).to(torch.uint8)[None]
-    return Geometry(u8(linear_to_srgb(look_up[..., :3]).permute(2, 0, 1)), (n * 127).round().to(torch.int8).permute(2, 0, 1)[None],
-                    u8(look_up[..., 3]), u8(skin), u8(cover), vis, torch.from_numpy(dirs)[None], view.landmarks)
+    solid = head.faces[(head.part < 2) | (head.part >= _WORN)]  # eyes and teeth cast no shadows
+    vis = soft_visibility(
+        P[None], n[None], cover[None] > 0, view.vertices, solid, dirs[None], radius[None]
+    )
+    u8 = lambda x: (x.clamp(0, 1) * 255 + 0.5).to(torch.uint8)[None]
+    return Geometry(
+        u8(linear_to_srgb(look_up[..., :3]).permute(2, 0, 1)),
+        (n * 127).round().to(torch.int8).permute(2, 0, 1)[None],
+        u8(look_up[..., 3]),
+        u8(skin),
+        u8(cover),
+        vis,
+        torch.from_numpy(dirs)[None],
+        view.landmarks,
+    )

@@ -30,219 +30,335 @@ from .skin import expression_relief, sample_skin, shift_tone, style_texture
 @dataclass(frozen=True)
 class Recipe:
     "A synthetic set: how many people, and how many variations of each."
-    name:str # as `illures synth` knows it
-    kind:str # "raster", "path", "albedo" or "normals"
-    identities:int # people
-    expressions:int=1 # of a person
-    views:int=1 # of an expression
-    lights:int=1 # of a view
-    exaggeration:float=1. # of identity and expression; 1: the model's own spread
-    per_shard:int=64 # units in a file
+
+    name: str  # as `illures synth` knows it
+    kind: str  # "raster", "path", "albedo" or "normals"
+    identities: int  # people
+    expressions: int = 1  # of a person
+    views: int = 1  # of an expression
+    lights: int = 1  # of a view
+    exaggeration: float = 1.0  # of identity and expression; 1: the model's own spread
+    per_shard: int = 64  # units in a file
 
     @property
-    def each(self): return self.expressions * self.views if self.kind == "path" else 1 # units of one person
-    @property
-    def pictures(self): return self.expressions * self.views * self.lights # of one person
+    def each(self):
+        return self.expressions * self.views if self.kind == "path" else 1  # units of one person
 
-RECIPES = {r.name: r for r in ( # name, kind, people × expressions × views × lights
-    Recipe("sfsnet-syn", "raster", 12500, lights=15),
-    Recipe("expre-syn", "path", 114, 6, 4, 5, per_shard=24),
-    Recipe("caric-syn", "path", 100, 6, 4, 5, exaggeration=1.5, per_shard=24),
-    Recipe("align-albedo", "albedo", 540, 6, 4, per_shard=12),
-    Recipe("align-normals", "normals", 540, 6, 4, per_shard=12))}
+    @property
+    def pictures(self):
+        return self.expressions * self.views * self.lights  # of one person
+
+
+RECIPES = {
+    r.name: r
+    for r in (  # name, kind, people × expressions × views × lights
+        Recipe("sfsnet-syn", "raster", 12500, lights=15),
+        Recipe("expre-syn", "path", 114, 6, 4, 5, per_shard=24),
+        Recipe("caric-syn", "path", 100, 6, 4, 5, exaggeration=1.5, per_shard=24),
+        Recipe("align-albedo", "albedo", 540, 6, 4, per_shard=12),
+        Recipe("align-normals", "normals", 540, 6, 4, per_shard=12),
+    )
+}
 
 # %% ../../nbs/54_recipes.ipynb #7abe140b
-def find(recipe # a Recipe, or its name
-        )->Recipe:
+def find(
+    recipe,  # a Recipe, or its name
+) -> Recipe:
     "The recipe of a name."
-    if isinstance(recipe, Recipe): return recipe
-    if recipe not in RECIPES: raise ValueError(f"There is no recipe {recipe!r}; there are: {', '.join(RECIPES)}.")
+    if isinstance(recipe, Recipe):
+        return recipe
+    if recipe not in RECIPES:
+        raise ValueError(f"There is no recipe {recipe!r}; there are: {', '.join(RECIPES)}.")
     return RECIPES[recipe]
 
-def identities(recipe, # a Recipe, or its name
-               scale:float=1. # share of the people
-              )->int: # at least 2: one to train on, one held out
+
+def identities(
+    recipe,  # a Recipe, or its name
+    scale: float = 1.0,  # share of the people
+) -> int:  # at least 2: one to train on, one held out
     "How many people a set of a scale has."
-    if not scale > 0: raise ValueError(f"scale must be above 0, not {scale}.")
+    if not scale > 0:
+        raise ValueError(f"scale must be above 0, not {scale}.")
     return max(2, round(find(recipe).identities * scale))
 
-def units(recipe, # a Recipe, or its name
-          scale:float=1. # share of the people
-         )->int:
+
+def units(
+    recipe,  # a Recipe, or its name
+    scale: float = 1.0,  # share of the people
+) -> int:
     "How many units a set of a scale has; unit numbers run from 0."
     return identities(recipe, scale) * find(recipe).each
 
 # %% ../../nbs/54_recipes.ipynb #ee06b470
-def place(recipe, # a Recipe, or its name
-          index:int # of the unit
-         )->tuple: # identity, expression, view
+def place(
+    recipe,  # a Recipe, or its name
+    index: int,  # of the unit
+) -> tuple:  # identity, expression, view
     "Where a unit stands in its set."
     r = find(recipe)
-    if not 0 <= index < units(r): raise IndexError(f"{r.name} has units 0 … {units(r) - 1}, not {index}.")
+    if not 0 <= index < units(r):
+        raise IndexError(f"{r.name} has units 0 … {units(r) - 1}, not {index}.")
     identity, rest = divmod(index, r.each)
     return identity, *divmod(rest, r.views)
 
-def split(recipe, # a Recipe, or its name
-          index:int # of the unit
-         )->str: # "train" or "test"
+
+def split(
+    recipe,  # a Recipe, or its name
+    index: int,  # of the unit
+) -> str:  # "train" or "test"
     "Whether a unit may be trained on: the first person of a set may not."
     return "test" if place(recipe, index)[0] == 0 and find(recipe).kind != "raster" else "train"
 
 # %% ../../nbs/54_recipes.ipynb #44105635
-def siblings(recipe, # a Recipe, or its name
-             index:int # of the unit
-            )->range: # unit numbers
+def siblings(
+    recipe,  # a Recipe, or its name
+    index: int,  # of the unit
+) -> range:  # unit numbers
     "All units of the same person."
-    r = find(recipe); first = place(r, index)[0] * r.each
+    r = find(recipe)
+    first = place(r, index)[0] * r.each
     return range(first, first + r.each)
 
-def pairs(recipe, # a Recipe, or its name
-          index:int # of any unit of a person
-         )->list: # (i, j): unit numbers of path recipes; maps of the one unit of AlignNet sets
+
+def pairs(
+    recipe,  # a Recipe, or its name
+    index: int,  # of any unit of a person
+) -> list:  # (i, j): unit numbers of path recipes; maps of the one unit of AlignNet sets
     "Every ordered pair of the same person in another view or with another expression."
     r = find(recipe)
-    return list(permutations(siblings(r, index) if r.kind == "path" else range(r.expressions * r.views), 2))
+    return list(
+        permutations(siblings(r, index) if r.kind == "path" else range(r.expressions * r.views), 2)
+    )
 
 # %% ../../nbs/54_recipes.ipynb #c3cfc377
-_EXPRESSIONS, _TEXTURE, _DEFORMATION, _CAST, _LIGHT, _UNIT = range(1, 7) # purposes
+_EXPRESSIONS, _TEXTURE, _DEFORMATION, _CAST, _LIGHT, _UNIT = range(1, 7)  # purposes
+
 
 def _rng(recipe, seed, identity, *purpose):
     "Random numbers of one decision about one person of a set."
     return np.random.default_rng([seed, crc32(recipe.name.encode()), identity, *purpose])
 
 # %% ../../nbs/54_recipes.ipynb #73d14d65
+# fmt: off
 MOODS = {"grin": .3, "smile": .15, "laugh": .1, "frown": .12, "surprise": .08, "pucker": .07, "talk": .13, "blink": .05} # and how often one leads
+# fmt: on
+# fmt: off
 _GRIN = dict(mouthSmile=.85, mouthUpperUp=.35, mouthLowerDown=.3, mouthStretch=.2, cheekSquint=.7, eyeSquint=.25, jawOpen=.05)
+# fmt: on
+# fmt: off
 _STRAY = ("browDown", "browInnerUp", "browOuterUp", "cheekPuff", "cheekSquint", "eyeSquint", "eyeWide", "jawForward", "jawLeft", "jawOpen", "jawRight",
           "mouthDimple", "mouthFrown", "mouthFunnel", "mouthLeft", "mouthLowerDown", "mouthPress", "mouthPucker", "mouthRight", "mouthRollLower",
           "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmile", "mouthStretch", "mouthUpperUp", "noseSneer") # muscles that may move by themselves
+# fmt: on
 
-def _bare(name): return name.removesuffix("_L").removesuffix("_R") # a muscle without its side
+
+def _bare(name):
+    return name.removesuffix("_L").removesuffix("_R")  # a muscle without its side
+
 
 def _mood(kit, name, strength):
     "A mood as weights (E,)."
-    if name != "grin": return preset_expression(kit, name, strength)
-    return torch.tensor([_GRIN.get(_bare(n), 0.) * strength for n in kit.expression_names])
+    if name != "grin":
+        return preset_expression(kit, name, strength)
+    return torch.tensor([_GRIN.get(_bare(n), 0.0) * strength for n in kit.expression_names])
+
 
 def _gaze(x, y):
     "Weights of the muscles that turn both eyes by x (to the person's left) and y (up); 1 is about 30°."
     side = ("Out_L", "In_R") if x > 0 else ("In_L", "Out_R")
-    return {f"eyeLook{n}": min(abs(a), 1.) for n, a in ((side[0], x), (side[1], x), *((("Up" if y > 0 else "Down") + s, y) for s in ("_L", "_R")))}
+    return {
+        f"eyeLook{n}": min(abs(a), 1.0)
+        for n, a in (
+            (side[0], x),
+            (side[1], x),
+            *((("Up" if y > 0 else "Down") + s, y) for s in ("_L", "_R")),
+        )
+    }
 
 # %% ../../nbs/54_recipes.ipynb #eabd9fb2
-def sample_expression(kit:FaceKit, # the morphable head
-                      moods:dict, # mood → strength; empty: neutral
-                      rng:np.random.Generator, # source of randomness
-                      exaggeration:float=1., # more than 1 lets muscles go further than they should
-                      gaze:tuple=(0., 0.) # where the eyes look, about: to the person's left, up; 1 is about 30°
-                     )->torch.Tensor: # (E,) weights
+def sample_expression(
+    kit: FaceKit,  # the morphable head
+    moods: dict,  # mood → strength; empty: neutral
+    rng: np.random.Generator,  # source of randomness
+    exaggeration: float = 1.0,  # more than 1 lets muscles go further than they should
+    gaze: tuple = (
+        0.0,
+        0.0,
+    ),  # where the eyes look, about: to the person's left, up; 1 is about 30°
+) -> torch.Tensor:  # (E,) weights
     "Moods, lopsided, with a few stray muscles, relaxed lids and a common gaze."
-    side, lively = rng.normal(0, .12), 1 if moods else .35
-    other = {m: rng.uniform(.05, .35) * exaggeration * lively for m, r in zip(_STRAY, rng.random(len(_STRAY))) if r < .1}
-    other["eyeBlink"] = rng.uniform(0, .28)
-    eyes = _gaze(*(np.array(gaze) + rng.normal(0, (.2, .12)) * (rng.random() < .6)))
-    w = sum((_mood(kit, m, s) for m, s in moods.items()), torch.zeros(len(kit.expression_names))).tolist()
-    w = [x * (1 + side * (n.endswith("_L") - n.endswith("_R"))) + other.get(_bare(n), 0.) + eyes.get(n, 0.) for x, n in zip(w, kit.expression_names)]
+    side, lively = rng.normal(0, 0.12), 1 if moods else 0.35
+    other = {
+        m: rng.uniform(0.05, 0.35) * exaggeration * lively
+        for m, r in zip(_STRAY, rng.random(len(_STRAY)))
+        if r < 0.1
+    }
+    other["eyeBlink"] = rng.uniform(0, 0.28)
+    eyes = _gaze(*(np.array(gaze) + rng.normal(0, (0.2, 0.12)) * (rng.random() < 0.6)))
+    w = sum(
+        (_mood(kit, m, s) for m, s in moods.items()), torch.zeros(len(kit.expression_names))
+    ).tolist()
+    w = [
+        x * (1 + side * (n.endswith("_L") - n.endswith("_R")))
+        + other.get(_bare(n), 0.0)
+        + eyes.get(n, 0.0)
+        for x, n in zip(w, kit.expression_names)
+    ]
     return torch.tensor(w, dtype=torch.float32).clamp(0, 1.0 if exaggeration <= 1 else 1.5)
 
 # %% ../../nbs/54_recipes.ipynb #6301bee4
-def _leading(rng, n): # different moods
+def _leading(rng, n):  # different moods
     return [str(m) for m in rng.choice(list(MOODS), n, replace=False, p=list(MOODS.values()))]
 
-def sample_moods(rng:np.random.Generator, # source of randomness
-                 mood:str, # the leading one
-                 exaggeration:float=1.
-                )->dict: # mood → strength
+
+def sample_moods(
+    rng: np.random.Generator,  # source of randomness
+    mood: str,  # the leading one
+    exaggeration: float = 1.0,
+) -> dict:  # mood → strength
     "A mood at some strength, in four of ten cases with a touch of another."
-    moods = {mood: (rng.uniform(.5, 1) if exaggeration <= 1 else rng.uniform(.75, 1.1)) * exaggeration}
+    moods = {
+        mood: (rng.uniform(0.5, 1) if exaggeration <= 1 else rng.uniform(0.75, 1.1)) * exaggeration
+    }
     other = _leading(rng, 1)[0]
-    if rng.random() < .4 and other != mood: moods[other] = rng.uniform(.2, .5) * exaggeration
+    if rng.random() < 0.4 and other != mood:
+        moods[other] = rng.uniform(0.2, 0.5) * exaggeration
     return moods
 
-def expressions(kit:FaceKit, # the morphable head
-                recipe:Recipe,
-                rng:np.random.Generator # source of randomness
-               )->torch.Tensor: # (recipe.expressions, E)
+
+def expressions(
+    kit: FaceKit,  # the morphable head
+    recipe: Recipe,
+    rng: np.random.Generator,  # source of randomness
+) -> torch.Tensor:  # (recipe.expressions, E)
     "A person's expressions: neutral first, unless exaggerated."
     n, x = recipe.expressions, recipe.exaggeration
     leading = [None] * (x <= 1) + _leading(rng, n - (x <= 1))
-    return torch.stack([sample_expression(kit, sample_moods(rng, m, x) if m else {}, rng, x) for m in leading])
+    return torch.stack(
+        [sample_expression(kit, sample_moods(rng, m, x) if m else {}, rng, x) for m in leading]
+    )
 
 # %% ../../nbs/54_recipes.ipynb #a0fbe1ca
 @dataclass(frozen=True)
 class Shot:
     "Where the camera stands and how the picture is cropped."
-    yaw:float # degrees, > 0 turns the face to the picture's right
-    pitch:float # degrees, > 0 looks up
-    roll:float # degrees, > 0 turns counter-clockwise in the picture
-    distance:float # centimetres from the camera to the point between the pupils
-    crop:tuple # log scale, turn (radians), shift right and down (shares of the picture)
 
-    def look(self, head, # people.Head
-             size:int # S, pixels
-            ): # raster.View
+    yaw: float  # degrees, > 0 turns the face to the picture's right
+    pitch: float  # degrees, > 0 looks up
+    roll: float  # degrees, > 0 turns counter-clockwise in the picture
+    distance: float  # centimetres from the camera to the point between the pupils
+    crop: tuple  # log scale, turn (radians), shift right and down (shares of the picture)
+
+    def look(
+        self,
+        head,  # people.Head
+        size: int,  # S, pixels
+    ):  # raster.View
         "The head as this camera sees it."
-        pose = rotation(*(torch.tensor([np.radians(a)], dtype=torch.float32) for a in (self.yaw, self.pitch, self.roll)))
-        return look(head.vertices[None], pose, torch.tensor([self.distance]), head.landmarks, size, np.array([self.crop]))
+        pose = rotation(
+            *(
+                torch.tensor([np.radians(a)], dtype=torch.float32)
+                for a in (self.yaw, self.pitch, self.roll)
+            )
+        )
+        return look(
+            head.vertices[None],
+            pose,
+            torch.tensor([self.distance]),
+            head.landmarks,
+            size,
+            np.array([self.crop]),
+        )
 
 # %% ../../nbs/54_recipes.ipynb #2456c0b0
 VIEWS = ("front", "left", "right", "high or low")
 
+
 def _angles(rng, view):
     "Yaw and pitch in degrees of a view; None: as people are photographed, most of them facing the camera."
-    if view is None: return np.clip(rng.normal(0, 11 if rng.random() < .6 else 29), -69, 69), rng.normal(0, 9)
+    if view is None:
+        return np.clip(rng.normal(0, 11 if rng.random() < 0.6 else 29), -69, 69), rng.normal(0, 9)
     aside, lift = rng.uniform(15, 42), rng.choice([-1, 1]) * rng.uniform(12, 28)
-    return rng.normal(((0, 0), (-aside, 0), (aside, 0), (0, lift))[view], ((6, 5), (3, 6), (3, 6), (12, 3))[view])
+    return rng.normal(
+        ((0, 0), (-aside, 0), (aside, 0), (0, lift))[view], ((6, 5), (3, 6), (3, 6), (12, 3))[view]
+    )
 
-def sample_shot(rng:np.random.Generator, # source of randomness
-                view:int=None # index into VIEWS; None: any
-               )->Shot:
+
+def sample_shot(
+    rng: np.random.Generator,  # source of randomness
+    view: int = None,  # index into VIEWS; None: any
+) -> Shot:
     "A random camera."
     yaw, pitch = _angles(rng, view)
-    scale = rng.uniform(-.25, .12) if rng.random() < .25 else rng.normal(0, .05)
-    crop = tuple(round(float(x), 4) for x in (scale, *rng.normal(0, (.05, .015, .02))))
+    scale = rng.uniform(-0.25, 0.12) if rng.random() < 0.25 else rng.normal(0, 0.05)
+    crop = tuple(round(float(x), 4) for x in (scale, *rng.normal(0, (0.05, 0.015, 0.02))))
     roll, distance = rng.normal(0, 3.5), np.exp(rng.uniform(np.log(35), np.log(300)))
     return Shot(*(round(float(x), 3) for x in (yaw, pitch, roll, distance)), crop)
 
 # %% ../../nbs/54_recipes.ipynb #ae666fee
-def sample_lights(envs:np.ndarray, # (n, 32, 64, 3) environments
-                  rng:np.random.Generator, # source of randomness
-                  n:int=5 # how many, at least 3
-                 )->list: # of lighting.Lighting
+def sample_lights(
+    envs: np.ndarray,  # (n, 32, 64, 3) environments
+    rng: np.random.Generator,  # source of randomness
+    n: int = 5,  # how many, at least 3
+) -> list:  # of lighting.Lighting
     "Lightings of one face: at least one of each of the first three kinds, the others as they come, in random order."
     kinds = [*KINDS[:3], *(None,) * (n - 3)]
     return [sample_lighting(envs, rng, kinds[i]) for i in rng.permutation(n)]
 
 # %% ../../nbs/54_recipes.ipynb #149df3c4
-def _skin(assets, rng, size): return sample_skin(rng, assets.sources(), assets.brows(), size)
+def _skin(assets, rng, size):
+    return sample_skin(rng, assets.sources(), assets.brows(), size)
+
 
 @lru_cache(maxsize=2)
 def _cast(recipe, assets, seed, block, size):
     "The looks of a block of SfSNet-syn's people."
     rng = _rng(recipe, seed, block, _CAST)
-    return [sample_person(assets.kit(), _skin(assets, rng, size), rng) for _ in range(recipe.per_shard // 6)]
+    return [
+        sample_person(assets.kit(), _skin(assets, rng, size), rng)
+        for _ in range(recipe.per_shard // 6)
+    ]
+
 
 def _double(kit, person, rng, spread):
     "Somebody else who looks a little like this person: another head, tone shifted, half of the time mirrored."
     identity = torch.from_numpy(rng.normal(0, spread, len(kit.identity)).astype(np.float32))
     tint, T = np.ones(person.atlas.shape[-1], np.float32), len(person.atlas)
-    tint[ATLAS["albedo"]] = 2 * shift_tone(np.full((1, 1, 3), .5, np.float32), *rng.normal(0, .1, 2))[0, 0] # pigments multiply
-    atlas = (person.atlas.reshape(T, -1) * np.tile(tint, 2 * T)).reshape(person.atlas.shape) # a row at once: quicker
-    if rng.random() < .5: atlas[:, :T] = atlas[:, T - 1::-1].copy()
-    return replace(person, identity=identity, neutral=kit.vertices + (identity @ kit.identity.flatten(1)).view(-1, 3), atlas=atlas)
+    tint[ATLAS["albedo"]] = (
+        2 * shift_tone(np.full((1, 1, 3), 0.5, np.float32), *rng.normal(0, 0.1, 2))[0, 0]
+    )  # pigments multiply
+    atlas = (person.atlas.reshape(T, -1) * np.tile(tint, 2 * T)).reshape(
+        person.atlas.shape
+    )  # a row at once: quicker
+    if rng.random() < 0.5:
+        atlas[:, :T] = atlas[:, T - 1 :: -1].copy()
+    return replace(
+        person,
+        identity=identity,
+        neutral=kit.vertices + (identity @ kit.identity.flatten(1)).view(-1, 3),
+        atlas=atlas,
+    )
 
 # %% ../../nbs/54_recipes.ipynb #f09ebf81
 def _moved(kit, person, w):
     "The head of a person with an expression, and the folds that come with it."
-    atlas, T, lines = person.atlas.copy(), len(person.atlas), int(1e4 * abs(person.identity[0])) % 16
-    atlas[:, :T, ATLAS["bump"]] += expression_relief(kit.expression_names, w.numpy(), T, person.info.get("age", .5), lines)
+    atlas, T, lines = (
+        person.atlas.copy(),
+        len(person.atlas),
+        int(1e4 * abs(person.identity[0])) % 16,
+    )
+    atlas[:, :T, ATLAS["bump"]] += expression_relief(
+        kit.expression_names, w.numpy(), T, person.info.get("age", 0.5), lines
+    )
     return build(kit, replace(person, atlas=atlas), w)
+
 
 @lru_cache(maxsize=2)
 def _person(recipe, assets, seed, identity, size):
     "Somebody of a set who is needed more than once; size: texels of a side."
     rng = _rng(recipe, seed, identity)
     return sample_person(assets.kit(), _skin(assets, rng, size), rng, recipe.exaggeration)
+
 
 @lru_cache(maxsize=2)
 def _fine_head(recipe, assets, seed, identity, expression, size):
@@ -251,33 +367,59 @@ def _fine_head(recipe, assets, seed, identity, expression, size):
     return fine(_moved(assets.kit(), _person(recipe, assets, seed, identity, size), w)), w
 
 # %% ../../nbs/54_recipes.ipynb #e044a75f
-def _weights(kit, w): return {n: round(float(x), 3) for n, x in zip(kit.expression_names, w) if x > 0} # by name
+def _weights(kit, w):
+    return {n: round(float(x), 3) for n, x in zip(kit.expression_names, w) if x > 0}  # by name
 
-def _camera(shot, view): # for the record
-    return asdict(shot) | dict(zip(("distance", "focal", "cx", "cy"), (round(float(x), 3) for x in view.camera[0])))
+
+def _camera(shot, view):  # for the record
+    return asdict(shot) | dict(
+        zip(("distance", "focal", "cx", "cy"), (round(float(x), 3) for x in view.camera[0]))
+    )
+
 
 def _drawn(recipe, assets, seed, index, size, k):
     "One face of SfSNet-syn as a Geometry of one, and what is to be known about it."
     kit, rng = assets.kit(), _rng(recipe, seed, index)
     cast = _cast(recipe, assets, seed, index // recipe.per_shard, 2 * size)
-    person = _double(kit, cast[rng.integers(len(cast))], rng, rng.choice([.8, 1, 1.3]))
-    shot, moods = sample_shot(rng), sample_moods(rng, *_leading(rng, 1)) if rng.random() < .75 else {}
-    w = sample_expression(kit, moods, rng, gaze=(-shot.yaw / 30, -shot.pitch / 30) if rng.random() < .7 else (0, 0)) # most people look into the camera
-    head = _moved(kit, person, w); view = shot.look(head, size)
-    return draw(head, view, rng, k), {"person": person.info, "weights": _weights(kit, w), "camera": _camera(shot, view)}
+    person = _double(kit, cast[rng.integers(len(cast))], rng, rng.choice([0.8, 1, 1.3]))
+    shot, moods = (
+        sample_shot(rng),
+        sample_moods(rng, *_leading(rng, 1)) if rng.random() < 0.75 else {},
+    )
+    w = sample_expression(
+        kit, moods, rng, gaze=(-shot.yaw / 30, -shot.pitch / 30) if rng.random() < 0.7 else (0, 0)
+    )  # most people look into the camera
+    head = _moved(kit, person, w)
+    view = shot.look(head, size)
+    return draw(head, view, rng, k), {
+        "person": person.info,
+        "weights": _weights(kit, w),
+        "camera": _camera(shot, view),
+    }
+
 
 def _raster(recipe, assets, seed, index, size, spp):
     g, info = _drawn(recipe, assets, seed, index, size, 16)
     return {f.name: getattr(g, f.name)[0].numpy() for f in fields(Geometry)}, info
 
 # %% ../../nbs/54_recipes.ipynb #4470450f
-def _byte(x): return np.round(np.clip(x, 0, 1) * 255).astype(np.uint8)
-def _first(x): return np.moveaxis(x, -1, -3) # channels before rows
+def _byte(x):
+    return np.round(np.clip(x, 0, 1) * 255).astype(np.uint8)
+
+
+def _first(x):
+    return np.moveaxis(x, -1, -3)  # channels before rows
+
 
 def _setting(recipe, assets, seed, index):
     "Camera, lights and the path tracer's seed of a unit."
     rng = _rng(recipe, seed, place(recipe, index)[0], _UNIT, index + 1)
-    return sample_shot(rng, place(recipe, index)[2]), sample_lights(assets.environments(split(recipe, index)), rng, recipe.lights), int(rng.integers(2**31))
+    return (
+        sample_shot(rng, place(recipe, index)[2]),
+        sample_lights(assets.environments(split(recipe, index)), rng, recipe.lights),
+        int(rng.integers(2**31)),
+    )
+
 
 def _path(recipe, assets, seed, index, size, spp):
     "One face of Expre-syn or Caric-syn in all its lights."
@@ -286,27 +428,47 @@ def _path(recipe, assets, seed, index, size, spp):
     shot, lights, noise = _setting(recipe, assets, seed, index)
     view = shot.look(head, size)
     t = trace(head, view, lights, size, spp=spp, seed=noise)
-    maps = dict(image=t.image.clip(0, 6e4).astype(np.float16), albedo=_byte(linear_to_srgb(t.albedo)), normals=np.round(t.normals * 127).astype(np.int8))
-    arrays = {k: _first(x) for k, x in maps.items()} | dict(mask=_byte(t.mask), head=_byte(t.head), part=t.part.astype(np.uint8),
-        depth=t.depth.astype(np.float16), light=layers(t, lights).light.numpy(), landmarks=view.landmarks[0].numpy())
-    return arrays, {"person": _person(recipe, assets, seed, identity, 4 * size).info, "weights": _weights(assets.kit(), w), "camera": _camera(shot, view),
-                    "lights": [x.to_dict() for x in lights], "spp": spp}
+    maps = dict(
+        image=t.image.clip(0, 6e4).astype(np.float16),
+        albedo=_byte(linear_to_srgb(t.albedo)),
+        normals=np.round(t.normals * 127).astype(np.int8),
+    )
+    arrays = {k: _first(x) for k, x in maps.items()} | dict(
+        mask=_byte(t.mask),
+        head=_byte(t.head),
+        part=t.part.astype(np.uint8),
+        depth=t.depth.astype(np.float16),
+        light=layers(t, lights).light.numpy(),
+        landmarks=view.landmarks[0].numpy(),
+    )
+    return arrays, {
+        "person": _person(recipe, assets, seed, identity, 4 * size).info,
+        "weights": _weights(assets.kit(), w),
+        "camera": _camera(shot, view),
+        "lights": [x.to_dict() for x in lights],
+        "spp": spp,
+    }
 
 # %% ../../nbs/54_recipes.ipynb #6ba8693a
 def _subject(recipe, assets, seed, index, size):
     "A person for AlignNet with its expressions (n, E), its looks as the set wants them (n Persons), and what was done to it."
     kit, rng = assets.kit(), _rng(recipe, seed, index)
-    odd = replace(recipe, exaggeration=1.5 if rng.random() < 100 / 214 else 1.) # so many are of Caric-syn
+    odd = replace(
+        recipe, exaggeration=1.5 if rng.random() < 100 / 214 else 1.0
+    )  # so many are of Caric-syn
     person = sample_person(kit, _skin(assets, rng, 2 * size), rng, odd.exaggeration)
     e = expressions(kit, odd, _rng(recipe, seed, index, _EXPRESSIONS))
     if recipe.kind == "albedo":
         rng = _rng(recipe, seed, index, _TEXTURE)
         atlas, style = person.atlas.copy(), int(rng.integers(50))
-        atlas[:, :len(atlas), ATLAS["albedo"]] = style_texture(atlas[:, :len(atlas), ATLAS["albedo"]], style, rng)
+        atlas[:, : len(atlas), ATLAS["albedo"]] = style_texture(
+            atlas[:, : len(atlas), ATLAS["albedo"]], style, rng
+        )
         return person, e, [replace(person, atlas=atlas)] * len(e), {"style": style}
-    bend = _rng(recipe, seed, index, _DEFORMATION).normal(0, .5, (1, 20)).astype(np.float32)
+    bend = _rng(recipe, seed, index, _DEFORMATION).normal(0, 0.5, (1, 20)).astype(np.float32)
     bent = replace(person, neutral=deform(kit, person.neutral[None], torch.from_numpy(bend))[0])
     return person, e, [bent] * len(e), {"deformation": bend[0].round(3).tolist()}
+
 
 def _maps(recipe, assets, seed, index, size, spp):
     "Albedo or normals of one subject in all expressions and views, with landmarks to draw contours from."
@@ -315,44 +477,80 @@ def _maps(recipe, assets, seed, index, size, spp):
     heads = [_moved(kit, p, w) for p, w in zip(looks, e)]
     for i, v in np.ndindex(recipe.expressions, recipe.views):
         rng = _rng(recipe, seed, index, _UNIT, i * recipe.views + v + 1)
-        shot = sample_shot(rng, v); view = shot.look(heads[i], size)
-        out.append(draw(heads[i], view, rng, 0)); cameras.append(_camera(shot, view))
+        shot = sample_shot(rng, v)
+        view = shot.look(heads[i], size)
+        out.append(draw(heads[i], view, rng, 0))
+        cameras.append(_camera(shot, view))
     g = Geometry.cat(out)
-    return ({"maps": (g.albedo if recipe.kind == "albedo" else g.normals).numpy(), "mask": g.mask.numpy(), "landmarks": g.landmarks.numpy()},
-            info | {"person": person.info, "weights": [_weights(kit, w) for w in e], "cameras": cameras})
+    return (
+        {
+            "maps": (g.albedo if recipe.kind == "albedo" else g.normals).numpy(),
+            "mask": g.mask.numpy(),
+            "landmarks": g.landmarks.numpy(),
+        },
+        info
+        | {"person": person.info, "weights": [_weights(kit, w) for w in e], "cameras": cameras},
+    )
 
 # %% ../../nbs/54_recipes.ipynb #e61c71f3
-GENERATOR = 2 # counts up whenever (recipe, seed, index) comes to mean another picture
+GENERATOR = 2  # counts up whenever (recipe, seed, index) comes to mean another picture
 _MAKE = {"raster": _raster, "path": _path, "albedo": _maps, "normals": _maps}
 
-def sample(recipe, # a Recipe, or its name
-           assets, # assets.Assets
-           seed:int, # of the set
-           index:int, # of the unit
-           size:int=128, # S, pixels
-           spp:int=64 # samples per pixel of path-traced units
-          )->tuple: # arrays by name, and what is to be known about them (JSON-able)
+
+def sample(
+    recipe,  # a Recipe, or its name
+    assets,  # assets.Assets
+    seed: int,  # of the set
+    index: int,  # of the unit
+    size: int = 128,  # S, pixels
+    spp: int = 64,  # samples per pixel of path-traced units
+) -> tuple:  # arrays by name, and what is to be known about them (JSON-able)
     "One unit of a set: the same on every machine, up to the path tracer's noise."
     r = find(recipe)
     identity, expression, view = place(r, index)
     arrays, info = _MAKE[r.kind](r, assets, seed, index, size, spp)
-    where = {"recipe": r.name, "seed": seed, "index": index, "identity": identity, "expression": expression, "view": view}
-    made = {"licences": assets.licences(), "generator": f"illures_nb {__version__}, generator {GENERATOR}"}
+    where = {
+        "recipe": r.name,
+        "seed": seed,
+        "index": index,
+        "identity": identity,
+        "expression": expression,
+        "view": view,
+    }
+    made = {
+        "licences": assets.licences(),
+        "generator": f"illures_nb {__version__}, generator {GENERATOR}",
+    }
     return arrays, where | {"split": split(r, index), "size": size} | info | made
 
 # %% ../../nbs/54_recipes.ipynb #6c7d31a3
 def _sh_light(assets, seed, index, split):
     "SH light (9, 3) of a random environment, of mean shading 1."
-    L = sample_lighting(assets.environments(split), _rng(RECIPES["sfsnet-syn"], seed, index, _LIGHT), "environment").sh()
+    L = sample_lighting(
+        assets.environments(split), _rng(RECIPES["sfsnet-syn"], seed, index, _LIGHT), "environment"
+    ).sh()
     return L / (sh_basis(np.eye(3))[0, 0] * L[0].mean())
 
-def sfsnet_syn(assets, # assets.Assets
-               start:int=0, # number of the first person
-               n:int=8, # how many people
-               size:int=128, # S, pixels
-               seed:int=0, # of the set
-               split:str="train" # whose environments
-              )->Lit:
+
+def sfsnet_syn(
+    assets,  # assets.Assets
+    start: int = 0,  # number of the first person
+    n: int = 8,  # how many people
+    size: int = 128,  # S, pixels
+    seed: int = 0,  # of the set
+    split: str = "train",  # whose environments
+) -> Lit:
     "People start … start + n − 1 of SfSNet-syn (§4.1), each under the SH light of a random environment."
-    g = Geometry.cat([_drawn(RECIPES["sfsnet-syn"], assets, seed, i, size, 0)[0] for i in range(start, start + n)])
-    return shade_sh(g, torch.tensor(np.stack([_sh_light(assets, seed, i, split) for i in range(start, start + n)]), dtype=torch.float32))
+    g = Geometry.cat(
+        [
+            _drawn(RECIPES["sfsnet-syn"], assets, seed, i, size, 0)[0]
+            for i in range(start, start + n)
+        ]
+    )
+    return shade_sh(
+        g,
+        torch.tensor(
+            np.stack([_sh_light(assets, seed, i, split) for i in range(start, start + n)]),
+            dtype=torch.float32,
+        ),
+    )

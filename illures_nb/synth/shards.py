@@ -28,22 +28,26 @@ import torch
 from .. import __version__
 
 # %% ../../nbs/55_shards.ipynb #cfe3e145
-LEVEL = 3 # of deflate, 1 … 9
+LEVEL = 3  # of deflate, 1 … 9
+
 
 def _npz(arrays):
     "Arrays as the bytes of an .npz without a date."
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as z:
         for name, x in arrays.items():
-            with z.open(name + ".npy", "w") as f: np.lib.format.write_array(f, np.asarray(x), allow_pickle=False)
+            with z.open(name + ".npy", "w") as f:
+                np.lib.format.write_array(f, np.asarray(x), allow_pickle=False)
     return out.getvalue()
+
 
 def _json(x, **kw):
     "JSON as bytes; NumPy's numbers and arrays are numbers and lists."
     return json.dumps(x, default=lambda v: v.tolist(), allow_nan=False, **kw).encode()
 
 # %% ../../nbs/55_shards.ipynb #8ef0bd66
-_CRC, _SAMPLES = "ILLURES.crc32", "ILLURES.samples" # extended tar headers
+_CRC, _SAMPLES = "ILLURES.crc32", "ILLURES.samples"  # extended tar headers
+
 
 def _member(tar, name, data):
     "Add a file without owner and date."
@@ -51,11 +55,15 @@ def _member(tar, name, data):
     m.size, m.pax_headers = len(data), {_CRC: f"{zlib.crc32(data):08x}"}
     tar.addfile(m, io.BytesIO(data))
 
-def pack(samples:list, # of (index, arrays, info): name → array, and what JSON can hold
-        )->bytes: # of a tar
+
+def pack(
+    samples: list,  # of (index, arrays, info): name → array, and what JSON can hold
+) -> bytes:  # of a tar
     "The bytes of a shard: the same samples, the same bytes."
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT, pax_headers={_SAMPLES: str(len(samples))}) as tar:
+    with tarfile.open(
+        fileobj=out, mode="w", format=tarfile.PAX_FORMAT, pax_headers={_SAMPLES: str(len(samples))}
+    ) as tar:
         for index, arrays, info in samples:
             shapes = {k: [str(v.dtype), *v.shape] for k, v in arrays.items()}
             _member(tar, f"{index:08d}.json", _json(info | {"index": index, "arrays": shapes}))
@@ -66,211 +74,346 @@ def pack(samples:list, # of (index, arrays, info): name → array, and what JSON
 def _skeleton(tar):
     "The members of a shard in pairs; ValueError when some are missing."
     members = []
-    while (m := tar.next()) is not None: members.append(m)
+    while (m := tar.next()) is not None:
+        members.append(m)
     tar.fileobj.seek(tar.offset)
     rest, names = tar.fileobj.read(), [m.name[:-5] for m in members[::2]]
-    if rest.strip(b"\0"): raise ValueError(f"no sample can be read after {names[-1] if names else 'its beginning'}")
-    if len(rest) < 2 * tarfile.BLOCKSIZE or len(names) != int(tar.pax_headers.get(_SAMPLES, -1)): raise ValueError("its end is missing")
-    if [m.name for m in members] != [n + s for n in names for s in (".json", ".npz")]: raise ValueError("a sample is incomplete")
+    if rest.strip(b"\0"):
+        raise ValueError(f"no sample can be read after {names[-1] if names else 'its beginning'}")
+    if len(rest) < 2 * tarfile.BLOCKSIZE or len(names) != int(tar.pax_headers.get(_SAMPLES, -1)):
+        raise ValueError("its end is missing")
+    if [m.name for m in members] != [n + s for n in names for s in (".json", ".npz")]:
+        raise ValueError("a sample is incomplete")
     return list(zip(members[::2], members[1::2]))
+
 
 def _content(tar, m):
     "A member's bytes, checked."
     data = tar.extractfile(m).read()
-    if f"{zlib.crc32(data):08x}" != m.pax_headers.get(_CRC): raise ValueError(f"wrong bytes in {m.name}")
+    if f"{zlib.crc32(data):08x}" != m.pax_headers.get(_CRC):
+        raise ValueError(f"wrong bytes in {m.name}")
     return data
+
 
 def _arrays(data, info):
     "The arrays of a sample, as its info announces them."
-    with np.load(io.BytesIO(data), allow_pickle=False) as z: arrays = {k: z[k] for k in z.files}
-    if {k: [str(v.dtype), *v.shape] for k, v in arrays.items()} != info["arrays"]: raise ValueError(f"the arrays of sample {info['index']} are not those it announces")
+    with np.load(io.BytesIO(data), allow_pickle=False) as z:
+        arrays = {k: z[k] for k in z.files}
+    if {k: [str(v.dtype), *v.shape] for k, v in arrays.items()} != info["arrays"]:
+        raise ValueError(f"the arrays of sample {info['index']} are not those it announces")
     return arrays
 
 # %% ../../nbs/55_shards.ipynb #4936b1cc
-def _damaged(path, why): return ValueError(f"{path} is damaged ({why}): delete it and write it again.")
+def _damaged(path, why):
+    return ValueError(f"{path} is damaged ({why}): delete it and write it again.")
+
 
 @contextmanager
 def _opened(path):
     "A shard's tar and its skeleton; whatever is wrong with the file becomes one sentence."
     try:
-        with tarfile.open(path, "r:") as tar: yield tar, _skeleton(tar)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError) as e: raise _damaged(path, e) from None
+        with tarfile.open(path, "r:") as tar:
+            yield tar, _skeleton(tar)
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError) as e:
+        raise _damaged(path, e) from None
 
-def read_shard(path:Path, # shard-*.tar
-               want=None, # info → bool: samples to unpack; None: all
-              ): # yields (arrays, info)
+
+def read_shard(
+    path: Path,  # shard-*.tar
+    want=None,  # info → bool: samples to unpack; None: all
+):  # yields (arrays, info)
     "The samples of a shard one after the other, every byte checked; a damaged file is named."
     with _opened(path) as (tar, pairs):
         for j, z in pairs:
             info = json.loads(_content(tar, j))
-            if want is None or want(info): yield _arrays(_content(tar, z), info), info
+            if want is None or want(info):
+                yield _arrays(_content(tar, z), info), info
 
 # %% ../../nbs/55_shards.ipynb #a399f7be
 def _save(path, data):
     "Write under another name, down to the disk, then rename: what has the final name is whole."
     tmp = path.with_name(path.name + ".tmp")
     try:
-        with open(tmp, "wb") as f: f.write(data); f.flush(); os.fsync(f.fileno())
+        with open(tmp, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
         tmp.replace(path)
-    except OSError as e: raise OSError(e.errno, e.strerror, str(path)) from None
-    finally: tmp.unlink(missing_ok=True)
+    except OSError as e:
+        raise OSError(e.errno, e.strerror, str(path)) from None
+    finally:
+        tmp.unlink(missing_ok=True)
 
-def about(folder:Path # of shards
-         )->dict: # its dataset.json
+
+def about(
+    folder: Path,  # of shards
+) -> dict:  # its dataset.json
     "What a set is: recipe, seed, size, samples, licences, generator."
     path = Path(folder) / "dataset.json"
-    try: what = json.loads(path.read_bytes())
-    except ValueError: raise _damaged(path, "it is not JSON") from None
+    try:
+        what = json.loads(path.read_bytes())
+    except ValueError:
+        raise _damaged(path, "it is not JSON") from None
     except FileNotFoundError:
-        if any(Path(folder).glob("shard-*.npz")): text = f"{folder} was written by an earlier version (its shards are .npz): write it anew with `illures synth`."
-        else: text = f"{folder} holds no set of faces (there is no dataset.json): write one with `illures synth`."
+        if any(Path(folder).glob("shard-*.npz")):
+            text = f"{folder} was written by an earlier version (its shards are .npz): write it anew with `illures synth`."
+        else:
+            text = f"{folder} holds no set of faces (there is no dataset.json): write one with `illures synth`."
         raise FileNotFoundError(text) from None
-    if not (isinstance(what, dict) and {"recipe", "samples", "per_shard"} <= what.keys()): raise _damaged(path, "it does not say what the set is")
+    if not (isinstance(what, dict) and {"recipe", "samples", "per_shard"} <= what.keys()):
+        raise _damaged(path, "it does not say what the set is")
     return what
+
 
 def _claim(out, what):
     "Make the folder this set's, or make sure that it is."
-    for p in (*out.glob("shard-*.tmp"), *out.glob("dataset.json.tmp")): p.unlink() # left by a job that was killed
-    if not any(out.glob("shard-*")) and not (out / "dataset.json").exists(): return _save(out / "dataset.json", _json(what, indent=1))
+    for p in (*out.glob("shard-*.tmp"), *out.glob("dataset.json.tmp")):
+        p.unlink()  # left by a job that was killed
+    if not any(out.glob("shard-*")) and not (out / "dataset.json").exists():
+        return _save(out / "dataset.json", _json(what, indent=1))
     old, what = about(out), json.loads(_json(what))
-    for k in what.keys() - {"scale", "samples"}: # a set may grow
-        if old.get(k) != what[k]: raise ValueError(f"{out} holds another set (its {k} is {old.get(k)!r}, not {what[k]!r}): choose another folder.")
-    if old["samples"] > what["samples"]: raise ValueError(f"{out} holds a larger set ({old['samples']} samples, not {what['samples']}): choose another folder.")
-    if old != what: _save(out / "dataset.json", _json(what, indent=1))
+    for k in what.keys() - {"scale", "samples"}:  # a set may grow
+        if old.get(k) != what[k]:
+            raise ValueError(
+                f"{out} holds another set (its {k} is {old.get(k)!r}, not {what[k]!r}): choose another folder."
+            )
+    if old["samples"] > what["samples"]:
+        raise ValueError(
+            f"{out} holds a larger set ({old['samples']} samples, not {what['samples']}): choose another folder."
+        )
+    if old != what:
+        _save(out / "dataset.json", _json(what, indent=1))
 
 # %% ../../nbs/55_shards.ipynb #cbedbd0c
 @contextmanager
 def _locked(folder):
     "One writer at a time, where the system knows file locks."
-    try: import fcntl
-    except ImportError: yield; return # Windows
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return  # Windows
     fd = os.open(folder, os.O_RDONLY)
-    try: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB); yield
-    except BlockingIOError: raise RuntimeError(f"Another process is writing to {folder}.") from None
-    finally: os.close(fd)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise RuntimeError(f"Another process is writing to {folder}.") from None
+    finally:
+        os.close(fd)
 
-def _indices(what): # of the samples in each shard
+
+def _indices(what):  # of the samples in each shard
     n, per = what["samples"], what["per_shard"]
     return [range(i, min(i + per, n)) for i in range(0, n, per)]
 
-def _path(out, number): return Path(out) / f"shard-{number:05d}.tar"
+
+def _path(out, number):
+    return Path(out) / f"shard-{number:05d}.tar"
+
 
 def _is_whole(path, indices):
     "Cheap: are all samples and the end of the file there?"
     try:
-        with _opened(path) as (_, pairs): return [int(j.name[:-5]) for j, _ in pairs] == list(indices)
-    except (FileNotFoundError, ValueError): return False
+        with _opened(path) as (_, pairs):
+            return [int(j.name[:-5]) for j, _ in pairs] == list(indices)
+    except (FileNotFoundError, ValueError):
+        return False
 
 # %% ../../nbs/55_shards.ipynb #00798423
 def one_thread(*_):
     "For worker processes: they share the cores, threads would fight for them."
     torch.set_num_threads(1)
-    if cv2.getNumThreads() != 1: cv2.setNumThreads(1)
+    if cv2.getNumThreads() != 1:
+        cv2.setNumThreads(1)
+
 
 @lru_cache
 def _leave_with(parent):
     "End this process when the one that started it has been killed: it would wait for ever."
+
     def watch():
-        while os.getppid() == parent: time.sleep(1)
+        while os.getppid() == parent:
+            time.sleep(1)
         os._exit(1)
+
     threading.Thread(target=watch, daemon=True).start()
+
 
 def _task(sample, indices, number, asker):
     "One shard, made wherever joblib likes: its number and bytes."
-    if current_process().name.startswith("Loky"): _leave_with(asker)
+    if current_process().name.startswith("Loky"):
+        _leave_with(asker)
     before = torch.get_num_threads(), cv2.getNumThreads()
     one_thread()
-    try: return number, pack([(i, *sample(i)) for i in indices])
+    try:
+        return number, pack([(i, *sample(i)) for i in indices])
     finally:
-        if os.getpid() == asker: torch.set_num_threads(before[0]); cv2.setNumThreads(before[1])
+        if os.getpid() == asker:
+            torch.set_num_threads(before[0])
+            cv2.setNumThreads(before[1])
+
 
 @contextmanager
-def cluster(address:str # of a Dask scheduler, tcp://host:port; None: no cluster
-           ):
+def cluster(
+    address: str,  # of a Dask scheduler, tcp://host:port; None: no cluster
+):
     "What is written inside is made by the workers of a Dask cluster."
-    if address is None: yield; return
-    try: import joblib; from dask.distributed import Client
-    except ImportError as e: raise ImportError(f"{e.name} is missing: pip install 'illures_nb[cluster]'") from None
-    try: client = Client(address, timeout=20)
-    except (OSError, ValueError): raise OSError(f"No Dask scheduler answers at {address}.") from None
-    with client, joblib.parallel_config("dask"): yield
+    if address is None:
+        yield
+        return
+    try:
+        import joblib
+        from dask.distributed import Client
+    except ImportError as e:
+        raise ImportError(f"{e.name} is missing: pip install 'illures_nb[cluster]'") from None
+    try:
+        client = Client(address, timeout=20)
+    except (OSError, ValueError):
+        raise OSError(f"No Dask scheduler answers at {address}.") from None
+    with client, joblib.parallel_config("dask"):
+        yield
 
 # %% ../../nbs/55_shards.ipynb #d018300b
 def _made(sample, todo, workers):
     "(number, bytes) of shards as they get ready, from joblib's current backend; its own processes end with the work."
     import joblib
     from joblib.externals.loky import get_reusable_executor
-    tasks, n = (joblib.delayed(_task)(sample, indices, number, os.getpid()) for number, indices in todo), max(1, min(workers, len(todo)))
+
+    tasks, n = (
+        (joblib.delayed(_task)(sample, indices, number, os.getpid()) for number, indices in todo),
+        max(1, min(workers, len(todo))),
+    )
     made = joblib.Parallel(n, return_as="generator_unordered", batch_size=1)(tasks)
-    try: yield from made
-    except BrokenExecutor: raise RuntimeError("A process was killed (is there enough memory?): the same command goes on.") from None
+    try:
+        yield from made
+    except BrokenExecutor:
+        raise RuntimeError(
+            "A process was killed (is there enough memory?): the same command goes on."
+        ) from None
     finally:
-        with warnings.catch_warnings(): # joblib counts what was made in vain
+        with warnings.catch_warnings():  # joblib counts what was made in vain
             warnings.simplefilter("ignore")
             made.close()
-        if n > 1 and "Loky" in str(joblib.parallel.get_active_backend()): get_reusable_executor().shutdown(kill_workers=True)
+        if n > 1 and "Loky" in str(joblib.parallel.get_active_backend()):
+            get_reusable_executor().shutdown(kill_workers=True)
 
 # %% ../../nbs/55_shards.ipynb #110dee0d
-def write_samples(out:Path, # folder
-                  sample, # index → (arrays, info), the same wherever and whenever it is called
-                  what:dict, # dataset.json: recipe, samples, per_shard and all that must agree when the set is continued
-                  images:int=1, # pictures per sample, for the progress bar
-                  workers:int=2 # processes; up to 1: this one
-                 )->None:
+def write_samples(
+    out: Path,  # folder
+    sample,  # index → (arrays, info), the same wherever and whenever it is called
+    what: dict,  # dataset.json: recipe, samples, per_shard and all that must agree when the set is continued
+    images: int = 1,  # pictures per sample, for the progress bar
+    workers: int = 2,  # processes; up to 1: this one
+) -> None:
     "Write shards of whatever `sample` makes; killed at any moment it loses the shards in work, and the same call goes on."
     from tqdm import tqdm
+
     out, n, shards = Path(out), what["samples"], _indices(what)
     out.mkdir(parents=True, exist_ok=True)
     with _locked(out):
         _claim(out, what)
-        todo = [(k, indices) for k, indices in enumerate(shards) if not _is_whole(_path(out, k), indices)]
+        todo = [
+            (k, indices)
+            for k, indices in enumerate(shards)
+            if not _is_whole(_path(out, k), indices)
+        ]
         kept = n - sum(len(indices) for _, indices in todo)
-        with tqdm(total=n * images, initial=kept * images, unit="image", smoothing=0, desc=what["recipe"]) as bar, closing(_made(sample, todo, workers)) as made:
-            for k, data in made: _save(_path(out, k), data); bar.update(len(shards[k]) * images)
+        with (
+            tqdm(
+                total=n * images,
+                initial=kept * images,
+                unit="image",
+                smoothing=0,
+                desc=what["recipe"],
+            ) as bar,
+            closing(_made(sample, todo, workers)) as made,
+        ):
+            for k, data in made:
+                _save(_path(out, k), data)
+                bar.update(len(shards[k]) * images)
 
 # %% ../../nbs/55_shards.ipynb #1bff8572
-def write_shards(recipe:str, # a name of recipes.RECIPES
-                 out:Path, # folder of the set; what is there already is kept
-                 assets, # assets.Assets
-                 scale:float=1., # of the number of identities
-                 seed:int=0, # of everything
-                 size:int=128, # S, pixels
-                 spp:int=64, # paths per pixel, where paths are traced
-                 workers:int=2 # processes; up to 1: this one
-                )->None:
+def write_shards(
+    recipe: str,  # a name of recipes.RECIPES
+    out: Path,  # folder of the set; what is there already is kept
+    assets,  # assets.Assets
+    scale: float = 1.0,  # of the number of identities
+    seed: int = 0,  # of everything
+    size: int = 128,  # S, pixels
+    spp: int = 64,  # paths per pixel, where paths are traced
+    workers: int = 2,  # processes; up to 1: this one
+) -> None:
     "Write a recipe's set; inside `cluster(…)` or joblib's own `parallel_config` other machines do the work."
     from illures_nb.synth import recipes
+
     r, licences = recipes.find(recipe), assets.read().licences()
-    what = {"recipe": r.name, "seed": seed, "scale": scale, "size": size, "spp": spp if r.kind == "path" else None, "samples": recipes.units(r, scale),
-            "per_shard": r.per_shard, "licences": licences, "generator": f"illures_nb {__version__}, generator {recipes.GENERATOR}"}
-    write_samples(out, partial(recipes.sample, r.name, assets, seed, size=size, spp=spp), what, r.lights if r.kind == "path" else 1, workers)
+    what = {
+        "recipe": r.name,
+        "seed": seed,
+        "scale": scale,
+        "size": size,
+        "spp": spp if r.kind == "path" else None,
+        "samples": recipes.units(r, scale),
+        "per_shard": r.per_shard,
+        "licences": licences,
+        "generator": f"illures_nb {__version__}, generator {recipes.GENERATOR}",
+    }
+    write_samples(
+        out,
+        partial(recipes.sample, r.name, assets, seed, size=size, spp=spp),
+        what,
+        r.lights if r.kind == "path" else 1,
+        workers,
+    )
 
 # %% ../../nbs/55_shards.ipynb #c57df63f
 class Shards:
     "A set on disk, read from beginning to end; the shards that are there now (it may still be growing)."
-    def __init__(self, folder:Path): # written by write_shards
+
+    def __init__(self, folder: Path):  # written by write_shards
         self.folder, self.about = Path(folder), about(folder)
+
     @property
-    def paths(self): return sorted(self.folder.glob("shard-[0-9]*[0-9].tar"))
-    def __len__(self): # samples
+    def paths(self):
+        return sorted(self.folder.glob("shard-[0-9]*[0-9].tar"))
+
+    def __len__(self):  # samples
         present = {p.name for p in self.paths}
-        return sum(len(indices) for k, indices in enumerate(_indices(self.about)) if _path("", k).name in present)
-    def __iter__(self): return self.where()
-    def where(self, **wanted # identity=3, split="train", …
-             ): # yields (arrays, info)
+        return sum(
+            len(indices)
+            for k, indices in enumerate(_indices(self.about))
+            if _path("", k).name in present
+        )
+
+    def __iter__(self):
+        return self.where()
+
+    def where(
+        self,
+        **wanted,  # identity=3, split="train", …
+    ):  # yields (arrays, info)
         "The samples whose info says so; others are not unpacked."
-        for p in self.paths: yield from read_shard(p, lambda info: all(info.get(k) == v for k, v in wanted.items()))
+        for p in self.paths:
+            yield from read_shard(p, lambda info: all(info.get(k) == v for k, v in wanted.items()))
 
 # %% ../../nbs/55_shards.ipynb #beff21fe
-def verify(folder:Path # a set
-          )->list: # of (path, what is wrong with it): empty when every byte is as it was written
+def verify(
+    folder: Path,  # a set
+) -> list:  # of (path, what is wrong with it): empty when every byte is as it was written
     "Read a whole set: damaged, missing and foreign shards."
     s, wrong = Shards(folder), []
     expected = {_path(folder, k): list(indices) for k, indices in enumerate(_indices(s.about))}
     for p in sorted(expected.keys() | set(s.paths)):
         try:
-            if p not in expected: raise ValueError(f"{p} does not belong to this set of {s.about['samples']} samples: delete it.")
-            if [info["index"] for _, info in read_shard(p)] != expected[p]: raise _damaged(p, "it does not hold the samples that belong there")
-        except FileNotFoundError: wrong.append((p, f"{p} is missing: the same `illures synth` writes it."))
-        except ValueError as e: wrong.append((p, str(e)))
+            if p not in expected:
+                raise ValueError(
+                    f"{p} does not belong to this set of {s.about['samples']} samples: delete it."
+                )
+            if [info["index"] for _, info in read_shard(p)] != expected[p]:
+                raise _damaged(p, "it does not hold the samples that belong there")
+        except FileNotFoundError:
+            wrong.append((p, f"{p} is missing: the same `illures synth` writes it."))
+        except ValueError as e:
+            wrong.append((p, str(e)))
     return wrong

@@ -21,59 +21,82 @@ import numpy as np
 from ..image import srgb_to_linear
 
 # %% ../../nbs/51_skin.ipynb #8af79160
-MELANIN = (np.array([610, 545, 455], np.float32)/545)**np.float32(-3.33/2)   # density per unit melanin (R, G, B)
-HAEMOGLOBIN = np.array([.16, 1, .75], np.float32)                            # density per unit haemoglobin (R, G, B)
+MELANIN = (np.array([610, 545, 455], np.float32) / 545) ** np.float32(
+    -3.33 / 2
+)  # density per unit melanin (R, G, B)
+HAEMOGLOBIN = np.array([0.16, 1, 0.75], np.float32)  # density per unit haemoglobin (R, G, B)
+
 
 def shift_tone(
-    albedo:np.ndarray,   # (..., H, W, 3) linear albedo
-    melanin=0.,          # scalar or (...) extra melanin, in densities of green; negative lightens
-    haemoglobin=0.,      # scalar or (...) extra haemoglobin; positive reddens
-) -> np.ndarray:         # (..., H, W, 3) in [0, 1]
+    albedo: np.ndarray,  # (..., H, W, 3) linear albedo
+    melanin=0.0,  # scalar or (...) extra melanin, in densities of green; negative lightens
+    haemoglobin=0.0,  # scalar or (...) extra haemoglobin; positive reddens
+) -> np.ndarray:  # (..., H, W, 3) in [0, 1]
     "Recolour albedo by adding pigments (Beer–Lambert); relative detail stays as it is."
     m, h = (np.asarray(x, np.float32)[..., None, None, None] for x in (melanin, haemoglobin))
-    return np.clip(albedo*np.exp(-m*MELANIN - h*HAEMOGLOBIN), 0, 1).astype(np.float32)
+    return np.clip(albedo * np.exp(-m * MELANIN - h * HAEMOGLOBIN), 0, 1).astype(np.float32)
 
 # %% ../../nbs/51_skin.ipynb #8387a38f
-_XYZ = np.array([[.4124564, .3575761, .1804375], [.2126729, .7151522, .0721750], [.0193339, .1191920, .9503041]])
+_XYZ = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+)
 _WHITE = _XYZ.sum(1)
 
+
 def linear_to_lab(
-    rgb:np.ndarray,   # (..., 3) linear RGB
-) -> np.ndarray:      # (..., 3) CIELAB, D65
+    rgb: np.ndarray,  # (..., 3) linear RGB
+) -> np.ndarray:  # (..., 3) CIELAB, D65
     "CIELAB of linear sRGB."
     t = np.asarray(rgb, np.float64) @ _XYZ.T / _WHITE
-    f = np.where(t > (6/29)**3, np.cbrt(t), t*(29/6)**2/3 + 4/29)
-    return np.stack([116*f[..., 1] - 16, 500*(f[..., 0] - f[..., 1]), 200*(f[..., 1] - f[..., 2])], -1)
+    f = np.where(t > (6 / 29) ** 3, np.cbrt(t), t * (29 / 6) ** 2 / 3 + 4 / 29)
+    return np.stack(
+        [116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1
+    )
+
 
 def lab_to_linear(
-    lab:np.ndarray,   # (..., 3) CIELAB, D65
-) -> np.ndarray:      # (..., 3) linear RGB, not clipped
+    lab: np.ndarray,  # (..., 3) CIELAB, D65
+) -> np.ndarray:  # (..., 3) linear RGB, not clipped
     "Linear sRGB of CIELAB."
     L, a, b = np.moveaxis(np.asarray(lab, np.float64), -1, 0)
-    f = np.stack([(L + 16)/116 + a/500, (L + 16)/116, (L + 16)/116 - b/200], -1)
-    return np.where(f > 6/29, f**3, 3*(6/29)**2*(f - 4/29))*_WHITE @ np.linalg.inv(_XYZ).T
+    f = np.stack([(L + 16) / 116 + a / 500, (L + 16) / 116, (L + 16) / 116 - b / 200], -1)
+    return (
+        np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+        * _WHITE
+        @ np.linalg.inv(_XYZ).T
+    )
 
 # %% ../../nbs/51_skin.ipynb #c8dbc987
 def ita(
-    rgb:np.ndarray,   # (..., 3) linear RGB
-) -> np.ndarray:      # (...) degrees: 65 very pale … −50 very dark
+    rgb: np.ndarray,  # (..., 3) linear RGB
+) -> np.ndarray:  # (...) degrees: 65 very pale … −50 very dark
     "Individual typology angle of a skin tone."
     L, _, b = np.moveaxis(linear_to_lab(rgb), -1, 0)
     return np.rad2deg(np.arctan2(L - 50, b))
 
 # %% ../../nbs/51_skin.ipynb #79124a23
 def sample_tone(
-    rng:np.random.Generator,
-) -> np.ndarray:              # (3,) mean linear skin albedo
+    rng: np.random.Generator,
+) -> np.ndarray:  # (3,) mean linear skin albedo
     "Draw a skin tone, evenly in ITA from −50° to 65°."
     angle = rng.uniform(-50, 65)
-    middle, spread = np.interp(angle, [-50, -20, 20, 45, 65], [18, 20.5, 21, 18.5, 15.5]), np.interp(angle, [-50, 0], [2.4, 2.2])
-    b = middle + spread*np.clip(rng.normal(), -2, 2)
+    middle, spread = (
+        np.interp(angle, [-50, -20, 20, 45, 65], [18, 20.5, 21, 18.5, 15.5]),
+        np.interp(angle, [-50, 0], [2.4, 2.2]),
+    )
+    b = middle + spread * np.clip(rng.normal(), -2, 2)
     hue = np.clip(rng.normal(np.interp(angle, [-50, 10, 60], [56, 54, 49]), 5.5), 43, 65)
-    L = 50 + b*np.tan(np.deg2rad(angle))
-    return np.clip(lab_to_linear([L, b/np.tan(np.deg2rad(hue)), b]), .008, .9).astype(np.float32)
+    L = 50 + b * np.tan(np.deg2rad(angle))
+    return np.clip(lab_to_linear([L, b / np.tan(np.deg2rad(hue)), b]), 0.008, 0.9).astype(
+        np.float32
+    )
 
 # %% ../../nbs/51_skin.ipynb #69e9575f
+# fmt: off
 _HALF = {8: (.5, .2827), 27: (.5, .7233), 28: (.5, .6802), 29: (.5, .6495), 30: (.5, .6070), 33: (.5, .5414), 51: (.5, .5103),
          57: (.5, .3590), 62: (.5, .4686), 66: (.5, .3912),
          0: (.1398, .7112), 1: (.1600, .6151), 2: (.1734, .5340), 3: (.1823, .4559), 4: (.2090, .3679), 5: (.2760, .2965), 6: (.3464, .2751),
@@ -81,128 +104,241 @@ _HALF = {8: (.5, .2827), 27: (.5, .7233), 28: (.5, .6802), 29: (.5, .6495), 30: 
          31: (.4331, .5433), 32: (.4696, .5413), 36: (.3149, .7187), 37: (.3389, .7225), 38: (.3683, .7221), 39: (.4010, .7144),
          40: (.3684, .7119), 41: (.3305, .7119), 48: (.3885, .4420), 49: (.4239, .4926), 50: (.4685, .5097), 58: (.4439, .3633),
          59: (.4058, .3848), 60: (.4109, .4341), 61: (.4550, .4659), 67: (.4443, .3953)}
+# fmt: on
+# fmt: off
 _MIRROR = {**{k: 16 - k for k in range(8)}, **{k: 43 - k for k in range(17, 22)}, 31: 35, 32: 34, 36: 45, 37: 44, 38: 43, 39: 42, 40: 47,
            41: 46, 48: 54, 49: 53, 50: 52, 58: 56, 59: 55, 60: 64, 61: 63, 67: 65}
-UV_LANDMARKS = np.zeros((68, 2), np.float32)              # (68, 2) u, v on ICT-FaceKit's face tile
+# fmt: on
+UV_LANDMARKS = np.zeros((68, 2), np.float32)  # (68, 2) u, v on ICT-FaceKit's face tile
 for _k, (_u, _v) in _HALF.items():
     UV_LANDMARKS[_k] = _u, _v
-    if _k in _MIRROR: UV_LANDMARKS[_MIRROR[_k]] = 1 - _u, _v
-MM_PER_UV = 290.                                          # millimetres on the face for one unit of UV
+    if _k in _MIRROR:
+        UV_LANDMARKS[_MIRROR[_k]] = 1 - _u, _v
+MM_PER_UV = 290.0  # millimetres on the face for one unit of UV
 
 # %% ../../nbs/51_skin.ipynb #65c26376
 @lru_cache(maxsize=8)
 def _grid(size):
     "Texel centres: u to the right, v up."
-    x = (np.arange(size, dtype=np.float32) + .5)/size
+    x = (np.arange(size, dtype=np.float32) + 0.5) / size
     return np.meshgrid(x, 1 - x)
 
+
 def blob(
-    size:int,
-    u:float, v:float,      # centre, UV
-    su:float, sv:float,    # standard deviations, UV
-    mirror:bool=True,      # add the mirror image?
-) -> np.ndarray:           # (size, size) in [0, 1]
+    size: int,
+    u: float,
+    v: float,  # centre, UV
+    su: float,
+    sv: float,  # standard deviations, UV
+    mirror: bool = True,  # add the mirror image?
+) -> np.ndarray:  # (size, size) in [0, 1]
     "A Gaussian spot, and the same on the other side of the face."
     U, V = _grid(size)
-    g = np.exp(-.5*(((U - u)/su)**2 + ((V - v)/sv)**2))
-    return np.maximum(g, g[:, ::-1]) if mirror and u != .5 else g
+    g = np.exp(-0.5 * (((U - u) / su) ** 2 + ((V - v) / sv) ** 2))
+    return np.maximum(g, g[:, ::-1]) if mirror and u != 0.5 else g
 
 # %% ../../nbs/51_skin.ipynb #c8e47e1a
 def curve(
-    points:np.ndarray,     # (P, 2) UV
-    n:int=8,               # samples per piece
-    closed:bool=False,
-) -> np.ndarray:           # (Q, 2)
+    points: np.ndarray,  # (P, 2) UV
+    n: int = 8,  # samples per piece
+    closed: bool = False,
+) -> np.ndarray:  # (Q, 2)
     "Catmull–Rom curve through points."
     p = np.asarray(points, np.float32)
-    p = np.concatenate([p[-1:], p, p[:2]]) if closed else np.concatenate([2*p[:1] - p[1:2], p, 2*p[-1:] - p[-2:-1]])
-    t = (np.arange(n, dtype=np.float32)/n)[:, None]
-    a, b, c, d = (p[k:len(p) - 3 + k, None] for k in range(4))
-    q = .5*(2*b + (c - a)*t + (2*a - 5*b + 4*c - d)*t**2 + (3*b - a - 3*c + d)*t**3)
+    p = (
+        np.concatenate([p[-1:], p, p[:2]])
+        if closed
+        else np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
+    )
+    t = (np.arange(n, dtype=np.float32) / n)[:, None]
+    a, b, c, d = (p[k : len(p) - 3 + k, None] for k in range(4))
+    q = 0.5 * (
+        2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
+    )
     return np.concatenate([q.reshape(-1, 2), p[-2:-1] if not closed else p[1:2]])
 
 # %% ../../nbs/51_skin.ipynb #0a10f7a6
 def _pixels(size, points):
     "UV → fixed-point (4 bits) texel coordinates on a canvas four times finer."
-    p = np.asarray(points, np.float32)*[1, -1] + [0, 1]
-    return np.round((p*size*4 - .5)*16).astype(np.int32)
+    p = np.asarray(points, np.float32) * [1, -1] + [0, 1]
+    return np.round((p * size * 4 - 0.5) * 16).astype(np.int32)
+
 
 def _averaged(size, pixels, reach, paint):
     "What `paint(canvas, pixels)` draws on a canvas four times finer, averaged; only the texels within `reach` of the pixels are looked at."
-    lo, hi = (pixels.min(0)//64 - reach).clip(0, size), (pixels.max(0)//64 + reach + 1).clip(0, size)
+    lo, hi = (
+        (pixels.min(0) // 64 - reach).clip(0, size),
+        (pixels.max(0) // 64 + reach + 1).clip(0, size),
+    )
     out, (w, h) = np.zeros((size, size), np.float32), hi - lo
     if w and h:
-        canvas = np.zeros((4*h, 4*w), np.uint8)
-        paint(canvas, pixels - (64*lo).astype(np.int32))
-        out[lo[1]:hi[1], lo[0]:hi[0]] = cv2.resize(canvas, (int(w), int(h)), interpolation=cv2.INTER_AREA)/np.float32(255)
+        canvas = np.zeros((4 * h, 4 * w), np.uint8)
+        paint(canvas, pixels - (64 * lo).astype(np.int32))
+        out[lo[1] : hi[1], lo[0] : hi[0]] = cv2.resize(
+            canvas, (int(w), int(h)), interpolation=cv2.INTER_AREA
+        ) / np.float32(255)
     return out
 
+
 def polygon(
-    size:int,
-    points:np.ndarray,     # (P, 2) UV outline
-    soft:float=0.,         # blur of the edge, UV
-) -> np.ndarray:           # (size, size) in [0, 1]
+    size: int,
+    points: np.ndarray,  # (P, 2) UV outline
+    soft: float = 0.0,  # blur of the edge, UV
+) -> np.ndarray:  # (size, size) in [0, 1]
     "A filled outline with a soft edge."
-    m = _averaged(size, _pixels(size, points), 1, lambda canvas, p: cv2.fillPoly(canvas, [p], 255, cv2.LINE_AA, 4))
-    return cv2.GaussianBlur(m, (0, 0), soft*size) if soft else m
+    m = _averaged(
+        size,
+        _pixels(size, points),
+        1,
+        lambda canvas, p: cv2.fillPoly(canvas, [p], 255, cv2.LINE_AA, 4),
+    )
+    return cv2.GaussianBlur(m, (0, 0), soft * size) if soft else m
 
 # %% ../../nbs/51_skin.ipynb #fbdd6725
 def strokes(
-    size:int,
-    lines:list,            # of (P, 2) UV polylines
-    width:float=.0008,     # UV
-    strength=None,         # one number in [0, 1] per line
-) -> np.ndarray:           # (size, size) in [0, 1]
+    size: int,
+    lines: list,  # of (P, 2) UV polylines
+    width: float = 0.0008,  # UV
+    strength=None,  # one number in [0, 1] per line
+) -> np.ndarray:  # (size, size) in [0, 1]
     "Thin lines, averaged from a canvas four times finer."
     strength = np.ones(len(lines)) if strength is None else np.asarray(strength)
-    levels, thick = np.round(np.clip(strength, 0, 1)*8).astype(int), max(round(width*size*4), 1)
+    levels, thick = (
+        np.round(np.clip(strength, 0, 1) * 8).astype(int),
+        max(round(width * size * 4), 1),
+    )
     ends = np.cumsum([len(l) for l in lines])
+
     def paint(canvas, pixels):
-        each = [pixels[b - len(l):b] for l, b in zip(lines, ends)]
-        for k in np.unique(levels):                               # weak ones first: strong ones stay on top
-            cv2.polylines(canvas, [p for p, l in zip(each, levels) if l == k], False, int(k*255/8), thick, cv2.LINE_AA, 4)
-    return _averaged(size, _pixels(size, np.concatenate(lines)), thick//8 + 2, paint)
+        each = [pixels[b - len(l) : b] for l, b in zip(lines, ends)]
+        for k in np.unique(levels):  # weak ones first: strong ones stay on top
+            cv2.polylines(
+                canvas,
+                [p for p, l in zip(each, levels) if l == k],
+                False,
+                int(k * 255 / 8),
+                thick,
+                cv2.LINE_AA,
+                4,
+            )
+
+    return _averaged(size, _pixels(size, np.concatenate(lines)), thick // 8 + 2, paint)
 
 # %% ../../nbs/51_skin.ipynb #b01f2db4
 def _ramp(x, lo, hi):
     "Smooth step from 0 at lo to 1 at hi."
-    t = np.clip((x - lo)/(hi - lo), 0, 1)
-    return t*t*(3 - 2*t)
+    t = np.clip((x - lo) / (hi - lo), 0, 1)
+    return t * t * (3 - 2 * t)
+
 
 def _beard_parts(size):
     "Where beards grow."
-    U, V = _grid(size); l, side = UV_LANDMARKS, np.abs(U - .5)
-    left = np.array([(.155, .72), (.185, .72), (.2, .62), (.25, .54), (.32, .495), (.39, .475), (.405, .4), (.425, .352), (.5, .342)])
-    low = np.array([(.5, .19), (.38, .195), (.27, .24), (.19, .36), (.155, .52)])
-    whole = np.concatenate([left, (left[:-1]*[-1, 1] + [1, 0])[::-1], (low*[-1, 1] + [1, 0])[::-1], low[1:]])
-    jaw = polygon(size, curve(whole, 4, True), .012)
-    return {'jaw': jaw, 'chin': np.clip(blob(size, .5, .31, .075, .035)*1.6, 0, 1),
-            'under': np.clip(blob(size, .5, .22, .13, .035)*1.3, 0, 1),
-            'moustache': polygon(size, curve([l[48] + (-.012, .01), l[49] + (-.012, .018), (.465, .541), (.5, .534), (.535, .541), l[53] + (.012, .018),
-                                                  l[54] + (.012, .01), l[53], l[52], l[51], l[50], l[49]], 6, True), .004),
-            'corner': np.clip(blob(size, .378, .385, .017, .05)*1.3, 0, 1),
-            'patch': blob(size, .5, .348, .014, .008),
-            'sideburn': _ramp(side, .305, .325)*(1 - _ramp(side, .345, .37))*_ramp(V, .5, .6)*(1 - _ramp(V, .8, .84))}
+    U, V = _grid(size)
+    l, side = UV_LANDMARKS, np.abs(U - 0.5)
+    left = np.array(
+        [
+            (0.155, 0.72),
+            (0.185, 0.72),
+            (0.2, 0.62),
+            (0.25, 0.54),
+            (0.32, 0.495),
+            (0.39, 0.475),
+            (0.405, 0.4),
+            (0.425, 0.352),
+            (0.5, 0.342),
+        ]
+    )
+    low = np.array([(0.5, 0.19), (0.38, 0.195), (0.27, 0.24), (0.19, 0.36), (0.155, 0.52)])
+    whole = np.concatenate(
+        [left, (left[:-1] * [-1, 1] + [1, 0])[::-1], (low * [-1, 1] + [1, 0])[::-1], low[1:]]
+    )
+    jaw = polygon(size, curve(whole, 4, True), 0.012)
+    return {
+        "jaw": jaw,
+        "chin": np.clip(blob(size, 0.5, 0.31, 0.075, 0.035) * 1.6, 0, 1),
+        "under": np.clip(blob(size, 0.5, 0.22, 0.13, 0.035) * 1.3, 0, 1),
+        "moustache": polygon(
+            size,
+            curve(
+                [
+                    l[48] + (-0.012, 0.01),
+                    l[49] + (-0.012, 0.018),
+                    (0.465, 0.541),
+                    (0.5, 0.534),
+                    (0.535, 0.541),
+                    l[53] + (0.012, 0.018),
+                    l[54] + (0.012, 0.01),
+                    l[53],
+                    l[52],
+                    l[51],
+                    l[50],
+                    l[49],
+                ],
+                6,
+                True,
+            ),
+            0.004,
+        ),
+        "corner": np.clip(blob(size, 0.378, 0.385, 0.017, 0.05) * 1.3, 0, 1),
+        "patch": blob(size, 0.5, 0.348, 0.014, 0.008),
+        "sideburn": _ramp(side, 0.305, 0.325)
+        * (1 - _ramp(side, 0.345, 0.37))
+        * _ramp(V, 0.5, 0.6)
+        * (1 - _ramp(V, 0.8, 0.84)),
+    }
 
 # %% ../../nbs/51_skin.ipynb #cd7f0047
 @lru_cache(maxsize=4)
 def parts(
-    size:int,
-) -> dict:                 # name → (size, size) float32 in [0, 1]
+    size: int,
+) -> dict:  # name → (size, size) float32 in [0, 1]
     "Soft masks of the parts of a face, in UV."
-    U, V = _grid(size); l = UV_LANDMARKS
-    lips, mouth = polygon(size, curve(l[48:60], 8, True), .004), polygon(size, curve(l[60:68], 8, True), .006)
-    eyes = sum(polygon(size, curve(l[k:k + 6], 6, True), .005) for k in (36, 42))
-    oval = np.exp(-(((U - .5)/.33)**2 + ((V - .58)/.36)**2)**3)
-    centre = (1 - _ramp(np.abs(U - .5), .26, .33))*_ramp(V, .3, .36)*(1 - _ramp(V, .86, .92))
-    line = .93 - .16*_ramp(np.abs(U - .5), .12, .36)**1.5             # hair line: lower at the temples
-    scalp = np.maximum(_ramp(V, line - .012, line + .012), _ramp(np.abs(U - .5), .35, .39)*_ramp(V, .71, .75))
-    p = dict(lips=lips, mouth=mouth, eyes=eyes, oval=oval, scalp=scalp, skin=centre*(1 - np.clip(lips + eyes*2, 0, 1)),
-             lower_lip=lips*_ramp(.44 - V, -.01, .01), lid=blob(size, .362, .748, .04, .015), under_eye=blob(size, .368, .686, .036, .014),
-             nose=blob(size, .5, .605, .036, .04), wing=blob(size, .447, .572, .016, .02), nostril=blob(size, .462, .556, .009, .006),
-             cheek=blob(size, .295, .585, .055, .05), ear=blob(size, .05, .6, .045, .1), forehead=blob(size, .5, .87, .18, .05),
-             perioral=blob(size, .5, .43, .14, .09), chin=blob(size, .5, .325, .06, .03), neck=_ramp(.27 - V, 0, .08),
-             fold=strokes(size, [curve([(x, .57), (x2, .52), (x3, .46)]) for x, x2, x3 in ((.415, .385, .365), (.585, .615, .635))], .01))
+    U, V = _grid(size)
+    l = UV_LANDMARKS
+    lips, mouth = (
+        polygon(size, curve(l[48:60], 8, True), 0.004),
+        polygon(size, curve(l[60:68], 8, True), 0.006),
+    )
+    eyes = sum(polygon(size, curve(l[k : k + 6], 6, True), 0.005) for k in (36, 42))
+    oval = np.exp(-((((U - 0.5) / 0.33) ** 2 + ((V - 0.58) / 0.36) ** 2) ** 3))
+    centre = (
+        (1 - _ramp(np.abs(U - 0.5), 0.26, 0.33)) * _ramp(V, 0.3, 0.36) * (1 - _ramp(V, 0.86, 0.92))
+    )
+    line = (
+        0.93 - 0.16 * _ramp(np.abs(U - 0.5), 0.12, 0.36) ** 1.5
+    )  # hair line: lower at the temples
+    scalp = np.maximum(
+        _ramp(V, line - 0.012, line + 0.012),
+        _ramp(np.abs(U - 0.5), 0.35, 0.39) * _ramp(V, 0.71, 0.75),
+    )
+    p = dict(
+        lips=lips,
+        mouth=mouth,
+        eyes=eyes,
+        oval=oval,
+        scalp=scalp,
+        skin=centre * (1 - np.clip(lips + eyes * 2, 0, 1)),
+        lower_lip=lips * _ramp(0.44 - V, -0.01, 0.01),
+        lid=blob(size, 0.362, 0.748, 0.04, 0.015),
+        under_eye=blob(size, 0.368, 0.686, 0.036, 0.014),
+        nose=blob(size, 0.5, 0.605, 0.036, 0.04),
+        wing=blob(size, 0.447, 0.572, 0.016, 0.02),
+        nostril=blob(size, 0.462, 0.556, 0.009, 0.006),
+        cheek=blob(size, 0.295, 0.585, 0.055, 0.05),
+        ear=blob(size, 0.05, 0.6, 0.045, 0.1),
+        forehead=blob(size, 0.5, 0.87, 0.18, 0.05),
+        perioral=blob(size, 0.5, 0.43, 0.14, 0.09),
+        chin=blob(size, 0.5, 0.325, 0.06, 0.03),
+        neck=_ramp(0.27 - V, 0, 0.08),
+        fold=strokes(
+            size,
+            [
+                curve([(x, 0.57), (x2, 0.52), (x3, 0.46)])
+                for x, x2, x3 in ((0.415, 0.385, 0.365), (0.585, 0.615, 0.635))
+            ],
+            0.01,
+        ),
+    )
     return {k: np.ascontiguousarray(v, np.float32) for k, v in {**p, **_beard_parts(size)}.items()}
 
 # %% ../../nbs/51_skin.ipynb #22a04ed4
@@ -210,106 +346,155 @@ def _child(rng):
     "A generator of its own, so that the parent moves on by one draw whatever the size of the maps."
     return np.random.default_rng(rng.integers(2**63))
 
+
 def noise(
-    rng:np.random.Generator,
-    size:int,
-    scale:float,           # size of the largest features, UV
-    octaves:int=3,
-    gain:float=.6,         # amplitude of each octave relative to the one before
-) -> np.ndarray:           # (size, size) float32, mean ≈ 0, standard deviation ≈ 1
+    rng: np.random.Generator,
+    size: int,
+    scale: float,  # size of the largest features, UV
+    octaves: int = 3,
+    gain: float = 0.6,  # amplitude of each octave relative to the one before
+) -> np.ndarray:  # (size, size) float32, mean ≈ 0, standard deviation ≈ 1
     "Smooth multi-octave noise."
     rng = _child(rng)
-    field, pad = np.zeros((3, 3), np.float32), int(min(scale, .3)*size)
-    for k in range(octaves):                                      # coarse to fine, each octave on a grid just fine enough
-        n = min(int(2**k*(1 + min(scale, .3))/scale) + 3, size + pad)
-        field = cv2.resize(field, (n, n), interpolation=cv2.INTER_CUBIC) + np.float32(gain**k)*rng.standard_normal((n, n), np.float32)
-    field = (field - field.mean())/(.85*field.std())              # 0.85: interpolation smooths
+    field, pad = np.zeros((3, 3), np.float32), int(min(scale, 0.3) * size)
+    for k in range(octaves):  # coarse to fine, each octave on a grid just fine enough
+        n = min(int(2**k * (1 + min(scale, 0.3)) / scale) + 3, size + pad)
+        field = cv2.resize(field, (n, n), interpolation=cv2.INTER_CUBIC) + np.float32(
+            gain**k
+        ) * rng.standard_normal((n, n), np.float32)
+    field = (field - field.mean()) / (0.85 * field.std())  # 0.85: interpolation smooths
     return cv2.resize(field, (size + pad, size + pad), interpolation=cv2.INTER_CUBIC)[:size, :size]
 
 # %% ../../nbs/51_skin.ipynb #0b6e2679
 def spots(
-    rng:np.random.Generator,
-    size:int,
-    mask:np.ndarray,       # (size, size) density of spots, any scale
-    count:int,
-    radius:float,          # millimetres
-) -> np.ndarray:           # (size, size) float32 in [0, 1]
+    rng: np.random.Generator,
+    size: int,
+    mask: np.ndarray,  # (size, size) density of spots, any scale
+    count: int,
+    radius: float,  # millimetres
+) -> np.ndarray:  # (size, size) float32 in [0, 1]
     "Random round spots of uneven strength."
-    out, rng = np.zeros(size*size, np.float32), _child(rng)
+    out, rng = np.zeros(size * size, np.float32), _child(rng)
     c = np.cumsum(mask.ravel(), dtype=np.float64)
-    where = np.minimum(np.searchsorted(c, rng.random(count)*c[-1]), size*size - 1)
-    np.maximum.at(out, where, rng.uniform(.35, 1, count).astype(np.float32))
-    s = max(radius/MM_PER_UV*size/1.2, .45)
-    return np.clip(cv2.GaussianBlur(out.reshape(size, size), (0, 0), s)*(2*np.pi*s*s), 0, 1)
+    where = np.minimum(np.searchsorted(c, rng.random(count) * c[-1]), size * size - 1)
+    np.maximum.at(out, where, rng.uniform(0.35, 1, count).astype(np.float32))
+    s = max(radius / MM_PER_UV * size / 1.2, 0.45)
+    return np.clip(cv2.GaussianBlur(out.reshape(size, size), (0, 0), s) * (2 * np.pi * s * s), 0, 1)
 
 # %% ../../nbs/51_skin.ipynb #2535f754
+# fmt: off
 REGIONS = {  # part: haemoglobin mean, spread; melanin mean, spread (in densities of green)
     'nose': (.15, .12, .02, .05), 'wing': (.14, .10, .04, .04), 'cheek': (.16, .13, .00, .06), 'ear': (.17, .10, .00, .04), 'lid': (.10, .09, .13, .11),
     'under_eye': (.08, .09, .12, .11), 'forehead': (-.04, .08, .05, .08), 'perioral': (-.02, .08, .10, .10), 'chin': (.06, .09, .02, .06),
     'neck': (.02, .05, .04, .06), 'fold': (.02, .03, .0, .02)}
+# fmt: on
+
 
 @lru_cache(maxsize=4)
 def _regions(size):
     "The masks of REGIONS: (K, size, size)."
     return np.stack([parts(size)[k] for k in REGIONS])
 
+
 def _pigment(rng, size, age):
     "Haemoglobin and melanin maps of a procedural skin, (size, size) each, around 0."
     w = np.array(list(REGIONS.values()), np.float32)
-    h, m = (np.einsum('k,kij', w[:, k] + w[:, k + 1]*rng.standard_normal(len(w)).astype(np.float32), _regions(size)) for k in (0, 2))
-    h += rng.uniform(.02, .08)*noise(rng, size, .14, 4, .75) + rng.uniform(.02, .06)*noise(rng, size, .02, 3, .8)
-    m += rng.uniform(.02, .07)*noise(rng, size, .3, 3) + rng.uniform(.01, .03)*noise(rng, size, .012, 2, .9)*(1 + age)
+    h, m = (
+        np.einsum(
+            "k,kij",
+            w[:, k] + w[:, k + 1] * rng.standard_normal(len(w)).astype(np.float32),
+            _regions(size),
+        )
+        for k in (0, 2)
+    )
+    h += rng.uniform(0.02, 0.08) * noise(rng, size, 0.14, 4, 0.75) + rng.uniform(
+        0.02, 0.06
+    ) * noise(rng, size, 0.02, 3, 0.8)
+    m += rng.uniform(0.02, 0.07) * noise(rng, size, 0.3, 3) + rng.uniform(0.01, 0.03) * noise(
+        rng, size, 0.012, 2, 0.9
+    ) * (1 + age)
     return h, m
 
 # %% ../../nbs/51_skin.ipynb #1ab4277e
 def flatten(
-    albedo:np.ndarray,     # (S, S, 3) linear albedo in the face tile's UV
-    keep:float=.3,        # share of mid-frequency luminance that stays
-) -> np.ndarray:           # (S, S, 3) density deviations, mean ≈ 0
+    albedo: np.ndarray,  # (S, S, 3) linear albedo in the face tile's UV
+    keep: float = 0.3,  # share of mid-frequency luminance that stays
+) -> np.ndarray:  # (S, S, 3) density deviations, mean ≈ 0
     "Take tone, painted shading, scalp, lips and seams out of a skin; keep its detail as density."
-    size = len(albedo); p = parts(size)
-    D = -np.log(np.clip(albedo, .004, 1)).astype(np.float32)
-    fine = D - cv2.GaussianBlur(D, (0, 0), .012*size)
-    mid = cv2.GaussianBlur(D, (0, 0), .012*size) - cv2.GaussianBlur(D, (0, 0), .09*size)
+    size = len(albedo)
+    p = parts(size)
+    D = -np.log(np.clip(albedo, 0.004, 1)).astype(np.float32)
+    fine = D - cv2.GaussianBlur(D, (0, 0), 0.012 * size)
+    mid = cv2.GaussianBlur(D, (0, 0), 0.012 * size) - cv2.GaussianBlur(D, (0, 0), 0.09 * size)
     grey = mid.mean(-1, keepdims=True)
-    mid = .15*np.tanh(keep*grey/.15) + .10*np.tanh(.5*(mid - grey)/.10)
-    hole = np.clip(p['lips'] + p['mouth'] + p['eyes']*2 + 1.6*p['wing'] + 2*p['nostril'] + 1.5*p['fold'], 0, 1)
-    hole = cv2.GaussianBlur(cv2.dilate(hole, np.ones((size//24, size//24))), (0, 0), .01*size)
-    w = (p['oval']*(1 - p['scalp'])*(1 - np.clip(1.3*hole, 0, 1)))[..., None]
-    D = w*(mid + .2*np.tanh(fine/.2))
-    return ((D - D.sum((0, 1))/w.sum())*w).astype(np.float32)
+    mid = 0.15 * np.tanh(keep * grey / 0.15) + 0.10 * np.tanh(0.5 * (mid - grey) / 0.10)
+    hole = np.clip(
+        p["lips"]
+        + p["mouth"]
+        + p["eyes"] * 2
+        + 1.6 * p["wing"]
+        + 2 * p["nostril"]
+        + 1.5 * p["fold"],
+        0,
+        1,
+    )
+    hole = cv2.GaussianBlur(
+        cv2.dilate(hole, np.ones((size // 24, size // 24))), (0, 0), 0.01 * size
+    )
+    w = (p["oval"] * (1 - p["scalp"]) * (1 - np.clip(1.3 * hole, 0, 1)))[..., None]
+    D = w * (mid + 0.2 * np.tanh(fine / 0.2))
+    return ((D - D.sum((0, 1)) / w.sum()) * w).astype(np.float32)
 
 # %% ../../nbs/51_skin.ipynb #96d03552
 def _read(file, size, flag=cv2.IMREAD_COLOR):
     "An image file as float32 RGB(A) in [0, 1], square of `size` if given."
     image = cv2.imdecode(np.fromfile(file, np.uint8), flag) if Path(file).is_file() else None
-    if image is None: raise ValueError(f'{file}: not a readable image')
+    if image is None:
+        raise ValueError(f"{file}: not a readable image")
     image = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-    return (cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) if size else image).astype(np.float32)/255
+    return (
+        cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) if size else image
+    ).astype(np.float32) / 255
+
 
 def load_skins(
-    folder,                # of images in ICT-FaceKit's face UVs (sRGB)
-    size:int=512,
-) -> list:                 # of (size, size, 3) float32 density deviations (see `flatten`)
+    folder,  # of images in ICT-FaceKit's face UVs (sRGB)
+    size: int = 512,
+) -> list:  # of (size, size, 3) float32 density deviations (see `flatten`)
     "Read a folder of imported skins."
-    files = sorted(f for f in Path(folder).glob('*') if f.suffix.lower() in ('.png', '.jpg', '.jpeg'))
-    if not files: raise FileNotFoundError(f'{folder}: no skins (.png or .jpg) in this folder')
+    files = sorted(
+        f for f in Path(folder).glob("*") if f.suffix.lower() in (".png", ".jpg", ".jpeg")
+    )
+    if not files:
+        raise FileNotFoundError(f"{folder}: no skins (.png or .jpg) in this folder")
     return [flatten(srgb_to_linear(_read(f, size))) for f in files]
 
 # %% ../../nbs/51_skin.ipynb #a7e4aa14
 def import_makehuman_skin(
-    png,                   # an original MakeHuman skin texture
-    uv_map,                # npz with `mask` (S, S) and `makehuman_uv` (mask.sum(), 2), rows from v = 0 upwards
-) -> np.ndarray:           # (S, S, 3) float32 sRGB in the face tile's UV
+    png,  # an original MakeHuman skin texture
+    uv_map,  # npz with `mask` (S, S) and `makehuman_uv` (mask.sum(), 2), rows from v = 0 upwards
+) -> np.ndarray:  # (S, S, 3) float32 sRGB in the face tile's UV
     "Resample a MakeHuman skin to ICT-FaceKit's face tile."
-    with np.load(uv_map) as f: mask, uv = f['mask'], f['makehuman_uv']
+    with np.load(uv_map) as f:
+        mask, uv = f["mask"], f["makehuman_uv"]
     image = _read(png, None)
     h, w = image.shape[:2]
     xy = np.zeros((*mask.shape, 2), np.float32)
-    xy[mask] = uv*[w, -h] + [-.5, h - .5]
-    out = cv2.remap(cv2.GaussianBlur(image, (0, 0), .5), xy[..., 0], xy[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    nearest = cv2.distanceTransformWithLabels((~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)[1]
-    return out.reshape(-1, 3)[_label_index(nearest, mask)].reshape(out.shape)[::-1]      # the map's first row is v = 0
+    xy[mask] = uv * [w, -h] + [-0.5, h - 0.5]
+    out = cv2.remap(
+        cv2.GaussianBlur(image, (0, 0), 0.5),
+        xy[..., 0],
+        xy[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    nearest = cv2.distanceTransformWithLabels(
+        (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )[1]
+    return out.reshape(-1, 3)[_label_index(nearest, mask)].reshape(out.shape)[
+        ::-1
+    ]  # the map's first row is v = 0
+
 
 def _label_index(labels, mask):
     "For every texel the flat index of the nearest texel inside mask."
@@ -319,136 +504,283 @@ def _label_index(labels, mask):
 
 # %% ../../nbs/51_skin.ipynb #8990f5c5
 def mix_skins(
-    rng:np.random.Generator,
-    skins:list,            # density deviations from `load_skins`
-    size:int,
-    warp:float=.012,       # standard deviation of the warp, UV
-) -> np.ndarray:           # (size, size, 3) density deviations
+    rng: np.random.Generator,
+    skins: list,  # density deviations from `load_skins`
+    size: int,
+    warp: float = 0.012,  # standard deviation of the warp, UV
+) -> np.ndarray:  # (size, size, 3) density deviations
     "Blend two or three skins by smooth masks, mirror and warp them."
     k = min(len(skins), int(rng.integers(2, 4)))
-    logits = np.stack([2*noise(rng, size, .35, 2) for _ in range(k)])
-    w = np.exp(logits - logits.max(0)); w /= w.sum(0)
+    logits = np.stack([2 * noise(rng, size, 0.35, 2) for _ in range(k)])
+    w = np.exp(logits - logits.max(0))
+    w /= w.sum(0)
     x, y = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
-    out = 0.
+    out = 0.0
     for wk, j in zip(w, rng.choice(len(skins), k, replace=False)):
         s = cv2.resize(skins[j], (size, size), interpolation=cv2.INTER_AREA)
-        s = s[:, ::-1] if rng.random() < .5 else s
-        d = [warp*size*noise(rng, size, .3, 1) for _ in range(2)]
-        out = out + wk[..., None]*cv2.remap(s, x + d[0], y + d[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    return out*np.float32(rng.uniform(.7, 1.5))
+        s = s[:, ::-1] if rng.random() < 0.5 else s
+        d = [warp * size * noise(rng, size, 0.3, 1) for _ in range(2)]
+        out = out + wk[..., None] * cv2.remap(
+            s, x + d[0], y + d[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        )
+    return out * np.float32(rng.uniform(0.7, 1.5))
 
 # %% ../../nbs/51_skin.ipynb #3ead973e
 def _marks(rng, size, age, freckled):
     "Haemoglobin, melanin and bump (mm) of freckles, moles, age spots, pimples and scars."
-    p = parts(size); h, m, bump = (np.zeros((size, size), np.float32) for _ in range(3))
+    p = parts(size)
+    h, m, bump = (np.zeros((size, size), np.float32) for _ in range(3))
     if freckled:
-        where = p['cheek'] + p['nose'] + .25*p['forehead'] + .08*p['oval']
-        m += rng.uniform(.15, .5)*spots(rng, size, where, int(rng.integers(80, 600)), rng.uniform(.6, 1.1))
-    moles = spots(rng, size, p['oval']*p['skin'] + .3*p['neck'], int(rng.poisson(2.5)) + 1, rng.uniform(.8, 1.6))*(rng.random() < .7)
-    m += rng.uniform(.3, .9)*moles; bump += .25*moles
-    if rng.random() < age - .35:
-        m += rng.uniform(.1, .3)*spots(rng, size, p['forehead'] + p['cheek'] + .2*p['oval'], int(rng.integers(3, 25)), rng.uniform(1.2, 3))
-    if rng.random() < .25*(1.2 - age):
-        acne = spots(rng, size, p['forehead'] + p['chin'] + p['cheek']*1.5, int(rng.integers(3, 40)), rng.uniform(.8, 1.5))
-        h += rng.uniform(.15, .5)*acne; bump += .2*acne
-    if rng.random() < .06:
-        start = rng.uniform([.25, .35], [.75, .9]); line = start + np.cumsum(rng.normal(0, .012, (4, 2)) + rng.normal(0, .02, 2), 0)
-        scar = strokes(size, [curve(line)], .004)
-        m -= .15*scar; h += rng.uniform(-.05, .2)*scar; bump += rng.uniform(-.25, .15)*scar
+        where = p["cheek"] + p["nose"] + 0.25 * p["forehead"] + 0.08 * p["oval"]
+        m += rng.uniform(0.15, 0.5) * spots(
+            rng, size, where, int(rng.integers(80, 600)), rng.uniform(0.6, 1.1)
+        )
+    moles = spots(
+        rng,
+        size,
+        p["oval"] * p["skin"] + 0.3 * p["neck"],
+        int(rng.poisson(2.5)) + 1,
+        rng.uniform(0.8, 1.6),
+    ) * (rng.random() < 0.7)
+    m += rng.uniform(0.3, 0.9) * moles
+    bump += 0.25 * moles
+    if rng.random() < age - 0.35:
+        m += rng.uniform(0.1, 0.3) * spots(
+            rng,
+            size,
+            p["forehead"] + p["cheek"] + 0.2 * p["oval"],
+            int(rng.integers(3, 25)),
+            rng.uniform(1.2, 3),
+        )
+    if rng.random() < 0.25 * (1.2 - age):
+        acne = spots(
+            rng,
+            size,
+            p["forehead"] + p["chin"] + p["cheek"] * 1.5,
+            int(rng.integers(3, 40)),
+            rng.uniform(0.8, 1.5),
+        )
+        h += rng.uniform(0.15, 0.5) * acne
+        bump += 0.2 * acne
+    if rng.random() < 0.06:
+        start = rng.uniform([0.25, 0.35], [0.75, 0.9])
+        line = start + np.cumsum(rng.normal(0, 0.012, (4, 2)) + rng.normal(0, 0.02, 2), 0)
+        scar = strokes(size, [curve(line)], 0.004)
+        m -= 0.15 * scar
+        h += rng.uniform(-0.05, 0.2) * scar
+        bump += rng.uniform(-0.25, 0.15) * scar
     return h, m, bump
 
 # %% ../../nbs/51_skin.ipynb #c8691bda
 def _conditions(rng, size, age):
     "Haemoglobin and melanin of what only some people have."
-    p, V = parts(size), _grid(size)[1]; h, m = (np.zeros((size, size), np.float32) for _ in range(2))
-    patch = lambda scale, lo: _ramp(noise(rng, size, scale, 3), lo, lo + .5)
+    p, V = parts(size), _grid(size)[1]
+    h, m = (np.zeros((size, size), np.float32) for _ in range(2))
+    patch = lambda scale, lo: _ramp(noise(rng, size, scale, 3), lo, lo + 0.5)
     dice = rng.random(7)
-    if dice[0] < .08 + .06*age:                                                                       # rosacea
-        veins = _ramp(.25 - np.abs(noise(rng, size, .03, 3)), .05, .25)
-        h += (p['cheek'] + p['nose'])*(rng.uniform(.1, .4) + rng.uniform(.05, .25)*veins + .1*noise(rng, size, .05, 3))
-    if dice[1] < .05: m += rng.uniform(.15, .4)*patch(.12, -.1)*np.clip(p['cheek'] + p['forehead'] + p['moustache'], 0, 1)   # melasma
-    if dice[2] < .01: m -= rng.uniform(.4, 1.1)*patch(.15, .2)*np.clip(p['perioral'] + p['lid'] + p['chin'] + .4*p['oval'], 0, 1)   # vitiligo
-    if dice[3] < .05: h += rng.uniform(.1, .3)*_ramp(p['nose'] + p['cheek'] + .7*p['forehead'] + .1*noise(rng, size, .2), .1, .8)   # sunburn
-    if dice[4] < .05: m -= rng.uniform(.08, .3)*_ramp(V + .02*noise(rng, size, .3, 1), .845, .875)    # under the hat
-    if dice[5] < .3:                                                                                  # dark rings
-        ring = np.clip(p['under_eye'] + .7*blob(size, .40, .70, .016, .014), 0, 1)
-        m += rng.uniform(.05, .35)*ring; h += rng.uniform(0, .25)*ring*(1 + .4*noise(rng, size, .012, 2))
-    if dice[6] < .012:                                                                                # birthmark
-        h += rng.uniform(.3, .8)*patch(.08, .0)*blob(size, rng.uniform(.2, .8), rng.uniform(.35, .9), .07, .07, False)
+    if dice[0] < 0.08 + 0.06 * age:  # rosacea
+        veins = _ramp(0.25 - np.abs(noise(rng, size, 0.03, 3)), 0.05, 0.25)
+        h += (p["cheek"] + p["nose"]) * (
+            rng.uniform(0.1, 0.4)
+            + rng.uniform(0.05, 0.25) * veins
+            + 0.1 * noise(rng, size, 0.05, 3)
+        )
+    if dice[1] < 0.05:
+        m += (
+            rng.uniform(0.15, 0.4)
+            * patch(0.12, -0.1)
+            * np.clip(p["cheek"] + p["forehead"] + p["moustache"], 0, 1)
+        )  # melasma
+    if dice[2] < 0.01:
+        m -= (
+            rng.uniform(0.4, 1.1)
+            * patch(0.15, 0.2)
+            * np.clip(p["perioral"] + p["lid"] + p["chin"] + 0.4 * p["oval"], 0, 1)
+        )  # vitiligo
+    if dice[3] < 0.05:
+        h += rng.uniform(0.1, 0.3) * _ramp(
+            p["nose"] + p["cheek"] + 0.7 * p["forehead"] + 0.1 * noise(rng, size, 0.2), 0.1, 0.8
+        )  # sunburn
+    if dice[4] < 0.05:
+        m -= rng.uniform(0.08, 0.3) * _ramp(
+            V + 0.02 * noise(rng, size, 0.3, 1), 0.845, 0.875
+        )  # under the hat
+    if dice[5] < 0.3:  # dark rings
+        ring = np.clip(p["under_eye"] + 0.7 * blob(size, 0.40, 0.70, 0.016, 0.014), 0, 1)
+        m += rng.uniform(0.05, 0.35) * ring
+        h += rng.uniform(0, 0.25) * ring * (1 + 0.4 * noise(rng, size, 0.012, 2))
+    if dice[6] < 0.012:  # birthmark
+        h += (
+            rng.uniform(0.3, 0.8)
+            * patch(0.08, 0.0)
+            * blob(size, rng.uniform(0.2, 0.8), rng.uniform(0.35, 0.9), 0.07, 0.07, False)
+        )
     return h, m
 
 # %% ../../nbs/51_skin.ipynb #c5cc1394
 def _both(lines):
     "Lines and their mirror images."
-    return [l for l in lines] + [l*np.float32([-1, 1]) + np.float32([1, 0]) for l in lines]
+    return [l for l in lines] + [l * np.float32([-1, 1]) + np.float32([1, 0]) for l in lines]
+
 
 def _upper_wrinkles(rng, age, j, k):
     "Grooves above the nose: [(lines, depth in mm, width in mm)]."
-    n = int(rng.integers(2, 6)); v, tilt = np.linspace(.845, .915, n) + rng.normal(0, .004, n), rng.normal(0, .006)
-    brow = [j([(.5 - w, x - .008 - tilt), (.5 - w/2, x + .004), (.5, x - .003), (.5 + w/2, x + .004), (.5 + w, x - .008 + tilt)], .003)
-            for x, w in zip(v, rng.uniform(.06, .19, n))]
-    glabella = _both([j([(.478, .77), (.480, .80), (.474, .83)], .003)])[:int(rng.integers(1, 3))] + [j([(.475, .742), (.5, .738), (.525, .742)], .002)]
-    crow = _both([j([(.298, .718 + .008*s), (.272, .716 + .022*s), (.245, .712 + .036*s)], .003) for s in np.linspace(-1.7, 1.3, int(rng.integers(3, 7)))])
-    under = _both([j([(.335, .70 - d), (.368, .69 - d), (.40, .696 - d)], .002) for d in (.0, .009, .02, .03)[:int(rng.integers(2, 5))]])
-    return [(brow, 1.1*k(.15), 2.), (glabella, 1.3*k(.1), 2.3), (crow, .8*k(.15), 1.6), (under, .5*k(.2), 1.4)]
+    n = int(rng.integers(2, 6))
+    v, tilt = np.linspace(0.845, 0.915, n) + rng.normal(0, 0.004, n), rng.normal(0, 0.006)
+    brow = [
+        j(
+            [
+                (0.5 - w, x - 0.008 - tilt),
+                (0.5 - w / 2, x + 0.004),
+                (0.5, x - 0.003),
+                (0.5 + w / 2, x + 0.004),
+                (0.5 + w, x - 0.008 + tilt),
+            ],
+            0.003,
+        )
+        for x, w in zip(v, rng.uniform(0.06, 0.19, n))
+    ]
+    glabella = _both([j([(0.478, 0.77), (0.480, 0.80), (0.474, 0.83)], 0.003)])[
+        : int(rng.integers(1, 3))
+    ] + [j([(0.475, 0.742), (0.5, 0.738), (0.525, 0.742)], 0.002)]
+    crow = _both(
+        [
+            j(
+                [
+                    (0.298, 0.718 + 0.008 * s),
+                    (0.272, 0.716 + 0.022 * s),
+                    (0.245, 0.712 + 0.036 * s),
+                ],
+                0.003,
+            )
+            for s in np.linspace(-1.7, 1.3, int(rng.integers(3, 7)))
+        ]
+    )
+    under = _both(
+        [
+            j([(0.335, 0.70 - d), (0.368, 0.69 - d), (0.40, 0.696 - d)], 0.002)
+            for d in (0.0, 0.009, 0.02, 0.03)[: int(rng.integers(2, 5))]
+        ]
+    )
+    return [
+        (brow, 1.1 * k(0.15), 2.0),
+        (glabella, 1.3 * k(0.1), 2.3),
+        (crow, 0.8 * k(0.15), 1.6),
+        (under, 0.5 * k(0.2), 1.4),
+    ]
+
 
 def _lower_wrinkles(rng, age, j, k):
     "Grooves below it."
-    cheek = _both([j([(.33 - d, .60 - .5*d), (.315 - d, .53), (.325 - d, .45 + .6*d)], .006) for d in (.0, .03, .055)[:int(rng.integers(1, 4))]])
-    lip = [j([(u, .525 + .004*np.cos(9*u)), (u + .25*(u - .5), .545)], .0015) for u in rng.uniform(.42, .58, 14)]
-    neck = [j([(.3, x), (.5, x - .02), (.7, x)], .008) for x in rng.uniform(.12, .24, 2)]
-    chin = [j([(.46, .348), (.5, .354), (.54, .348)], .003)]
-    return [(cheek, .9*max(k(.1) - .3, 0), 2.3), (lip, .35*max(k(.1) - .35, 0), 1.2), (neck, .6*k(.2) + .1, 2.5), (chin, .6*k(0) + .1, 3.)]
+    cheek = _both(
+        [
+            j([(0.33 - d, 0.60 - 0.5 * d), (0.315 - d, 0.53), (0.325 - d, 0.45 + 0.6 * d)], 0.006)
+            for d in (0.0, 0.03, 0.055)[: int(rng.integers(1, 4))]
+        ]
+    )
+    lip = [
+        j([(u, 0.525 + 0.004 * np.cos(9 * u)), (u + 0.25 * (u - 0.5), 0.545)], 0.0015)
+        for u in rng.uniform(0.42, 0.58, 14)
+    ]
+    neck = [j([(0.3, x), (0.5, x - 0.02), (0.7, x)], 0.008) for x in rng.uniform(0.12, 0.24, 2)]
+    chin = [j([(0.46, 0.348), (0.5, 0.354), (0.54, 0.348)], 0.003)]
+    return [
+        (cheek, 0.9 * max(k(0.1) - 0.3, 0), 2.3),
+        (lip, 0.35 * max(k(0.1) - 0.35, 0), 1.2),
+        (neck, 0.6 * k(0.2) + 0.1, 2.5),
+        (chin, 0.6 * k(0) + 0.1, 3.0),
+    ]
 
 # %% ../../nbs/51_skin.ipynb #0ff6c96c
 def wrinkles(
-    rng:np.random.Generator,
-    size:int,
-    age:float,             # 0 young … 1 old
-) -> np.ndarray:           # (size, size) height in mm, ≤ 0
+    rng: np.random.Generator,
+    size: int,
+    age: float,  # 0 young … 1 old
+) -> np.ndarray:  # (size, size) height in mm, ≤ 0
     "Grooves of the ageing face."
     bump = np.zeros((size, size), np.float32)
     j = lambda line, s: curve(np.asarray(line, np.float32) + rng.normal(0, s, (len(line), 2)))
-    k = lambda lo: age*rng.uniform(lo, 1)
+    k = lambda lo: age * rng.uniform(lo, 1)
     for lines, depth, width in _upper_wrinkles(rng, age, j, k) + _lower_wrinkles(rng, age, j, k):
-        if depth < .03: continue
-        w = width/MM_PER_UV
-        g = strokes(size, lines, w*.6, rng.uniform(.4, 1, len(lines)))
-        bump -= 1.6*depth*cv2.GaussianBlur(g, (0, 0), max(w*size*.35, .6))
+        if depth < 0.03:
+            continue
+        w = width / MM_PER_UV
+        g = strokes(size, lines, w * 0.6, rng.uniform(0.4, 1, len(lines)))
+        bump -= 1.6 * depth * cv2.GaussianBlur(g, (0, 0), max(w * size * 0.35, 0.6))
     return bump
 
 # %% ../../nbs/51_skin.ipynb #93cb656c
 def _fold(size, lines, out, height, width, groove):
     "A ridge of `height` mm, `width` mm wide, displaced by `out` (UV) from lines with a groove (mm); and its mirror image."
-    n = max(size//2, 128)                                         # blurred anyway: half the texels will do
-    ridge = strokes(n, _both([l + np.float32(out) for l in lines]), width/MM_PER_UV)
-    cut = strokes(n, _both(lines), 2/MM_PER_UV)
-    b = height*cv2.GaussianBlur(ridge, (0, 0), .45*width/MM_PER_UV*n) - 1.5*groove*cv2.GaussianBlur(cut, (0, 0), max(.9/MM_PER_UV*n, .6))
-    return cv2.resize(b, (size, size), interpolation=cv2.INTER_CUBIC if n < size else cv2.INTER_AREA)
+    n = max(size // 2, 128)  # blurred anyway: half the texels will do
+    ridge = strokes(n, _both([l + np.float32(out) for l in lines]), width / MM_PER_UV)
+    cut = strokes(n, _both(lines), 2 / MM_PER_UV)
+    b = height * cv2.GaussianBlur(
+        ridge, (0, 0), 0.45 * width / MM_PER_UV * n
+    ) - 1.5 * groove * cv2.GaussianBlur(cut, (0, 0), max(0.9 / MM_PER_UV * n, 0.6))
+    return cv2.resize(
+        b, (size, size), interpolation=cv2.INTER_CUBIC if n < size else cv2.INTER_AREA
+    )
+
 
 _mirrored = lambda m: np.maximum(m, m[:, ::-1])
 
 # %% ../../nbs/51_skin.ipynb #7b65860d
 def folds(
-    rng:np.random.Generator,
-    size:int,
-    age:float,             # 0 young … 1 old
-) -> np.ndarray:           # (size, size) height in mm
+    rng: np.random.Generator,
+    size: int,
+    age: float,  # 0 young … 1 old
+) -> np.ndarray:  # (size, size) height in mm
     "Nasolabial and marionette folds, eye bags, lid creases, dimples: relief of millimetres."
-    j = lambda *line: curve(np.float32(line) + rng.normal(0, .003, (len(line), 2)).astype(np.float32))
-    deep = (.4 + .6*age)*rng.uniform(.35, 1.1)
-    line = j((.428, .585), (.400, .545), (.378, .49), (.366, .445))
-    hang = polygon(size, np.concatenate([line, np.float32([(.37, .38), (.28, .38), (.20, .66), (.40, .69)])]), .005)          # the cheek hangs over the lip
-    b = 3*deep*_mirrored(hang*blob(size, .37, .535, .05, .045, False)) + _fold(size, [line], (-.02, .008), 1.2*deep, 7, 1.6*deep)
-    b += _fold(size, [j((.384, .435), (.372, .40), (.37, .36))], (-.02, .0), 2.5*deep*age, 7, 1.4*deep*age)
-    bag = rng.uniform(.1, 1)*(.35 + .65*age)
-    b += _fold(size, [j((.404, .693), (.375, .668), (.335, .676))], (-.002, .013), 2.6*bag, 5, 1.1*bag + .2)
-    crease, lift = rng.uniform(.1, 1), rng.uniform(.012, .022)
-    b += _fold(size, [np.float32(UV_LANDMARKS[36:40]) + np.float32([0, lift])], (0, .012), .8*crease, 4, .8*crease)
-    if rng.random() < .12: b -= rng.uniform(.5, 2)*blob(size, *rng.choice([(.5, .31), (.335, .47)]), .008, .012)       # cleft chin, dimples
+    j = lambda *line: curve(
+        np.float32(line) + rng.normal(0, 0.003, (len(line), 2)).astype(np.float32)
+    )
+    deep = (0.4 + 0.6 * age) * rng.uniform(0.35, 1.1)
+    line = j((0.428, 0.585), (0.400, 0.545), (0.378, 0.49), (0.366, 0.445))
+    hang = polygon(
+        size,
+        np.concatenate(
+            [line, np.float32([(0.37, 0.38), (0.28, 0.38), (0.20, 0.66), (0.40, 0.69)])]
+        ),
+        0.005,
+    )  # the cheek hangs over the lip
+    b = 3 * deep * _mirrored(hang * blob(size, 0.37, 0.535, 0.05, 0.045, False)) + _fold(
+        size, [line], (-0.02, 0.008), 1.2 * deep, 7, 1.6 * deep
+    )
+    b += _fold(
+        size,
+        [j((0.384, 0.435), (0.372, 0.40), (0.37, 0.36))],
+        (-0.02, 0.0),
+        2.5 * deep * age,
+        7,
+        1.4 * deep * age,
+    )
+    bag = rng.uniform(0.1, 1) * (0.35 + 0.65 * age)
+    b += _fold(
+        size,
+        [j((0.404, 0.693), (0.375, 0.668), (0.335, 0.676))],
+        (-0.002, 0.013),
+        2.6 * bag,
+        5,
+        1.1 * bag + 0.2,
+    )
+    crease, lift = rng.uniform(0.1, 1), rng.uniform(0.012, 0.022)
+    b += _fold(
+        size,
+        [np.float32(UV_LANDMARKS[36:40]) + np.float32([0, lift])],
+        (0, 0.012),
+        0.8 * crease,
+        4,
+        0.8 * crease,
+    )
+    if rng.random() < 0.12:
+        b -= rng.uniform(0.5, 2) * blob(
+            size, *rng.choice([(0.5, 0.31), (0.335, 0.47)]), 0.008, 0.012
+        )  # cleft chin, dimples
     return b
 
 # %% ../../nbs/51_skin.ipynb #cc054e30
+# fmt: off
 ANATOMY = {  # form: mean height in mm, spread, with age
     'philtrum': (.1, .4, -.4), 'mentolabial': (0., 1.2, -.6), 'vermilion': (.3, .5, -.5),
     'commissure': (-.3, .4, -.8), 'alar crease': (-.4, .4, -.4), 'alar bulge': (.2, .4, .2),
@@ -456,51 +788,92 @@ ANATOMY = {  # form: mean height in mm, spread, with age
     'cheekbone': (.2, 1., 0.), 'hollow cheek': (0., 1.2, -1.),
     'temple': (-.2, .9, -1.), 'bosses': (.2, .7, 0.), 'jowl': (0., .5, 2.2),
     'prejowl': (0., .3, -1.4), 'glabella': (.1, .6, .2), 'hump': (.1, .8, 0.), 'nose tip': (.1, .5, .3)}
+# fmt: on
+
 
 @lru_cache(maxsize=4)
 def _forms(size):
     "The forms of ANATOMY with height 1: (K, size, size)."
     b = lambda *a: blob(size, *a)
-    line = lambda points, s: np.clip(1.6*cv2.GaussianBlur(strokes(size, _both([curve(points)]), 1.5*s), (0, 0), .8*s*size), 0, 1)
-    f = {'philtrum': b(.482, .525, .009, .013) - .7*b(.5, .525, .0095, .015), 'mentolabial': line([(.43, .345), (.465, .337), (.5, .335)], .011),
-         'vermilion': np.clip(b(.475, .489, .03, .009) + b(.47, .376, .04, .010), 0, 1), 'commissure': b(.386, .44, .008, .008),
-         'alar crease': line([(.432, .602), (.421, .58), (.426, .555), (.438, .545)], .005),
-         'alar bulge': b(.447, .575, .010, .013), 'orbital hollow': b(.40, .748, .018, .012),
-         'tear trough': line([(.408, .70), (.392, .68), (.365, .667)], .007), 'chin': b(.5, .312, .035, .02),
-         'brow ridge': b(.37, .795, .07, .014), 'cheekbone': b(.27, .635, .05, .028),
-         'hollow cheek': b(.27, .50, .045, .045), 'temple': b(.20, .84, .03, .045),
-         'bosses': b(.42, .885, .05, .03), 'jowl': b(.30, .355, .032, .028), 'prejowl': b(.40, .325, .018, .024),
-         'glabella': b(.5, .775, .018, .018), 'hump': b(.5, .665, .012, .018), 'nose tip': b(.488, .605, .009, .012)}
+    line = lambda points, s: np.clip(
+        1.6
+        * cv2.GaussianBlur(strokes(size, _both([curve(points)]), 1.5 * s), (0, 0), 0.8 * s * size),
+        0,
+        1,
+    )
+    f = {
+        "philtrum": b(0.482, 0.525, 0.009, 0.013) - 0.7 * b(0.5, 0.525, 0.0095, 0.015),
+        "mentolabial": line([(0.43, 0.345), (0.465, 0.337), (0.5, 0.335)], 0.011),
+        "vermilion": np.clip(b(0.475, 0.489, 0.03, 0.009) + b(0.47, 0.376, 0.04, 0.010), 0, 1),
+        "commissure": b(0.386, 0.44, 0.008, 0.008),
+        "alar crease": line([(0.432, 0.602), (0.421, 0.58), (0.426, 0.555), (0.438, 0.545)], 0.005),
+        "alar bulge": b(0.447, 0.575, 0.010, 0.013),
+        "orbital hollow": b(0.40, 0.748, 0.018, 0.012),
+        "tear trough": line([(0.408, 0.70), (0.392, 0.68), (0.365, 0.667)], 0.007),
+        "chin": b(0.5, 0.312, 0.035, 0.02),
+        "brow ridge": b(0.37, 0.795, 0.07, 0.014),
+        "cheekbone": b(0.27, 0.635, 0.05, 0.028),
+        "hollow cheek": b(0.27, 0.50, 0.045, 0.045),
+        "temple": b(0.20, 0.84, 0.03, 0.045),
+        "bosses": b(0.42, 0.885, 0.05, 0.03),
+        "jowl": b(0.30, 0.355, 0.032, 0.028),
+        "prejowl": b(0.40, 0.325, 0.018, 0.024),
+        "glabella": b(0.5, 0.775, 0.018, 0.018),
+        "hump": b(0.5, 0.665, 0.012, 0.018),
+        "nose tip": b(0.488, 0.605, 0.009, 0.012),
+    }
     return np.stack([f[k] for k in ANATOMY]).astype(np.float32)
 
 # %% ../../nbs/51_skin.ipynb #b1a31336
 def anatomy(
-    rng:np.random.Generator,
-    size:int,
-    age:float,             # 0 young … 1 old
-) -> np.ndarray:           # (size, size) float32 height in mm
+    rng: np.random.Generator,
+    size: int,
+    age: float,  # 0 young … 1 old
+) -> np.ndarray:  # (size, size) float32 height in mm
     "Forms of a face that a morphable head lacks, of random strength, a little asymmetric."
     mean, spread, ageing = np.float32(list(ANATOMY.values())).T
-    height = mean + spread*np.clip(rng.standard_normal(len(mean)), -2.2, 2.2) + ageing*age*rng.uniform(.3, 1, len(mean))
-    out = np.einsum('k,kij', height.astype(np.float32), _forms(size))
-    return out*(1 + .12*noise(rng, size, .3, 1))
+    height = (
+        mean
+        + spread * np.clip(rng.standard_normal(len(mean)), -2.2, 2.2)
+        + ageing * age * rng.uniform(0.3, 1, len(mean))
+    )
+    out = np.einsum("k,kij", height.astype(np.float32), _forms(size))
+    return out * (1 + 0.12 * noise(rng, size, 0.3, 1))
 
 # %% ../../nbs/51_skin.ipynb #9c898c09
 def relief(
-    rng:np.random.Generator,
-    size:int,
-    age:float,             # 0 young … 1 old
-) -> np.ndarray:           # (size, size) float32 height in mm
+    rng: np.random.Generator,
+    size: int,
+    age: float,  # 0 young … 1 old
+) -> np.ndarray:  # (size, size) float32 height in mm
     "Pores, unevenness, wrinkles, folds, anatomy and lip furrows."
     p = parts(size)
-    pores = rng.uniform(.006, .03)*(.5 + p['nose'] + .6*p['cheek'] + .4*p['forehead'])*noise(rng, size, .006, 2, 1)
-    uneven = rng.uniform(.03, .1)*(.5 + age)*noise(rng, size, .05, 2) + rng.uniform(0, .03)*age*noise(rng, size, .015, 2)
-    x = np.linspace(.40, .60, 46) + rng.normal(0, .0012, 46)
-    furrows = strokes(size, [np.array([(u, .365), (.5 + .92*(u - .5), .44), (u, .51)]) for u in x], .0014, rng.uniform(.2, 1, 46))
-    lips = p['lips']*(.25*p['lips'] - rng.uniform(.015, .05)*(1 + age)*furrows)
-    return ((pores + wrinkles(rng, size, age))*(1 - p['lips']) + uneven + folds(rng, size, age) + anatomy(rng, size, age) + lips).astype(np.float32)
+    pores = (
+        rng.uniform(0.006, 0.03)
+        * (0.5 + p["nose"] + 0.6 * p["cheek"] + 0.4 * p["forehead"])
+        * noise(rng, size, 0.006, 2, 1)
+    )
+    uneven = rng.uniform(0.03, 0.1) * (0.5 + age) * noise(rng, size, 0.05, 2) + rng.uniform(
+        0, 0.03
+    ) * age * noise(rng, size, 0.015, 2)
+    x = np.linspace(0.40, 0.60, 46) + rng.normal(0, 0.0012, 46)
+    furrows = strokes(
+        size,
+        [np.array([(u, 0.365), (0.5 + 0.92 * (u - 0.5), 0.44), (u, 0.51)]) for u in x],
+        0.0014,
+        rng.uniform(0.2, 1, 46),
+    )
+    lips = p["lips"] * (0.25 * p["lips"] - rng.uniform(0.015, 0.05) * (1 + age) * furrows)
+    return (
+        (pores + wrinkles(rng, size, age)) * (1 - p["lips"])
+        + uneven
+        + folds(rng, size, age)
+        + anatomy(rng, size, age)
+        + lips
+    ).astype(np.float32)
 
 # %% ../../nbs/51_skin.ipynb #22557c85
+# fmt: off
 _MUSCLES = {  # muscle: {fold: millimetres at full strength in middle age}
     'mouthSmile': {'cheek': 2.6, 'fold': -1., 'crow': -.3, 'bag': .8}, 'cheekSquint': {'crow': -.4, 'bag': 1., 'cheek': .6},
     'eyeSquint': {'crow': -.4, 'bag': .8},
@@ -509,384 +882,721 @@ _MUSCLES = {  # muscle: {fold: millimetres at full strength in middle age}
     'mouthFrown': {'corner': -1., 'chin': -1.}, 'mouthPucker': {'lips': -.5, 'chin': -.5},
     'mouthDimple': {'corner': -.5, 'fold': -.5}, 'mouthShrugLower': {'chin': -1.2},
     'mouthStretch': {'corner': -.8, 'fold': -.4}, 'mouthUpperUp': {'fold': -.7, 'cheek': 1.}}
+# fmt: on
+
 
 @lru_cache(maxsize=16)
 def _expression_folds(size, variant):
     "Folds with height 1, both sides: name → (size, size). A variant has lines of its own."
-    rng, n = np.random.default_rng(variant), max(size//2, 128)
-    j = lambda line, s=.003: curve(np.asarray(line, np.float32) + rng.normal(0, s, (len(line), 2)))
+    rng, n = np.random.default_rng(variant), max(size // 2, 128)
+    j = lambda line, s=0.003: curve(np.asarray(line, np.float32) + rng.normal(0, s, (len(line), 2)))
+
     def groove(lines, width):
-        w = width/MM_PER_UV
-        return np.clip(1.6*cv2.GaussianBlur(strokes(n, _both(lines), .7*w), (0, 0), max(.4*w*n, .6)), 0, 1.2)
-    line = j([(.428, .585), (.400, .545), (.378, .49), (.366, .445)])
-    hang = polygon(n, np.concatenate([line, np.float32([(.37, .38), (.28, .38), (.20, .66), (.40, .69)])]), .005)
-    f = {'cheek': _mirrored(hang*blob(n, .37, .545, .05, .045, False)), 'fold': groove([line], 3),
-         'crow': groove([j([(.298, .718 + .008*k), (.272, .716 + .022*k), (.245, .712 + .036*k)])
-                         for k in np.linspace(-1.7, 1.3, int(rng.integers(3, 6)))], 1.8),
-         'bag': blob(n, .368, .688, .028, .008) - groove([j([(.404, .69), (.372, .668), (.335, .676)])], 3),
-         'forehead': groove([j([(.5, v), (.43, v + .004), (.36, v - .006)]) for v in np.linspace(.84, .91, int(rng.integers(3, 6)))], 2.2),
-         'glabella': groove([j([(.48, .765), (.481, .80), (.475, .83)])], 2.4),
-         'bunny': groove([j([(.475, y), (.45, y + .012)]) for y in (.665, .68, .695)], 1.8),
-         'corner': groove([j([(.384, .435), (.372, .40), (.37, .36)])], 3), 'chin': groove([j([(.46, .347), (.5, .352)])], 4),
-         'lips': groove([j([(.5 + d, .515), (.5 + 1.15*d, .54)], .001) for d in np.linspace(-.07, 0, 6)], 1.3)}
-    return {k: cv2.resize(x, (size, size), interpolation=cv2.INTER_CUBIC if n < size else cv2.INTER_AREA) for k, x in f.items()}
+        w = width / MM_PER_UV
+        return np.clip(
+            1.6
+            * cv2.GaussianBlur(strokes(n, _both(lines), 0.7 * w), (0, 0), max(0.4 * w * n, 0.6)),
+            0,
+            1.2,
+        )
+
+    line = j([(0.428, 0.585), (0.400, 0.545), (0.378, 0.49), (0.366, 0.445)])
+    hang = polygon(
+        n,
+        np.concatenate(
+            [line, np.float32([(0.37, 0.38), (0.28, 0.38), (0.20, 0.66), (0.40, 0.69)])]
+        ),
+        0.005,
+    )
+    f = {
+        "cheek": _mirrored(hang * blob(n, 0.37, 0.545, 0.05, 0.045, False)),
+        "fold": groove([line], 3),
+        "crow": groove(
+            [
+                j(
+                    [
+                        (0.298, 0.718 + 0.008 * k),
+                        (0.272, 0.716 + 0.022 * k),
+                        (0.245, 0.712 + 0.036 * k),
+                    ]
+                )
+                for k in np.linspace(-1.7, 1.3, int(rng.integers(3, 6)))
+            ],
+            1.8,
+        ),
+        "bag": blob(n, 0.368, 0.688, 0.028, 0.008)
+        - groove([j([(0.404, 0.69), (0.372, 0.668), (0.335, 0.676)])], 3),
+        "forehead": groove(
+            [
+                j([(0.5, v), (0.43, v + 0.004), (0.36, v - 0.006)])
+                for v in np.linspace(0.84, 0.91, int(rng.integers(3, 6)))
+            ],
+            2.2,
+        ),
+        "glabella": groove([j([(0.48, 0.765), (0.481, 0.80), (0.475, 0.83)])], 2.4),
+        "bunny": groove([j([(0.475, y), (0.45, y + 0.012)]) for y in (0.665, 0.68, 0.695)], 1.8),
+        "corner": groove([j([(0.384, 0.435), (0.372, 0.40), (0.37, 0.36)])], 3),
+        "chin": groove([j([(0.46, 0.347), (0.5, 0.352)])], 4),
+        "lips": groove(
+            [
+                j([(0.5 + d, 0.515), (0.5 + 1.15 * d, 0.54)], 0.001)
+                for d in np.linspace(-0.07, 0, 6)
+            ],
+            1.3,
+        ),
+    }
+    return {
+        k: cv2.resize(
+            x, (size, size), interpolation=cv2.INTER_CUBIC if n < size else cv2.INTER_AREA
+        )
+        for k, x in f.items()
+    }
 
 # %% ../../nbs/51_skin.ipynb #e73032f3
 def expression_relief(
-    names:tuple,           # muscle names of the weights, as in FaceKit.expression_names
-    weights:np.ndarray,    # (E,) 0 … 1
-    size:int,
-    age:float=.5,          # 0 young: shallow … 1 old: deep
-    variant:int=0,         # which set of lines; keep it for a person
-) -> np.ndarray:           # (size, size) float32 height in mm to add to the bump
+    names: tuple,  # muscle names of the weights, as in FaceKit.expression_names
+    weights: np.ndarray,  # (E,) 0 … 1
+    size: int,
+    age: float = 0.5,  # 0 young: shallow … 1 old: deep
+    variant: int = 0,  # which set of lines; keep it for a person
+) -> np.ndarray:  # (size, size) float32 height in mm to add to the bump
     "Folds of the skin that go with an expression."
-    U, _ = _grid(size); left = _ramp(U, .47, .53); out = np.zeros((size, size), np.float32)       # the person's left side: u > .5
-    side, folds_of = {'L': left, 'R': 1 - left}, _expression_folds(size, int(variant) % 16)
+    U, _ = _grid(size)
+    left = _ramp(U, 0.47, 0.53)
+    out = np.zeros((size, size), np.float32)  # the person's left side: u > .5
+    side, folds_of = {"L": left, "R": 1 - left}, _expression_folds(size, int(variant) % 16)
     for name, w in zip(names, np.asarray(weights, np.float32)):
-        muscle, _, s = name.partition('_')
-        if w < .02 or muscle not in _MUSCLES: continue
-        out += w*side.get(s[:1], np.float32(1))*sum(np.float32(mm)*folds_of[k] for k, mm in _MUSCLES[muscle].items())
-    return out*np.float32(.5 + age)
+        muscle, _, s = name.partition("_")
+        if w < 0.02 or muscle not in _MUSCLES:
+            continue
+        out += (
+            w
+            * side.get(s[:1], np.float32(1))
+            * sum(np.float32(mm) * folds_of[k] for k, mm in _MUSCLES[muscle].items())
+        )
+    return out * np.float32(0.5 + age)
 
 # %% ../../nbs/51_skin.ipynb #f6931b99
+# fmt: off
 HAIR = {'black': (.012, .010, .009), 'dark brown': (.030, .020, .014), 'brown': (.072, .044, .027), 'light brown': (.15, .095, .055),
         'blond': (.34, .235, .12), 'ginger': (.23, .09, .035), 'grey': (.20, .187, .172), 'white': (.55, .53, .50)}   # linear albedo
+# fmt: on
+
 
 def sample_hair(
-    rng:np.random.Generator,
-    angle:float,           # ITA of the skin, degrees
-    age:float,             # 0 young … 1 old
-) -> np.ndarray:           # (3,) linear albedo
+    rng: np.random.Generator,
+    angle: float,  # ITA of the skin, degrees
+    age: float,  # 0 young … 1 old
+) -> np.ndarray:  # (3,) linear albedo
     "Draw a hair colour that goes with a skin tone and an age."
-    light = np.clip((angle - 10)/45, 0, 1)
-    w = np.array([1.2 - light, 1, .3 + light, .05 + .8*light, .02 + .6*light**2, .01 + .3*light**2, 0, 0])
-    grey = np.clip(1.6*(age - .45), 0, .8)
-    w = np.concatenate([w[:6]/w.sum()*(1 - grey), [grey*.6, grey*.4]])
+    light = np.clip((angle - 10) / 45, 0, 1)
+    w = np.array(
+        [
+            1.2 - light,
+            1,
+            0.3 + light,
+            0.05 + 0.8 * light,
+            0.02 + 0.6 * light**2,
+            0.01 + 0.3 * light**2,
+            0,
+            0,
+        ]
+    )
+    grey = np.clip(1.6 * (age - 0.45), 0, 0.8)
+    w = np.concatenate([w[:6] / w.sum() * (1 - grey), [grey * 0.6, grey * 0.4]])
     c = np.array(list(HAIR.values()), np.float32)[rng.choice(8, p=w)]
-    return (c*np.exp(rng.normal(0, .2) + rng.normal(0, .02, 3))).clip(.006, .75).astype(np.float32)
+    return (
+        (c * np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.02, 3)))
+        .clip(0.006, 0.75)
+        .astype(np.float32)
+    )
+
 
 def _over(albedo, colour, alpha):
     "Put a colour over albedo with opacity alpha (S, S)."
-    return albedo + (np.float32(colour) - albedo)*alpha[..., None]
+    return albedo + (np.float32(colour) - albedo) * alpha[..., None]
 
 # %% ../../nbs/51_skin.ipynb #7c38cfa3
 def draw_brows(
-    rng:np.random.Generator,
-    size:int,
-) -> np.ndarray:           # (size, size) opacity
+    rng: np.random.Generator,
+    size: int,
+) -> np.ndarray:  # (size, size) opacity
     "Eyebrows of many thin hairs."
-    thick, arch, long, shift = rng.uniform(.016, .040), rng.normal(-.002, .006), rng.uniform(.016, .030), rng.normal(-.008, .004)
-    path = curve(UV_LANDMARKS[21:16:-1] + np.array([(.0, -.002), (0, 0), (0, arch), (0, .6*arch), (rng.normal(-.004, .008), -.6*arch)]), 12)
-    n = 2*int(rng.uniform(130, 300)*(.4 + thick/.03))
-    t, s = rng.random(n)**rng.uniform(.8, 1.1), rng.uniform(-1, 1, n)
+    thick, arch, long, shift = (
+        rng.uniform(0.016, 0.040),
+        rng.normal(-0.002, 0.006),
+        rng.uniform(0.016, 0.030),
+        rng.normal(-0.008, 0.004),
+    )
+    path = curve(
+        UV_LANDMARKS[21:16:-1]
+        + np.array(
+            [
+                (0.0, -0.002),
+                (0, 0),
+                (0, arch),
+                (0, 0.6 * arch),
+                (rng.normal(-0.004, 0.008), -0.6 * arch),
+            ]
+        ),
+        12,
+    )
+    n = 2 * int(rng.uniform(130, 300) * (0.4 + thick / 0.03))
+    t, s = rng.random(n) ** rng.uniform(0.8, 1.1), rng.uniform(-1, 1, n)
     root = np.stack([np.interp(t, np.linspace(0, 1, len(path)), path[:, k]) for k in (0, 1)], -1)
-    half = .5*thick*np.interp(t, [0, .2, .6, 1], [.55, .9, 1, .3])
-    root[:, 1] += shift + s*half
-    angle = np.deg2rad(60*(1 - t)**3 + 10 - 25*s - 22*t + rng.normal(0, 9, n))
-    step = long*(rng.uniform(.4, 1, n)*np.interp(t, [0, .15, 1], [.45, 1, .9]))[:, None]*np.stack([-np.cos(angle), np.sin(angle)], -1)*.5
-    hairs = np.stack([root, root + step, root + 1.9*step + [(0, -.0015)]], 1)
-    hairs[::2, :, 0] = 1 - hairs[::2, :, 0]                               # every other hair belongs to the other brow
-    alpha = strokes(size, list(hairs), .0011, rng.uniform(.4, 1, n))
-    alpha = rng.uniform(.9, 1.4)*alpha + rng.uniform(.3, 1.1)*cv2.GaussianBlur(alpha, (0, 0), .005*size)
-    return np.clip(alpha, 0, .97)
+    half = 0.5 * thick * np.interp(t, [0, 0.2, 0.6, 1], [0.55, 0.9, 1, 0.3])
+    root[:, 1] += shift + s * half
+    angle = np.deg2rad(60 * (1 - t) ** 3 + 10 - 25 * s - 22 * t + rng.normal(0, 9, n))
+    step = (
+        long
+        * (rng.uniform(0.4, 1, n) * np.interp(t, [0, 0.15, 1], [0.45, 1, 0.9]))[:, None]
+        * np.stack([-np.cos(angle), np.sin(angle)], -1)
+        * 0.5
+    )
+    hairs = np.stack([root, root + step, root + 1.9 * step + [(0, -0.0015)]], 1)
+    hairs[::2, :, 0] = 1 - hairs[::2, :, 0]  # every other hair belongs to the other brow
+    alpha = strokes(size, list(hairs), 0.0011, rng.uniform(0.4, 1, n))
+    alpha = rng.uniform(0.9, 1.4) * alpha + rng.uniform(0.3, 1.1) * cv2.GaussianBlur(
+        alpha, (0, 0), 0.005 * size
+    )
+    return np.clip(alpha, 0, 0.97)
 
 # %% ../../nbs/51_skin.ipynb #8900a738
 def load_brows(
-    folder,                # of RGBA images holding a pair of eyebrows, one above the other (MakeHuman's layout)
-) -> list:                 # of (h, w) float32 opacities, inner end at the left, trimmed
+    folder,  # of RGBA images holding a pair of eyebrows, one above the other (MakeHuman's layout)
+) -> list:  # of (h, w) float32 opacities, inner end at the left, trimmed
     "Read eyebrow decals."
-    files = sorted(Path(folder).glob('*.png'))
-    if not files: raise FileNotFoundError(f'{folder}: no eyebrow decals (.png) in this folder')
+    files = sorted(Path(folder).glob("*.png"))
+    if not files:
+        raise FileNotFoundError(f"{folder}: no eyebrow decals (.png) in this folder")
     out = []
     for f in files:
         a = _read(f, None, cv2.IMREAD_UNCHANGED)
-        if a.shape[2] != 4: raise ValueError(f'{f}: an eyebrow decal needs an alpha channel')
-        rows = cv2.GaussianBlur(a[..., 3].mean(1, keepdims=True), (1, 0), sigmaX=1, sigmaY=8).ravel()
+        if a.shape[2] != 4:
+            raise ValueError(f"{f}: an eyebrow decal needs an alpha channel")
+        rows = cv2.GaussianBlur(
+            a[..., 3].mean(1, keepdims=True), (1, 0), sigmaX=1, sigmaY=8
+        ).ravel()
         top, bottom = _two_peaks(rows)
-        a = a[:top + np.argmin(rows[top:bottom]), :, 3]
-        ys, xs = np.nonzero(a > .25)
-        out.append(a[ys.min():ys.max() + 1, xs.min():xs.max() + 1])
+        a = a[: top + np.argmin(rows[top:bottom]), :, 3]
+        ys, xs = np.nonzero(a > 0.25)
+        out.append(a[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
     return out
+
 
 def _two_peaks(x):
     "Positions of the highest peak and of the highest one well away from it, in order."
-    a = int(x.argmax()); far = np.abs(np.arange(len(x)) - a) > len(x)*.1
+    a = int(x.argmax())
+    far = np.abs(np.arange(len(x)) - a) > len(x) * 0.1
     return sorted((a, int(np.where(far, x, -1).argmax())))
 
 # %% ../../nbs/51_skin.ipynb #ceb6dc88
 def place_brow(
-    rng:np.random.Generator,
-    decal:np.ndarray,      # (h, w) opacity, inner end at the left
-    size:int,
-) -> np.ndarray:           # (size, size) opacity of the two brows
+    rng: np.random.Generator,
+    decal: np.ndarray,  # (h, w) opacity, inner end at the left
+    size: int,
+) -> np.ndarray:  # (size, size) opacity of the two brows
     "Put a brow decal at the brow landmarks of both sides."
-    inner, outer = UV_LANDMARKS[22] + rng.normal(0, .004, 2), UV_LANDMARKS[26] + (.014, .0) + rng.normal(0, .005, 2)
-    fine = 3; h, w = decal.shape; width = (outer[0] - inner[0])*size*fine
-    d = cv2.resize(decal, (int(width), max(int(h*width/w*rng.uniform(.9, 1.35)), 4)), interpolation=cv2.INTER_AREA)
-    dh, dw = d.shape; lift = size*fine*(rng.normal(.006, .004))
-    M = np.float32([[1, 0, inner[0]*size*fine], [rng.normal(0, .05), 1, (1 - inner[1])*size*fine - .6*dh + lift]])
-    a = cv2.resize(cv2.warpAffine(d, M, (size*fine, size*fine)), (size, size), interpolation=cv2.INTER_AREA)
-    return np.clip(rng.uniform(.85, 1.3)*(a + a[:, ::-1]), 0, .97)
+    inner, outer = (
+        UV_LANDMARKS[22] + rng.normal(0, 0.004, 2),
+        UV_LANDMARKS[26] + (0.014, 0.0) + rng.normal(0, 0.005, 2),
+    )
+    fine = 3
+    h, w = decal.shape
+    width = (outer[0] - inner[0]) * size * fine
+    d = cv2.resize(
+        decal,
+        (int(width), max(int(h * width / w * rng.uniform(0.9, 1.35)), 4)),
+        interpolation=cv2.INTER_AREA,
+    )
+    dh, dw = d.shape
+    lift = size * fine * (rng.normal(0.006, 0.004))
+    M = np.float32(
+        [
+            [1, 0, inner[0] * size * fine],
+            [rng.normal(0, 0.05), 1, (1 - inner[1]) * size * fine - 0.6 * dh + lift],
+        ]
+    )
+    a = cv2.resize(
+        cv2.warpAffine(d, M, (size * fine, size * fine)), (size, size), interpolation=cv2.INTER_AREA
+    )
+    return np.clip(rng.uniform(0.85, 1.3) * (a + a[:, ::-1]), 0, 0.97)
 
 # %% ../../nbs/51_skin.ipynb #d2aa2407
-BEARDS = {'full': dict(jaw=1, chin=1, under=.8, moustache=1.15, corner=1, patch=1, sideburn=.8), 'goatee': dict(chin=1, moustache=1, corner=.9, patch=1),
-          'chin': dict(chin=1, patch=.8), 'moustache': dict(moustache=1), 'strap': dict(jaw=.9, chin=.8, under=.7, sideburn=.9), 'sideburns': dict(sideburn=1)}
+BEARDS = {
+    "full": dict(jaw=1, chin=1, under=0.8, moustache=1.15, corner=1, patch=1, sideburn=0.8),
+    "goatee": dict(chin=1, moustache=1, corner=0.9, patch=1),
+    "chin": dict(chin=1, patch=0.8),
+    "moustache": dict(moustache=1),
+    "strap": dict(jaw=0.9, chin=0.8, under=0.7, sideburn=0.9),
+    "sideburns": dict(sideburn=1),
+}
+
 
 def streaks(
-    rng:np.random.Generator,
-    size:int,
-    length:float=.02,      # of a hair, UV
-) -> np.ndarray:           # (size, size) float32, mean 0, standard deviation 1
+    rng: np.random.Generator,
+    size: int,
+    length: float = 0.02,  # of a hair, UV
+) -> np.ndarray:  # (size, size) float32, mean 0, standard deviation 1
     "Texture of short hair, combed downwards with changing direction."
     x, y = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
-    field = cv2.blur(_child(rng).standard_normal((size, size), np.float32), (1, max(int(length*size), 2)))
-    side = np.sign(x - size/2)*np.abs(x/size - .5)*rng.uniform(-.6, .6)
-    f = cv2.remap(field, x + side*y + .008*size*noise(rng, size, .15, 2), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    return (f - f.mean())/f.std()
+    field = cv2.blur(
+        _child(rng).standard_normal((size, size), np.float32), (1, max(int(length * size), 2))
+    )
+    side = np.sign(x - size / 2) * np.abs(x / size - 0.5) * rng.uniform(-0.6, 0.6)
+    f = cv2.remap(
+        field,
+        x + side * y + 0.008 * size * noise(rng, size, 0.15, 2),
+        y,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    return (f - f.mean()) / f.std()
 
 # %% ../../nbs/51_skin.ipynb #8956e2de
 def beard(
-    rng:np.random.Generator,
-    size:int,
-    style:str,             # one of BEARDS
-    length:float,          # 0 shaven yesterday … 1 full length
-) -> tuple:                # opacity (size, size), bump in mm (size, size)
+    rng: np.random.Generator,
+    size: int,
+    style: str,  # one of BEARDS
+    length: float,  # 0 shaven yesterday … 1 full length
+) -> tuple:  # opacity (size, size), bump in mm (size, size)
     "Opacity and relief of a beard: dense inside, hair by hair at its edges."
     p = parts(size)
-    where = np.max([k*p[n] for n, k in BEARDS[style].items()], 0)*(1 - p['lips'])
-    dots, hair = noise(rng, size, .005, 1), streaks(rng, size, .01 + .025*length)
-    texture = (1 - length)*dots + length*hair
-    soft = .5*where + .5*cv2.GaussianBlur(where, (0, 0), rng.uniform(.006, .022)*size)*(where > .02)
-    ragged = np.clip(4*soft*(1 - soft), 0, 1)*(.25*noise(rng, size, .05, 2) + .22*texture)
-    edge = _ramp(soft + ragged, .1, rng.uniform(.7, 1.))
-    alpha = edge*np.clip((.1 + .75*length**.7)*(1 + (.5 - .3*length)*texture), 0, .92)
-    return alpha.astype(np.float32), (edge*(.02 + .9*length + .12*min(length + .15, .6)*texture)).astype(np.float32)
+    where = np.max([k * p[n] for n, k in BEARDS[style].items()], 0) * (1 - p["lips"])
+    dots, hair = noise(rng, size, 0.005, 1), streaks(rng, size, 0.01 + 0.025 * length)
+    texture = (1 - length) * dots + length * hair
+    soft = 0.5 * where + 0.5 * cv2.GaussianBlur(where, (0, 0), rng.uniform(0.006, 0.022) * size) * (
+        where > 0.02
+    )
+    ragged = np.clip(4 * soft * (1 - soft), 0, 1) * (
+        0.25 * noise(rng, size, 0.05, 2) + 0.22 * texture
+    )
+    edge = _ramp(soft + ragged, 0.1, rng.uniform(0.7, 1.0))
+    alpha = edge * np.clip(
+        (0.1 + 0.75 * length**0.7) * (1 + (0.5 - 0.3 * length) * texture), 0, 0.92
+    )
+    return alpha.astype(np.float32), (
+        edge * (0.02 + 0.9 * length + 0.12 * min(length + 0.15, 0.6) * texture)
+    ).astype(np.float32)
 
 # %% ../../nbs/51_skin.ipynb #6a48abd6
 def hair_line(
-    rng:np.random.Generator,
-    size:int,
-    cover:float,           # 0 shaven … 1 dense
-) -> np.ndarray:           # (size, size) opacity
+    rng: np.random.Generator,
+    size: int,
+    cover: float,  # 0 shaven … 1 dense
+) -> np.ndarray:  # (size, size) opacity
     "Opacity of the hair on the part of the scalp that lies on the face tile."
-    U, V = _grid(size); side = np.abs(U - .5)
-    ragged = .005*noise(rng, size, .04, 3)
-    line = .93 + rng.uniform(-.015, .02) - .14*_ramp(side, .14, .36)**1.5 + rng.uniform(0, .04)*blob(size, .35, .9, .07, .2)   # corners recede
-    roots = streaks(rng, size, .02)                               # single hairs over skin for a centimetre
-    edge = _ramp(V - line + ragged + .012*roots, -.02, .035)
-    temple = _ramp(side + ragged + .012*roots, .34, .39)*_ramp(V + ragged, .69, .75)
-    return np.clip(np.maximum(edge, temple)*cover*(1 + .15*streaks(rng, size, .03)), 0, .97).astype(np.float32)
+    U, V = _grid(size)
+    side = np.abs(U - 0.5)
+    ragged = 0.005 * noise(rng, size, 0.04, 3)
+    line = (
+        0.93
+        + rng.uniform(-0.015, 0.02)
+        - 0.14 * _ramp(side, 0.14, 0.36) ** 1.5
+        + rng.uniform(0, 0.04) * blob(size, 0.35, 0.9, 0.07, 0.2)
+    )  # corners recede
+    roots = streaks(rng, size, 0.02)  # single hairs over skin for a centimetre
+    edge = _ramp(V - line + ragged + 0.012 * roots, -0.02, 0.035)
+    temple = _ramp(side + ragged + 0.012 * roots, 0.34, 0.39) * _ramp(V + ragged, 0.69, 0.75)
+    return np.clip(
+        np.maximum(edge, temple) * cover * (1 + 0.15 * streaks(rng, size, 0.03)), 0, 0.97
+    ).astype(np.float32)
 
 # %% ../../nbs/51_skin.ipynb #d8167b2d
 def _lip_pigment(rng, size, angle):
     "Haemoglobin and melanin of natural lips."
-    p = parts(size); dark = float(np.clip((20 - angle)/60, 0, 1))
-    soft = p['lips']*(1 + .1*noise(rng, size, .02, 2))
-    upper = np.clip(p['lips'] - p['lower_lip'], 0, 1)
-    h = rng.uniform(.2, .8)*(1 - .4*dark)*soft + .5*p['mouth']
-    m = rng.uniform(-.05, .25)*soft + rng.uniform(0, .2)*upper + dark*rng.uniform(0, .4)*(p['lips'] - 1.3*p['lower_lip']) + .5*p['mouth']
+    p = parts(size)
+    dark = float(np.clip((20 - angle) / 60, 0, 1))
+    soft = p["lips"] * (1 + 0.1 * noise(rng, size, 0.02, 2))
+    upper = np.clip(p["lips"] - p["lower_lip"], 0, 1)
+    h = rng.uniform(0.2, 0.8) * (1 - 0.4 * dark) * soft + 0.5 * p["mouth"]
+    m = (
+        rng.uniform(-0.05, 0.25) * soft
+        + rng.uniform(0, 0.2) * upper
+        + dark * rng.uniform(0, 0.4) * (p["lips"] - 1.3 * p["lower_lip"])
+        + 0.5 * p["mouth"]
+    )
     return h, m
+
 
 def _lashes(rng, albedo, liner):
     "A dark line along the visible edge of the lids: lashes, and eyeliner when asked for."
-    size = len(albedo); l = UV_LANDMARKS; wing = rng.uniform(0, .02)*liner
-    upper = _both([curve([l[36] + (-wing - .003, wing*.5 + .002), l[37] + (0, .005), l[38] + (0, .005), l[39] + (-.002, .004)])])
-    lower = _both([curve([l[36], l[41] + (0, -.002), l[40] + (0, -.002), l[39] + (-.004, 0)])])
-    a = strokes(size, upper, rng.uniform(.007, .012) + .004*liner)*rng.uniform(.65, .9 + .1*liner) + strokes(size, lower, .004)*rng.uniform(.15, .5 + .4*liner)
-    return _over(albedo, (.018, .012, .010), np.clip(a, 0, .95))
+    size = len(albedo)
+    l = UV_LANDMARKS
+    wing = rng.uniform(0, 0.02) * liner
+    upper = _both(
+        [
+            curve(
+                [
+                    l[36] + (-wing - 0.003, wing * 0.5 + 0.002),
+                    l[37] + (0, 0.005),
+                    l[38] + (0, 0.005),
+                    l[39] + (-0.002, 0.004),
+                ]
+            )
+        ]
+    )
+    lower = _both([curve([l[36], l[41] + (0, -0.002), l[40] + (0, -0.002), l[39] + (-0.004, 0)])])
+    a = strokes(size, upper, rng.uniform(0.007, 0.012) + 0.004 * liner) * rng.uniform(
+        0.65, 0.9 + 0.1 * liner
+    ) + strokes(size, lower, 0.004) * rng.uniform(0.15, 0.5 + 0.4 * liner)
+    return _over(albedo, (0.018, 0.012, 0.010), np.clip(a, 0, 0.95))
+
 
 def _holes(rng, albedo):
     "Dark nostrils."
     size = len(albedo)
-    core = _ramp(blob(size, .462, .556, .012, .0075), .3, .8)
-    return albedo*np.exp(-rng.uniform(1.2, 2.2)*core[..., None]*np.float32([.75, 1.1, 1.15]))
+    core = _ramp(blob(size, 0.462, 0.556, 0.012, 0.0075), 0.3, 0.8)
+    return albedo * np.exp(-rng.uniform(1.2, 2.2) * core[..., None] * np.float32([0.75, 1.1, 1.15]))
 
 # %% ../../nbs/51_skin.ipynb #59d56e15
+# fmt: off
 LIPSTICKS = np.float32([(.42, .03, .05), (.50, .10, .12), (.30, .02, .03), (.55, .16, .10), (.25, .03, .09), (.45, .20, .17), (.10, .01, .02), (.62, .10, .22)])
+# fmt: on
+# fmt: off
 SHADOWS = np.float32([(.10, .06, .05), (.05, .05, .07), (.22, .12, .10), (.10, .12, .20), (.20, .10, .18), (.40, .28, .22), (.05, .14, .12), (.5, .42, .2)])
+# fmt: on
+
 
 def _foundation(rng, albedo, tone, amount):
     "Even the skin out towards its tone."
-    k, size = rng.uniform(.2, .75)*amount, len(albedo)
-    even = albedo**(1 - k)*np.float32(tone*np.exp(rng.normal(0, .03, 3)))**k
-    return _over_map(albedo, even, np.clip(1 - parts(size)['lips'] - parts(size)['neck'], 0, 1))
+    k, size = rng.uniform(0.2, 0.75) * amount, len(albedo)
+    even = albedo ** (1 - k) * np.float32(tone * np.exp(rng.normal(0, 0.03, 3))) ** k
+    return _over_map(albedo, even, np.clip(1 - parts(size)["lips"] - parts(size)["neck"], 0, 1))
 
 # %% ../../nbs/51_skin.ipynb #7467bdb4
 def _make_up(rng, albedo, amount):
     "Lipstick, blush, eye shadow (amount 0 … 1) over albedo."
-    size = len(albedo); p = parts(size)
-    if rng.random() < .8:
-        shape = np.clip(cv2.GaussianBlur(p['lips'], (0, 0), .002*size)*1.4 - .15, 0, 1)
-        colour = LIPSTICKS[rng.integers(len(LIPSTICKS))]*rng.uniform(.6, 1.2)*np.clip(albedo.mean()/.25, .35, 1.1)
-        albedo = _over(albedo, colour, rng.uniform(.25, .95)*amount*shape)
-    if rng.random() < .6:
-        blush = blob(size, rng.uniform(.24, .30), rng.uniform(.58, .63), .05, .03)
-        albedo = albedo*np.exp(-rng.uniform(.05, .4)*amount*blush[..., None]*np.float32([.05, 1, .7]))
-    if rng.random() < .6:
-        shadow, wide = SHADOWS[rng.integers(len(SHADOWS))], rng.uniform(.8, 1.5)
-        albedo = _over(albedo, shadow, rng.uniform(.15, .8)*amount*_ramp(blob(size, .358, .738 + .005*wide, .032*wide, .012*wide), 0, 1.1))
-    if rng.random() < .3: albedo = albedo*np.exp(-rng.uniform(.05, .25)*amount*blob(size, .235, .55, .05, .025)[..., None]*MELANIN)       # contouring
+    size = len(albedo)
+    p = parts(size)
+    if rng.random() < 0.8:
+        shape = np.clip(cv2.GaussianBlur(p["lips"], (0, 0), 0.002 * size) * 1.4 - 0.15, 0, 1)
+        colour = (
+            LIPSTICKS[rng.integers(len(LIPSTICKS))]
+            * rng.uniform(0.6, 1.2)
+            * np.clip(albedo.mean() / 0.25, 0.35, 1.1)
+        )
+        albedo = _over(albedo, colour, rng.uniform(0.25, 0.95) * amount * shape)
+    if rng.random() < 0.6:
+        blush = blob(size, rng.uniform(0.24, 0.30), rng.uniform(0.58, 0.63), 0.05, 0.03)
+        albedo = albedo * np.exp(
+            -rng.uniform(0.05, 0.4) * amount * blush[..., None] * np.float32([0.05, 1, 0.7])
+        )
+    if rng.random() < 0.6:
+        shadow, wide = SHADOWS[rng.integers(len(SHADOWS))], rng.uniform(0.8, 1.5)
+        albedo = _over(
+            albedo,
+            shadow,
+            rng.uniform(0.15, 0.8)
+            * amount
+            * _ramp(blob(size, 0.358, 0.738 + 0.005 * wide, 0.032 * wide, 0.012 * wide), 0, 1.1),
+        )
+    if rng.random() < 0.3:
+        albedo = albedo * np.exp(
+            -rng.uniform(0.05, 0.25)
+            * amount
+            * blob(size, 0.235, 0.55, 0.05, 0.025)[..., None]
+            * MELANIN
+        )  # contouring
     return albedo
 
 # %% ../../nbs/51_skin.ipynb #53e9cdd1
 def _face_paint(rng, albedo):
     "Stripes, patches or a whole face of paint."
-    size = len(albedo); p = parts(size); U, V = _grid(size)
-    where = [p['cheek'] > .4, np.abs(V - .6) < .04, U > .5, p['oval'] > .3, p['forehead'] + p['nose'] > .5][rng.integers(5)].astype(np.float32)
-    where = cv2.GaussianBlur(where, (0, 0), .006*size)*(1 - p['scalp'])*_ramp(noise(rng, size, .06, 3), -1.6, -.8)
-    a, b = rng.uniform(.02, .8, (2, 3)); colour = a + (b - a)*(_ramp(noise(rng, size, .12, 2), -.1, .1)*(rng.random() < .5))[..., None]
-    return _over_map(albedo, colour, where*rng.uniform(.6, .95)*(1 - .9*p['eyes']))
+    size = len(albedo)
+    p = parts(size)
+    U, V = _grid(size)
+    where = [
+        p["cheek"] > 0.4,
+        np.abs(V - 0.6) < 0.04,
+        U > 0.5,
+        p["oval"] > 0.3,
+        p["forehead"] + p["nose"] > 0.5,
+    ][rng.integers(5)].astype(np.float32)
+    where = (
+        cv2.GaussianBlur(where, (0, 0), 0.006 * size)
+        * (1 - p["scalp"])
+        * _ramp(noise(rng, size, 0.06, 3), -1.6, -0.8)
+    )
+    a, b = rng.uniform(0.02, 0.8, (2, 3))
+    colour = (
+        a
+        + (b - a) * (_ramp(noise(rng, size, 0.12, 2), -0.1, 0.1) * (rng.random() < 0.5))[..., None]
+    )
+    return _over_map(albedo, colour, where * rng.uniform(0.6, 0.95) * (1 - 0.9 * p["eyes"]))
+
 
 def _over_map(albedo, colours, alpha):
     "Put a picture of colours over albedo with opacity alpha (S, S)."
-    return (albedo + (colours - albedo)*alpha[..., None]).astype(np.float32)
+    return (albedo + (colours - albedo) * alpha[..., None]).astype(np.float32)
 
 # %% ../../nbs/51_skin.ipynb #edf10adc
 def _wet(rng, size):
     "Where sweat or tears stand, (size, size) in [0, 1]: mostly nowhere."
-    p = parts(size); wet = np.zeros((size, size), np.float32); sweaty, crying = rng.random(2) < (.05, .02)
-    if sweaty: wet = np.clip(p['forehead'] + p['nose'] + .6*p['perioral'], 0, 1)*_ramp(noise(rng, size, .02, 2), .2, 1.2)
-    if crying: wet = np.maximum(wet, strokes(size, _both([curve([(.37, .70), (.36, .66), (.345, .58), (.34, .5)])]), .012))
+    p = parts(size)
+    wet = np.zeros((size, size), np.float32)
+    sweaty, crying = rng.random(2) < (0.05, 0.02)
+    if sweaty:
+        wet = np.clip(p["forehead"] + p["nose"] + 0.6 * p["perioral"], 0, 1) * _ramp(
+            noise(rng, size, 0.02, 2), 0.2, 1.2
+        )
+    if crying:
+        wet = np.maximum(
+            wet,
+            strokes(
+                size,
+                _both([curve([(0.37, 0.70), (0.36, 0.66), (0.345, 0.58), (0.34, 0.5)])]),
+                0.012,
+            ),
+        )
     return wet
 
+
 def sample_gloss(
-    rng:np.random.Generator,
-    size:int,
-    hair:np.ndarray,       # (size, size) opacity of all hair
-    powder:float=0.,       # 0 bare skin … 1 matt make-up
-) -> tuple:                # specular strength (size, size) in [0, 1], roughness (size, size) in [.2, .65]
+    rng: np.random.Generator,
+    size: int,
+    hair: np.ndarray,  # (size, size) opacity of all hair
+    powder: float = 0.0,  # 0 bare skin … 1 matt make-up
+) -> tuple:  # specular strength (size, size) in [0, 1], roughness (size, size) in [.2, .65]
     "Draw maps of specular strength and roughness."
-    p = parts(size); oil, wet = rng.uniform(.2, 1)*(1 - .6*powder), _wet(rng, size)
-    zone = .25*p['nose'] + .18*p['forehead'] + .1*p['cheek'] + .1*p['chin'] + .1*p['lid']
-    mottle = noise(rng, size, .08, 4, .8)
-    g = (rng.uniform(.12, .4) + oil*zone - .06*p['neck'])*(1 + .12*mottle)
-    lips = rng.uniform(.05, .6); g += p['lips']*lips + .2*p['mouth']
-    r = rng.uniform(.4, .52) + .06*powder - .45*oil*zone - .02*mottle - (.02 + .15*lips)*np.clip(p['lips'] + p['mouth'], 0, 1)
-    gloss = np.clip((g + .6*wet)*(1 - .75*hair), 0, 1)
-    return gloss.astype(np.float32), np.clip(r - .2*wet + .12*hair, .2, .65).astype(np.float32)
+    p = parts(size)
+    oil, wet = rng.uniform(0.2, 1) * (1 - 0.6 * powder), _wet(rng, size)
+    zone = (
+        0.25 * p["nose"]
+        + 0.18 * p["forehead"]
+        + 0.1 * p["cheek"]
+        + 0.1 * p["chin"]
+        + 0.1 * p["lid"]
+    )
+    mottle = noise(rng, size, 0.08, 4, 0.8)
+    g = (rng.uniform(0.12, 0.4) + oil * zone - 0.06 * p["neck"]) * (1 + 0.12 * mottle)
+    lips = rng.uniform(0.05, 0.6)
+    g += p["lips"] * lips + 0.2 * p["mouth"]
+    r = (
+        rng.uniform(0.4, 0.52)
+        + 0.06 * powder
+        - 0.45 * oil * zone
+        - 0.02 * mottle
+        - (0.02 + 0.15 * lips) * np.clip(p["lips"] + p["mouth"], 0, 1)
+    )
+    gloss = np.clip((g + 0.6 * wet) * (1 - 0.75 * hair), 0, 1)
+    return gloss.astype(np.float32), np.clip(r - 0.2 * wet + 0.12 * hair, 0.2, 0.65).astype(
+        np.float32
+    )
 
 # %% ../../nbs/51_skin.ipynb #2c72e8c9
 @dataclass(frozen=True)
 class Skin:
     "One person's skin in the UV layout of ICT-FaceKit's face tile."
-    albedo: np.ndarray     # (size, size, 3) float32 linear in [0, 1]
-    gloss: np.ndarray      # (size, size) float32 specular strength in [0, 1]
-    bump: np.ndarray       # (size, size) float32 height in millimetres
+
+    albedo: np.ndarray  # (size, size, 3) float32 linear in [0, 1]
+    gloss: np.ndarray  # (size, size) float32 specular strength in [0, 1]
+    bump: np.ndarray  # (size, size) float32 height in millimetres
     roughness: np.ndarray  # (size, size) float32, microfacet roughness in [.2, .65]
-    tone: np.ndarray       # (3,) mean linear albedo of the bare skin
-    hair: np.ndarray       # (3,) linear albedo of brows, beard and hair
-    cover: float           # opacity of the hair on the scalp: 0 bald … 1
-    traits: dict           # age (0 young … 1 old), male, beard (style or None), length of the beard, made_up (0 … 1)
+    tone: np.ndarray  # (3,) mean linear albedo of the bare skin
+    hair: np.ndarray  # (3,) linear albedo of brows, beard and hair
+    cover: float  # opacity of the hair on the scalp: 0 bald … 1
+    traits: dict  # age (0 young … 1 old), male, beard (style or None), length of the beard, made_up (0 … 1)
+
 
 def _bare(rng, skins, size, tone, age):
     "Albedo and bump of skin and lips with the mean albedo wanted, before hair and make-up."
-    h, m = _pigment(rng, size, age); angle = float(ita(tone)); pale = float(np.clip((angle + 50)/80, .3, 1))
-    h2, m2, spots_bump = _marks(rng, size, age, rng.random() < .06 + .3*(angle > 35))
+    h, m = _pigment(rng, size, age)
+    angle = float(ita(tone))
+    pale = float(np.clip((angle + 50) / 80, 0.3, 1))
+    h2, m2, spots_bump = _marks(rng, size, age, rng.random() < 0.06 + 0.3 * (angle > 35))
     h3, m3 = _lip_pigment(rng, size, angle)
     h4, m4 = _conditions(rng, size, age)
-    D = ((h + h2 + h4)*pale + h3)[..., None]*HAEMOGLOBIN + (m + m2*pale + m3 + m4)[..., None]*MELANIN
-    if skins and rng.random() < .75: D = D + mix_skins(rng, skins, size)*(1 - parts(size)['lips'][..., None])
-    a, w = np.exp(-D), parts(size)['skin'].ravel()/parts(size)['skin'].sum()
-    for _ in range(3): a = np.minimum(a*(tone/(w @ a.reshape(-1, 3))), np.float32(.95))          # repeated, as clipping shifts the mean
+    D = ((h + h2 + h4) * pale + h3)[..., None] * HAEMOGLOBIN + (m + m2 * pale + m3 + m4)[
+        ..., None
+    ] * MELANIN
+    if skins and rng.random() < 0.75:
+        D = D + mix_skins(rng, skins, size) * (1 - parts(size)["lips"][..., None])
+    a, w = np.exp(-D), parts(size)["skin"].ravel() / parts(size)["skin"].sum()
+    for _ in range(3):
+        a = np.minimum(
+            a * (tone / (w @ a.reshape(-1, 3))), np.float32(0.95)
+        )  # repeated, as clipping shifts the mean
     return a.astype(np.float32), spots_bump
 
 # %% ../../nbs/51_skin.ipynb #162d9818
 def _brow_and_scalp(rng, brows, size, male, age):
     "Opacity of brows and of the hair on the scalp, and how much of the scalp it covers."
-    brow = place_brow(rng, brows[rng.integers(len(brows))], size) if brows and rng.random() < .5 else draw_brows(rng, size)
+    brow = (
+        place_brow(rng, brows[rng.integers(len(brows))], size)
+        if brows and rng.random() < 0.5
+        else draw_brows(rng, size)
+    )
     thin = rng.random()
-    brow = brow*(0 if thin < .03 else rng.uniform(.3, .7) if thin < .15 else rng.uniform(.9, 1))
-    cover = 0. if rng.random() < .2 + .15*male*age else rng.uniform(.35, .97)
+    brow = brow * (
+        0 if thin < 0.03 else rng.uniform(0.3, 0.7) if thin < 0.15 else rng.uniform(0.9, 1)
+    )
+    cover = 0.0 if rng.random() < 0.2 + 0.15 * male * age else rng.uniform(0.35, 0.97)
     return brow, hair_line(rng, size, cover) if cover else np.zeros_like(brow), float(cover)
+
 
 def _whiskers(rng, size, male, bald):
     "A beard: opacity, bump (mm), style and length. Most men who shave keep a shadow."
     none = np.zeros((size, size), np.float32)
-    if not male or rng.random() < .15: return none, none, None, 0.
-    length = float(rng.choice([rng.uniform(.003, .05), rng.uniform(.05, .3), rng.uniform(.3, 1)], p=[.6, .2, .2]))
-    style = 'full' if length < .05 or rng.random() < .6 else list(BEARDS)[rng.integers(len(BEARDS) - bald)]         # no sideburns below a bald head
+    if not male or rng.random() < 0.15:
+        return none, none, None, 0.0
+    length = float(
+        rng.choice(
+            [rng.uniform(0.003, 0.05), rng.uniform(0.05, 0.3), rng.uniform(0.3, 1)],
+            p=[0.6, 0.2, 0.2],
+        )
+    )
+    style = (
+        "full"
+        if length < 0.05 or rng.random() < 0.6
+        else list(BEARDS)[rng.integers(len(BEARDS) - bald)]
+    )  # no sideburns below a bald head
     return *beard(rng, size, style, length), style, length
 
 # %% ../../nbs/51_skin.ipynb #1b4cf87e
 def _grow(rng, albedo, tone, hair, brow, chin, scalp, length):
     "Put brows, beard and scalp hair on. Short stubble shines through the skin: grey, not the hair's own colour."
-    size = len(albedo); strands = np.exp(.25*streaks(rng, size, .03))[..., None]
-    if length < .12:
-        dark = np.clip(1.5 - 6*hair.mean(), .1, 1)*(1 - length/.12)
-        albedo, chin = albedo*np.exp(-1.5*dark*chin[..., None]*np.float32([1, .97, rng.uniform(.75, .95)])), chin*length/.12
-    warm = hair**.7*tone**.3                                      # skin shows between the hairs of a brow
-    brows = warm*np.float32(min(rng.uniform(.35, .8), rng.uniform(.4, .85)*tone.mean()/warm.mean()))     # nearly always darker than the skin
-    for alpha, colour in ((brow, brows), (chin, hair*np.float32(rng.uniform(.7, 1.2))), (scalp, hair)):
-        albedo = _over(albedo, np.minimum(colour*strands, np.float32(.8)), alpha)
+    size = len(albedo)
+    strands = np.exp(0.25 * streaks(rng, size, 0.03))[..., None]
+    if length < 0.12:
+        dark = np.clip(1.5 - 6 * hair.mean(), 0.1, 1) * (1 - length / 0.12)
+        albedo, chin = (
+            albedo
+            * np.exp(
+                -1.5 * dark * chin[..., None] * np.float32([1, 0.97, rng.uniform(0.75, 0.95)])
+            ),
+            chin * length / 0.12,
+        )
+    warm = hair**0.7 * tone**0.3  # skin shows between the hairs of a brow
+    brows = warm * np.float32(
+        min(rng.uniform(0.35, 0.8), rng.uniform(0.4, 0.85) * tone.mean() / warm.mean())
+    )  # nearly always darker than the skin
+    for alpha, colour in (
+        (brow, brows),
+        (chin, hair * np.float32(rng.uniform(0.7, 1.2))),
+        (scalp, hair),
+    ):
+        albedo = _over(albedo, np.minimum(colour * strands, np.float32(0.8)), alpha)
     return albedo
 
 # %% ../../nbs/51_skin.ipynb #9689e2f8
 def sample_skin(
-    rng:np.random.Generator,
-    skins=None,            # imported skins from `load_skins`; None: wholly procedural
-    brows=None,            # imported brow decals from `load_brows`; None: drawn brows
-    size:int=256,          # texels
+    rng: np.random.Generator,
+    skins=None,  # imported skins from `load_skins`; None: wholly procedural
+    brows=None,  # imported brow decals from `load_brows`; None: drawn brows
+    size: int = 256,  # texels
 ) -> Skin:
     "Draw a random person's skin: tone even in ITA, age, sex-typical hair, marks and make-up."
-    tone, age, male = sample_tone(rng), float(rng.beta(1.5, 1.3)), bool(rng.random() < .5)
+    tone, age, male = sample_tone(rng), float(rng.beta(1.5, 1.3)), bool(rng.random() < 0.5)
     albedo, bump = _bare(rng, skins, size, tone, age)
     albedo = _holes(rng, albedo)
     hair = sample_hair(rng, float(ita(tone)), age)
     brow, scalp, cover = _brow_and_scalp(rng, brows, size, male, age)
     chin, chin_bump, style, length = _whiskers(rng, size, male, not cover)
-    made_up = float(rng.uniform(.25, 1)) if rng.random() < (.02 if male else .6) else 0.
-    if made_up: albedo = _make_up(rng, _foundation(rng, albedo, tone, made_up), made_up)
-    albedo = _grow(rng, _lashes(rng, albedo, made_up*rng.random()), tone, hair, brow, chin, scalp, length)
+    made_up = float(rng.uniform(0.25, 1)) if rng.random() < (0.02 if male else 0.6) else 0.0
+    if made_up:
+        albedo = _make_up(rng, _foundation(rng, albedo, tone, made_up), made_up)
+    albedo = _grow(
+        rng, _lashes(rng, albedo, made_up * rng.random()), tone, hair, brow, chin, scalp, length
+    )
     rare = rng.random()
-    if rare < .012: albedo = _over(albedo, rng.uniform(.02, .6, 3), _ramp(blob(size, .5, .805, *[rng.uniform(.006, .011)]*2), .4, .8))       # bindi
-    elif rare < .02: albedo = _face_paint(rng, albedo)
+    if rare < 0.012:
+        albedo = _over(
+            albedo,
+            rng.uniform(0.02, 0.6, 3),
+            _ramp(blob(size, 0.5, 0.805, *[rng.uniform(0.006, 0.011)] * 2), 0.4, 0.8),
+        )  # bindi
+    elif rare < 0.02:
+        albedo = _face_paint(rng, albedo)
     alpha = np.maximum(np.maximum(brow, chin), scalp)
-    bump = bump + relief(rng, size, age)*(1 - .8*alpha) + .15*brow + chin_bump
-    gloss, roughness = sample_gloss(rng, size, alpha, made_up*rng.random())
-    traits = dict(age=round(age, 3), male=male, beard=style, length=round(length, 3), made_up=round(made_up, 3))
-    return Skin(np.clip(albedo, 0, 1).astype(np.float32), gloss, bump.astype(np.float32), roughness, tone, hair, cover, traits)
+    bump = bump + relief(rng, size, age) * (1 - 0.8 * alpha) + 0.15 * brow + chin_bump
+    gloss, roughness = sample_gloss(rng, size, alpha, made_up * rng.random())
+    traits = dict(
+        age=round(age, 3),
+        male=male,
+        beard=style,
+        length=round(length, 3),
+        made_up=round(made_up, 3),
+    )
+    return Skin(
+        np.clip(albedo, 0, 1).astype(np.float32),
+        gloss,
+        bump.astype(np.float32),
+        roughness,
+        tone,
+        hair,
+        cover,
+        traits,
+    )
 
 # %% ../../nbs/51_skin.ipynb #d440d260
+# fmt: off
 IRIS = np.array([(.035, .018, .010), (.075, .036, .017), (.13, .066, .027), (.16, .105, .042),
                  (.14, .15, .075), (.13, .16, .16), (.11, .17, .25), (.20, .24, .28)], np.float32)   # brown, hazel, green, blue, grey
+# fmt: on
+
 
 def sample_eye(
-    rng:np.random.Generator,
-    size:int=64,
-    pale:float=.5,         # 0: brown eyes only … 1: all colours, pale and dark alike
-) -> np.ndarray:           # (size, size, 3) float32 linear albedo of the eyeball's tile
+    rng: np.random.Generator,
+    size: int = 64,
+    pale: float = 0.5,  # 0: brown eyes only … 1: all colours, pale and dark alike
+) -> np.ndarray:  # (size, size, 3) float32 linear albedo of the eyeball's tile
     "Draw an eye: sclera, iris with fibres and dark rim, pupil."
-    U, V = _grid(size); x, y = U - .5, V - .5; r = np.hypot(x, y); phi = np.arctan2(y, x)
-    iris, pupil, edge = rng.uniform(.106, .120), rng.uniform(.034, .055), .8/size + .004
-    k = 7*rng.beta(.7, .7) if rng.random() < pale else min(abs(rng.normal(0, .9)), 7)
-    colour = np.array([np.interp(k, np.arange(8), IRIS[:, c]) for c in range(3)])*np.exp(rng.normal(-.35, .25))
-    waves = sum(np.cos(n*phi + rng.uniform(0, 6.3))*rng.uniform(.03, .1) for n in rng.integers(5, 40, 5))
-    t = np.clip((r - pupil)/(iris - pupil), 0, 1)
-    ring = (1 + waves)*(1.25 - .5*t)*(1 - .75*_ramp(t, .7, 1))
-    blood = .05 + .25*rng.random()*_ramp(r, .15, .35) + .05*noise(rng, size, .1)
-    blood = blood + .35*_ramp(np.abs(y), .07, .25)                # redder under the lids
-    white = np.float32([.43, .385, .355])*rng.uniform(.7, 1.15)*np.exp(-blood[..., None]*HAEMOGLOBIN)
+    U, V = _grid(size)
+    x, y = U - 0.5, V - 0.5
+    r = np.hypot(x, y)
+    phi = np.arctan2(y, x)
+    iris, pupil, edge = rng.uniform(0.106, 0.120), rng.uniform(0.034, 0.055), 0.8 / size + 0.004
+    k = 7 * rng.beta(0.7, 0.7) if rng.random() < pale else min(abs(rng.normal(0, 0.9)), 7)
+    colour = np.array([np.interp(k, np.arange(8), IRIS[:, c]) for c in range(3)]) * np.exp(
+        rng.normal(-0.35, 0.25)
+    )
+    waves = sum(
+        np.cos(n * phi + rng.uniform(0, 6.3)) * rng.uniform(0.03, 0.1)
+        for n in rng.integers(5, 40, 5)
+    )
+    t = np.clip((r - pupil) / (iris - pupil), 0, 1)
+    ring = (1 + waves) * (1.25 - 0.5 * t) * (1 - 0.75 * _ramp(t, 0.7, 1))
+    blood = 0.05 + 0.25 * rng.random() * _ramp(r, 0.15, 0.35) + 0.05 * noise(rng, size, 0.1)
+    blood = blood + 0.35 * _ramp(np.abs(y), 0.07, 0.25)  # redder under the lids
+    white = (
+        np.float32([0.43, 0.385, 0.355])
+        * rng.uniform(0.7, 1.15)
+        * np.exp(-blood[..., None] * HAEMOGLOBIN)
+    )
     w = (1 - _ramp(r, iris - edge, iris + edge))[..., None]
-    eye = white*(1 - w) + w*colour*ring[..., None]
-    return np.clip(_over(eye, (.006, .005, .005), 1 - _ramp(r, pupil - edge, pupil + edge)), 0, 1).astype(np.float32)
+    eye = white * (1 - w) + w * colour * ring[..., None]
+    return np.clip(
+        _over(eye, (0.006, 0.005, 0.005), 1 - _ramp(r, pupil - edge, pupil + edge)), 0, 1
+    ).astype(np.float32)
 
 # %% ../../nbs/51_skin.ipynb #810b59fa
 def sample_parts(
-    rng:np.random.Generator,
-    skin:Skin=None,        # the head behind the face takes its hair or tone
-) -> dict:                 # name → (3,) float32 linear albedo
+    rng: np.random.Generator,
+    skin: Skin = None,  # the head behind the face takes its hair or tone
+) -> dict:  # name → (3,) float32 linear albedo
     "Draw flat tones of what the face tile does not cover: teeth, gums, tongue, mouth, head."
-    vary = lambda c, s=.12: np.clip(np.float32(c)*np.exp(rng.normal(0, s) + rng.normal(0, s/3, 3)), .004, .9).astype(np.float32)
+    vary = lambda c, s=0.12: np.clip(
+        np.float32(c) * np.exp(rng.normal(0, s) + rng.normal(0, s / 3, 3)), 0.004, 0.9
+    ).astype(np.float32)
     tone = skin.tone if skin else sample_tone(rng)
     hair = skin.hair if skin else sample_hair(rng, float(ita(tone)), rng.random())
     cover = skin.cover if skin else rng.random()
-    return {'teeth': vary((.62, .57, .46)), 'gums': vary((.40, .13, .12)), 'tongue': vary((.38, .13, .12)), 'mouth': vary((.16, .04, .04)),
-            'head': ((1 - cover)*tone + cover*hair).astype(np.float32), 'hair': hair, 'skin': tone}
+    return {
+        "teeth": vary((0.62, 0.57, 0.46)),
+        "gums": vary((0.40, 0.13, 0.12)),
+        "tongue": vary((0.38, 0.13, 0.12)),
+        "mouth": vary((0.16, 0.04, 0.04)),
+        "head": ((1 - cover) * tone + cover * hair).astype(np.float32),
+        "hair": hair,
+        "skin": tone,
+    }
 
 # %% ../../nbs/51_skin.ipynb #d9fa4958
-_wave = lambda x: .5 + .5*np.sin(2*np.pi*x)
-_tri = lambda x: np.abs(2*(x % 1) - 1)
-_shift = lambda x, y: x + .5*(np.floor(y) % 2)                    # every other row by half a period
+_wave = lambda x: 0.5 + 0.5 * np.sin(2 * np.pi * x)
+_tri = lambda x: np.abs(2 * (x % 1) - 1)
+_shift = lambda x, y: x + 0.5 * (np.floor(y) % 2)  # every other row by half a period
+# fmt: off
 _REGULAR = {  # field in [0, 1] of the phases x and y (in periods)
     'stripes': lambda x, y: _ramp(_wave(x), .4, .6), 'checks': lambda x, y: (np.floor(x) + np.floor(y)) % 2,
     'dots': lambda x, y: 1 - _ramp(np.hypot(_shift(x, y) % 1 - .5, y % 1 - .5), .28, .36),
@@ -895,17 +1605,26 @@ _REGULAR = {  # field in [0, 1] of the phases x and y (in periods)
     'rings': lambda x, y: _wave(1.2*np.hypot(x - x.mean(), y - y.mean())), 'scales': lambda x, y: np.hypot(_shift(x, y) % 1 - .5, y % 1)/1.12,
     'waves': lambda x, y: _wave(y + .35*np.sin(4.4*x)), 'weave': lambda x, y: np.where((np.floor(x) + np.floor(y)) % 2, _wave(x - .25), .7*_wave(y - .25)),
     'gradient': lambda x, y: _tri(.2*x + .05*np.sin(y))}
+# fmt: on
 
 # %% ../../nbs/51_skin.ipynb #8fa787a9
 def _cells(rng, size, n):
     "Voronoi cells of n random points: tint in [0, 1], distance to the point in UV, border; (size, size) each."
     seeds = np.full((size, size), 255, np.uint8)
     seeds[tuple(rng.integers(0, size, (2, n)))] = 0
-    far, label = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    far, label = cv2.distanceTransformWithLabels(
+        seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
     border = cv2.morphologyEx(label.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((2, 2))) > 0
-    return (label*.618034) % 1, far/size, cv2.GaussianBlur(border.astype(np.float32), (0, 0), .004*size + .3)
+    return (
+        (label * 0.618034) % 1,
+        far / size,
+        cv2.GaussianBlur(border.astype(np.float32), (0, 0), 0.004 * size + 0.3),
+    )
 
-_squash = lambda x: .5 + .5*np.tanh(x)
+
+_squash = lambda x: 0.5 + 0.5 * np.tanh(x)
+# fmt: off
 _ORGANIC = {  # field in [0, 1] of f(scale, octaves) and of the cells
     'cracks': lambda f, c: np.clip(.6*c[0] + .4 - 1.5*c[2], 0, 1), 'mosaic': lambda f, c: c[0],
     'leopard': lambda f, c: np.clip(_ramp(c[1] + .005*f(.04), .015, .025) - .4*(c[1] < .009), 0, 1),
@@ -913,36 +1632,63 @@ _ORGANIC = {  # field in [0, 1] of f(scale, octaves) and of the cells
     'contours': lambda f, c: _ramp(_tri(1.3*f(.2, 2)), .2, .6), 'splashes': lambda f, c: _ramp(f(.05, 2), .5, .6) + .4*_ramp(f(.04, 2), .7, .8)*c[0],
     'watercolour': lambda f, c: (lambda w: np.clip(_squash(1.5*w)*.8 + .5*np.exp(-(w/.2)**2), 0, 1))(f(.1, 4)),
     'strokes': lambda f, c: _squash(1.2*streaks(np.random.default_rng(int(1e6*c[1].max())), len(c[0]), .07) + .8*f(.1))}
+# fmt: on
 
 # %% ../../nbs/51_skin.ipynb #0e6e55d2
+# fmt: off
 _PICTORIAL = {  # field in [0, 1] of the face's light (in [0, 1]), the phases x and y, and f(scale, octaves)
     'poster': lambda light, x, y, f: np.floor((.7*light + .3*_wave(.5*f(.1, 2)))*4.99)/4, 'solarised': lambda light, x, y, f: _wave(1.5*light + .2*f(.15, 2)),
     'hatching': lambda light, x, y, f: np.clip(1 - .6*(_tri(1.5*x) > light) - .5*(_tri(1.5*y) > light + .3), 0, 1),
     'halftone': lambda light, x, y, f: 1 - _ramp(np.hypot((2*x) % 1 - .5, (2*y) % 1 - .5), .6*np.sqrt(light), .6*np.sqrt(light) + .1)}
-PATTERNS = (*_REGULAR, *_ORGANIC, *_PICTORIAL)            # 25; style s wears PATTERNS[s % 25]
+# fmt: on
+PATTERNS = (*_REGULAR, *_ORGANIC, *_PICTORIAL)  # 25; style s wears PATTERNS[s % 25]
+
 
 def _palette(q, rng, field):
     "Colours (S, S, 3) of a field in [0, 1]: four of the style's own, shifted a little."
-    value, hue, sat = q.permutation([.06, .2, .45, .8]), q.random(4) + rng.normal(0, .02, 4), q.uniform(.35, .95, (4, 1))
-    rgb = value[:, None]*(1 - sat*(1 - np.clip(np.abs((hue[:, None]*6 + [0, 4, 2]) % 6 - 3) - 1, 0, 1)))
+    value, hue, sat = (
+        q.permutation([0.06, 0.2, 0.45, 0.8]),
+        q.random(4) + rng.normal(0, 0.02, 4),
+        q.uniform(0.35, 0.95, (4, 1)),
+    )
+    rgb = value[:, None] * (
+        1 - sat * (1 - np.clip(np.abs((hue[:, None] * 6 + [0, 4, 2]) % 6 - 3) - 1, 0, 1))
+    )
     return np.stack([np.interp(field, np.linspace(0, 1, 4), rgb[:, k]) for k in range(3)], -1)
 
 # %% ../../nbs/51_skin.ipynb #096fba74
 def style_texture(
-    albedo:np.ndarray,     # (T, T, 3) linear albedo on the face tile
-    style:int,             # 0 … 49
-    rng:np.random.Generator,   # moves the pattern, shifts its colours a little
-) -> np.ndarray:           # (T, T, 3) float32 linear albedo in [0, 1]
+    albedo: np.ndarray,  # (T, T, 3) linear albedo on the face tile
+    style: int,  # 0 … 49
+    rng: np.random.Generator,  # moves the pattern, shifts its colours a little
+) -> np.ndarray:  # (T, T, 3) float32 linear albedo in [0, 1]
     "Put one of 50 texture styles on a face."
-    if not 0 <= style < 2*len(PATTERNS): raise ValueError(f'There is no texture style {style}; they are numbered 0 to {2*len(PATTERNS) - 1}.')
-    name, q, size = PATTERNS[style % len(PATTERNS)], np.random.default_rng(1000 + style), len(albedo)
-    U, V = _grid(size); a, wavelength, k = q.uniform(0, np.pi), q.uniform(.08, .15), q.uniform(1.3, 2.4)
-    U, V = (x + q.uniform(.004, .014)*noise(rng, size, .25, 2) for x in (U, V))
-    x, y = (U*np.cos(a) + V*np.sin(a))/wavelength + rng.random(), (V*np.cos(a) - U*np.sin(a))/wavelength + rng.random()
-    f = lambda scale, octaves=3: noise(rng, size, scale*k, octaves)
-    log = np.log(np.clip(albedo, .01, 1).mean(-1)); log = log - np.median(log[parts(size)['skin'] > .5])
-    if name in _REGULAR: field = _REGULAR[name](x, y)
-    elif name in _ORGANIC: field = _ORGANIC[name](f, _cells(rng, size, int(500/k**2)))
-    else: field = _PICTORIAL[name](1/(1 + np.exp(-2.5*log - .8*f(.1))), x, y, f)
-    features = (np.clip(np.exp(log), .2, 1.6)*(1 - .55*parts(size)['lips']))[..., None]      # brows, lips and beard stay readable under the pattern
-    return np.clip(_palette(q, rng, field)*features, .004, .95).astype(np.float32)
+    if not 0 <= style < 2 * len(PATTERNS):
+        raise ValueError(
+            f"There is no texture style {style}; they are numbered 0 to {2 * len(PATTERNS) - 1}."
+        )
+    name, q, size = (
+        PATTERNS[style % len(PATTERNS)],
+        np.random.default_rng(1000 + style),
+        len(albedo),
+    )
+    U, V = _grid(size)
+    a, wavelength, k = q.uniform(0, np.pi), q.uniform(0.08, 0.15), q.uniform(1.3, 2.4)
+    U, V = (x + q.uniform(0.004, 0.014) * noise(rng, size, 0.25, 2) for x in (U, V))
+    x, y = (
+        (U * np.cos(a) + V * np.sin(a)) / wavelength + rng.random(),
+        (V * np.cos(a) - U * np.sin(a)) / wavelength + rng.random(),
+    )
+    f = lambda scale, octaves=3: noise(rng, size, scale * k, octaves)
+    log = np.log(np.clip(albedo, 0.01, 1).mean(-1))
+    log = log - np.median(log[parts(size)["skin"] > 0.5])
+    if name in _REGULAR:
+        field = _REGULAR[name](x, y)
+    elif name in _ORGANIC:
+        field = _ORGANIC[name](f, _cells(rng, size, int(500 / k**2)))
+    else:
+        field = _PICTORIAL[name](1 / (1 + np.exp(-2.5 * log - 0.8 * f(0.1))), x, y, f)
+    features = (np.clip(np.exp(log), 0.2, 1.6) * (1 - 0.55 * parts(size)["lips"]))[
+        ..., None
+    ]  # brows, lips and beard stay readable under the pattern
+    return np.clip(_palette(q, rng, field) * features, 0.004, 0.95).astype(np.float32)
