@@ -17,6 +17,11 @@ SCREEN = 40      # lines of a function
 NO_TOKEN = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING, tokenize.ENDMARKER}
 
 
+def is_list_of_names(node):
+    "Whether a statement is the `__all__` that nbdev writes."
+    return isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
+
+
 @dataclass
 class Page:
     "A file's code and what was measured of it."
@@ -34,6 +39,7 @@ class Page:
             self.semicolons += token.string == ";"
         self.tree = ast.parse(self.source)
         self.constants = set(self.constant_lines())
+        self.listed = {i for node in self.tree.body if is_list_of_names(node) for i in range(node.lineno, node.end_lineno + 1)}
 
     def constant_lines(self):
         "Numbers of the lines that belong to tables: literals given to names in capitals."
@@ -41,7 +47,7 @@ class Page:
             if not isinstance(node, ast.Assign):
                 continue
             names = [t.id for t in node.targets if isinstance(t, ast.Name)]
-            if names and all(n.lstrip("_").isupper() for n in names):
+            if names and all(n.lstrip("_").isupper() or n == "__all__" for n in names):
                 yield from range(node.lineno, node.end_lineno + 1)
 
     def over(self, limit):
@@ -50,7 +56,8 @@ class Page:
 
     def wide(self):
         "Numbers of the lines wider than the page."
-        return [i for i, line in enumerate(self.source.splitlines(), 1) if len(line) > WIDTH]
+        lines = enumerate(self.source.splitlines(), 1)
+        return [i for i, line in lines if len(line) > WIDTH and i not in self.listed]
 
     def named_lambdas(self):
         "Numbers of the lines that give a lambda a name."
