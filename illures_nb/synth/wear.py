@@ -79,7 +79,7 @@ def cloth(
     rng: np.random.Generator,
     n: int,  # side, pixels
     kind: str,  # see pattern
-) -> tuple:  # albedo (n, n, 3), bump (n, n) in millimetres
+) -> tuple:  # albedo (n or 1, n, 3), bump (n or 1, n) in millimetres: ribs are alike in all rows
     "Draw a piece of cloth."
     rng = own_generator(rng)
     x = np.arange(n, dtype=np.float32)[None] / n
