@@ -17,8 +17,9 @@ import torch
 
 # %% ../../nbs/synth/10_facekit.ipynb #ad8c17ed
 # fmt: off
-REGIONS = ("face", "head_neck", "mouth_socket", "eye_socket_l", "eye_socket_r", "gums_tongue", "teeth",
-           "sclera_l", "iris_l", "sclera_r", "iris_r")
+REGIONS = (
+    "face", "head_neck", "mouth_socket", "eye_socket_l", "eye_socket_r", "gums_tongue", "teeth",
+    "sclera_l", "iris_l", "sclera_r", "iris_r")
 # fmt: on
 
 
@@ -26,9 +27,8 @@ REGIONS = ("face", "head_neck", "mouth_socket", "eye_socket_l", "eye_socket_r", 
 class FaceKit:
     "A linear morphable head: V = vertices + identity · a + expression · w."
 
-    vertices: (
-        torch.Tensor
-    )  # (V, 3) neutral mean head, centimetres, y up, looking along +z, origin between the pupils
+    # neutral mean head: centimetres, y up, looking along +z, origin between the pupils
+    vertices: torch.Tensor  # (V, 3)
     faces: torch.Tensor  # (F, 3) int64 vertex indices, counter-clockwise seen from outside
     uvs: torch.Tensor  # (T, 2) texture coordinates, v up; the face tile is u in [0, 1]
     uv_faces: torch.Tensor  # (F, 3) int64 indices into uvs
@@ -39,111 +39,110 @@ class FaceKit:
     landmarks: torch.Tensor  # (68,) int64 vertices of the iBUG landmarks
 
 # %% ../../nbs/synth/10_facekit.ipynb #c8bdb054
-def _turn_eyes(V, faces, part, expression, names, most=np.pi / 6):
-    "ICT's eyeLook* move the lids only: at full strength they shall turn the eyeballs, too, by 30° (in place)."
-    for s, side in (("l", 1.0), ("r", -1.0)):  # sclera_l lies at x > 0
-        on = faces[
-            (part == REGIONS.index(f"sclera_{s}")) | (part == REGIONS.index(f"iris_{s}"))
-        ].unique()
-        c = (V[on].amax(0) + V[on].amin(0)) / 2
-        for way, k, a in (
-            ("Out", 1, most * side),
-            ("In", 1, -most * side),
-            ("Up", 0, -most),
-            ("Down", 0, most),
-        ):
-            if (name := f"eyeLook{way}_{s.upper()}") not in names:
-                continue
-            axis, d = torch.eye(3)[k], V[on] - c
-            turned = (
-                d * np.cos(a)
-                + torch.linalg.cross(axis.expand_as(d), d) * np.sin(a)
-                + axis * (d @ axis)[:, None] * (1 - np.cos(a))
-            )  # Rodrigues
-            expression[names.index(name), on] = turned - d
+# direction → axis of the turn, and its sense for the left eye and the right one
+_GAZES = {"Out": (1, 1, -1), "In": (1, -1, 1), "Up": (0, -1, -1), "Down": (0, 1, 1)}
+
+
+def _rotated(points, axis, angle):
+    "Points (N, 3) turned about a unit axis through the origin (Rodrigues)."
+    across = torch.linalg.cross(axis.expand_as(points), points)
+    along = axis * (points @ axis)[:, None]
+    return points * np.cos(angle) + across * np.sin(angle) + along * (1 - np.cos(angle))
+
+
+def _turn_eyes(vertices, faces, part, expression, names, most=np.pi / 6):
+    "Let ICT's eyeLook*, which move the lids only, turn the eyeballs, too: by 30°, in place."
+    for k, side in enumerate(("l", "r")):  # sclera_l lies at x > 0
+        sclera, iris = REGIONS.index(f"sclera_{side}"), REGIONS.index(f"iris_{side}")
+        eyeball = faces[(part == sclera) | (part == iris)].unique()
+        centre = (vertices[eyeball].amax(0) + vertices[eyeball].amin(0)) / 2
+        from_centre = vertices[eyeball] - centre
+        for way, (axis, *senses) in _GAZES.items():
+            name = f"eyeLook{way}_{side.upper()}"
+            if name in names:
+                turned = _rotated(from_centre, torch.eye(3)[axis], most * senses[k])
+                expression[names.index(name), eyeball] = turned - from_centre
 
 # %% ../../nbs/synth/10_facekit.ipynb #64db55f6
+def _floats(x):
+    return torch.tensor(np.asarray(x, np.float32))
+
+
+def _integers(x):
+    return torch.tensor(np.asarray(x, np.int64))
+
+
 def _from_arrays(vertices, faces, uvs, uv_faces, part, identity, expression, names, landmarks):
-    "Tensors of the right types, with the origin moved between the pupils and eyes that turn."
-    f = lambda x: torch.tensor(np.asarray(x, np.float32))
-    i = lambda x: torch.tensor(np.asarray(x, np.int64))
-    V, lm, E, names = f(vertices), i(landmarks), f(expression), tuple(map(str, names))
-    _turn_eyes(V, i(faces), i(part), E, names)
-    return FaceKit(
-        V - V[lm[36:48]].mean(0), i(faces), f(uvs), i(uv_faces), i(part), f(identity), E, names, lm
-    )
+    "A kit of tensors, with the origin moved between the pupils and eyes that turn."
+    vertices, identity, expression = map(_floats, (vertices, identity, expression))
+    faces, uv_faces, part, landmarks = map(_integers, (faces, uv_faces, part, landmarks))
+    names = tuple(map(str, names))
+    _turn_eyes(vertices, faces, part, expression, names)
+    centred = vertices - vertices[landmarks[36:48]].mean(0)
+    looks = (_floats(uvs), uv_faces, part)
+    return FaceKit(centred, faces, *looks, identity, expression, names, landmarks)
 
 
 def _load_npz(path):
     "The compact form: one .npz with everything."
     z = np.load(path, allow_pickle=False)
     part = np.zeros(len(z["faces"]), np.int64)
-    for i, (a, b) in enumerate(z["region_face_range"]):
-        part[a:b] = i
-    return _from_arrays(
-        z["vertices"],
-        z["faces"],
-        z["uvs"],
-        z["uv_faces"],
-        part,
-        z["identity"],
-        z["expression"],
-        z["expression_names"],
-        z["landmarks68"],
-    )
+    for i, (first, end) in enumerate(z["region_face_range"]):
+        part[first:end] = i
+    mesh = (z[name] for name in ("vertices", "faces", "uvs", "uv_faces"))
+    modes = (z[name] for name in ("identity", "expression", "expression_names", "landmarks68"))
+    return _from_arrays(*mesh, part, *modes)
 
 # %% ../../nbs/synth/10_facekit.ipynb #6f191d1e
 # fmt: off
-_RANGES = (0, 9409, 11248, 13294, 13678, 14062, 17039, 21451, 22221, 23021, 23791, 24591) # vertex ranges of REGIONS
+# vertex ranges of REGIONS in ICT-FaceKit's full mesh
+_RANGES = (0, 9409, 11248, 13294, 13678, 14062, 17039, 21451, 22221, 23021, 23791, 24591)
 # fmt: on
 
 
 def read_obj(
     path: Path,  # Wavefront file
 ) -> tuple:  # vertices (V, 3), uvs (T, 2), faces (F, 3), uv_faces (F, 3); quads are split in two
-    "A minimal Wavefront reader: v, vt and f with v/vt corners."
-    v, t, f = [], [], []
+    "Read a Wavefront file: v, vt and f with v/vt corners."
+    vertices, uvs, triangles = [], [], []
     for row in Path(path).read_text().splitlines():
-        if row.startswith("v "):
-            v.append(row.split()[1:4])
-        elif row.startswith("vt "):
-            t.append(row.split()[1:3])
-        elif row.startswith("f "):
-            c = [tuple(int(i) - 1 for i in p.split("/")[:2]) for p in row.split()[1:]]
-            f += [(c[0], c[i], c[i + 1]) for i in range(1, len(c) - 1)]
-    f = np.array(f)
-    return np.array(v, np.float32), np.array(t, np.float32), f[..., 0], f[..., 1]
+        kind, *words = row.split() or [""]
+        if kind == "v":
+            vertices.append(words[:3])
+        elif kind == "vt":
+            uvs.append(words[:2])
+        elif kind == "f":
+            corners = [tuple(int(i) - 1 for i in word.split("/")[:2]) for word in words]
+            first, *others = corners
+            triangles += [(first, b, c) for b, c in zip(others, others[1:])]
+    triangles = np.array(triangles)
+    vertices, uvs = np.array(vertices, np.float32), np.array(uvs, np.float32)
+    return vertices, uvs, triangles[..., 0], triangles[..., 1]
 
 # %% ../../nbs/synth/10_facekit.ipynb #776187c5
 def _load_checkout(folder):
-    "An ICT-FaceKit checkout (or its FaceXModel folder): whichever identity and expression files are there."
-    d = folder / "FaceXModel" if (folder / "FaceXModel").is_dir() else folder
+    "An ICT-FaceKit checkout or its FaceXModel folder, with the modes that are there."
+    model = folder / "FaceXModel" if (folder / "FaceXModel").is_dir() else folder
     for name in ("generic_neutral_mesh.obj", "vertex_indices.json"):
-        if not (d / name).is_file():
-            raise FileNotFoundError(f"{d} holds no {name}: is it an ICT-FaceKit checkout?")
-    V, uvs, F, T = read_obj(d / "generic_neutral_mesh.obj")
-    n, info = _RANGES[-1], json.loads((d / "vertex_indices.json").read_text())
-    keep = (F < n).all(1)
-    F, T = F[keep], T[keep]
-    part = np.searchsorted(_RANGES[1:], F.max(1), side="right")
-    delta = lambda p: read_obj(p)[0][:n] - V[:n]
-    ids = [delta(p) for p in sorted(d.glob("identity*.obj"))]
-    names = [e for e in info["expressions"] if (d / f"{e}.obj").is_file()]
-    if not ids or not names:
-        raise FileNotFoundError(
-            f"{d} holds no identity*.obj or no expression files: the checkout is not complete."
-        )
-    return _from_arrays(
-        V[:n],
-        F,
-        uvs,
-        T,
-        part,
-        ids,
-        [delta(d / f"{e}.obj") for e in names],
-        names,
-        info["idx_to_landmark_verts"],
-    )
+        if not (model / name).is_file():
+            raise FileNotFoundError(f"{model} holds no {name}: is it an ICT-FaceKit checkout?")
+    vertices, uvs, faces, uv_faces = read_obj(model / "generic_neutral_mesh.obj")
+    info, count = json.loads((model / "vertex_indices.json").read_text()), _RANGES[-1]
+    mean, known = vertices[:count], (faces < count).all(1)
+    faces, uv_faces = faces[known], uv_faces[known]
+    part = np.searchsorted(_RANGES[1:], faces.max(1), side="right")
+
+    def offsets(path):
+        return read_obj(path)[0][:count] - mean
+
+    identity = [offsets(path) for path in sorted(model.glob("identity*.obj"))]
+    names = [name for name in info["expressions"] if (model / f"{name}.obj").is_file()]
+    if not identity or not names:
+        why = "holds no identity*.obj or no expression files: the checkout is not complete."
+        raise FileNotFoundError(f"{model} {why}")
+    expression = [offsets(model / f"{name}.obj") for name in names]
+    landmarks = info["idx_to_landmark_verts"]
+    return _from_arrays(mean, faces, uvs, uv_faces, part, identity, expression, names, landmarks)
 
 # %% ../../nbs/synth/10_facekit.ipynb #e84c94b7
 def load_facekit(
@@ -155,104 +154,136 @@ def load_facekit(
         return _load_npz(path)
     if path.is_dir():
         return _load_checkout(path)
-    raise FileNotFoundError(
-        f"{path} is neither an ICT-FaceKit checkout (github.com/ICT-VGL/ICT-FaceKit) nor its compact .npz."
-    )
+    checkout = "an ICT-FaceKit checkout (github.com/ICT-VGL/ICT-FaceKit)"
+    raise FileNotFoundError(f"{path} is neither {checkout} nor its compact .npz.")
 
 # %% ../../nbs/synth/10_facekit.ipynb #da6efad1
 # fmt: off
-_BUMPS = np.array([ # centre x, y; width x, y; height: centimetres, frontal, one side of the symmetric face
-    (0, -1.6, .75, 1.5, 1.5), (0, -3.1, .9, .7, 1.6), (.9, -3.3, .5, .5, .7), (3.2, .1, 1.5, 1., -1.1), (3., 1.9, 2., .6, .5),
-    (0, -5.9, 1.9, .35, .55), (0, -6.9, 1.7, .4, .6), (0, -6.4, 2., .15, -.35), (0, -10., 1.6, 1.3, .9), (4., -3., 1.8, 1.8, .45), (0, -8., 1.6, .5, -.4)])
+_BUMPS = np.array([  # centre x, y; width x, y; height: centimetres, frontal, one side of the face
+    (0, -1.6, .75, 1.5, 1.5), (0, -3.1, .9, .7, 1.6), (.9, -3.3, .5, .5, .7), (3.2, .1, 1.5, 1., -1.1),
+    (3., 1.9, 2., .6, .5), (0, -5.9, 1.9, .35, .55), (0, -6.9, 1.7, .4, .6), (0, -6.4, 2., .15, -.35),
+    (0, -10., 1.6, 1.3, .9), (4., -3., 1.8, 1.8, .45), (0, -8., 1.6, .5, -.4)])
 # fmt: on
 
 
 def _relief(x, y, bumps):
     "Height of the bumps, mirrored left and right, at frontal positions."
-    return sum(
-        h * np.exp(-(((abs(x) - cx) / sx) ** 2) / 2 - ((y - cy) / sy) ** 2 / 2)
-        for cx, cy, sx, sy, h in bumps
-    )
+    height = 0
+    for centre_x, centre_y, width_x, width_y, peak in bumps:
+        across, up = (abs(x) - centre_x) / width_x, (y - centre_y) / width_y
+        height = height + peak * np.exp(-(across**2) / 2 - up**2 / 2)
+    return height
 
 
-def _egg(n):
+def _egg(rows):
     "A sphere's grid stretched to a head: vertices (V, 3), quads split in two (F, 3)."
-    v, u = np.meshgrid(
-        np.linspace(0.02, np.pi - 0.02, n),
-        np.linspace(-np.pi, np.pi, 2 * n, endpoint=False),
-        indexing="ij",
-    )
-    p = np.stack([np.sin(v) * np.sin(u), np.cos(v), np.sin(v) * np.cos(u)], -1).reshape(-1, 3)
-    jaw = 1 - 0.12 * np.clip(-p[:, 1:2], 0, 1)
-    V = p * [7.4, 12.2, 9.6] * np.concatenate([jaw, jaw * 0 + 1, jaw], 1) + [0, -1.2, -9.2]
-    i, j = np.meshgrid(np.arange(n - 1), np.arange(2 * n), indexing="ij")
-    a, b = (i * 2 * n + j).ravel(), (i * 2 * n + (j + 1) % (2 * n)).ravel()
-    return V, np.concatenate(
-        [np.stack([a, a + 2 * n, b], 1), np.stack([b, a + 2 * n, b + 2 * n], 1)]
-    )
+    columns = 2 * rows
+    down = np.linspace(0.02, np.pi - 0.02, rows)
+    around = np.linspace(-np.pi, np.pi, columns, endpoint=False)
+    down, around = np.meshgrid(down, around, indexing="ij")
+    x, z = np.sin(down) * np.sin(around), np.sin(down) * np.cos(around)
+    sphere = np.stack([x, np.cos(down), z], -1).reshape(-1, 3)
+    jaw = 1 - 0.12 * np.clip(-sphere[:, 1:2], 0, 1)
+    narrower = np.concatenate([jaw, jaw * 0 + 1, jaw], 1)
+    vertices = sphere * [7.4, 12.2, 9.6] * narrower + [0, -1.2, -9.2]
+    i, j = np.meshgrid(np.arange(rows - 1), np.arange(columns), indexing="ij")
+    here = (i * columns + j).ravel()
+    right = (i * columns + (j + 1) % columns).ravel()
+    upper = np.stack([here, here + columns, right], 1)
+    lower = np.stack([right, here + columns, right + columns], 1)
+    return vertices, np.concatenate([upper, lower])
 
 # %% ../../nbs/synth/10_facekit.ipynb #bdce5392
-def _warp(src, dst):
-    "The thin-plate spline that takes the points src (N, 2) to dst (N, 2), as a function."
-    U = lambda a, b: (lambda r2: r2 * np.log(r2 + 1e-12))(((a[:, None] - b[None]) ** 2).sum(-1))
-    n = len(src)
-    P = np.c_[np.ones(n), src]
-    A = np.block([[U(src, src) + 1e-2 * np.eye(n), P], [P.T, np.zeros((3, 3))]])
-    w = np.linalg.solve(A, np.r_[dst, np.zeros((3, 2))])
-    return lambda x: np.c_[U(x, src), np.ones(len(x)), x] @ w
+def _warp(source, target):
+    "The thin-plate spline that takes points (N, 2) to others (N, 2), as a function."
+
+    def kernel(a, b):
+        squared = ((a[:, None] - b[None]) ** 2).sum(-1)
+        return squared * np.log(squared + 1e-12)
+
+    count = len(source)
+    plane = np.c_[np.ones(count), source]
+    stiffness = kernel(source, source) + 1e-2 * np.eye(count)
+    matrix = np.block([[stiffness, plane], [plane.T, np.zeros((3, 3))]])
+    weights = np.linalg.solve(matrix, np.r_[target, np.zeros((3, 2))])
+    return lambda x: np.c_[kernel(x, source), np.ones(len(x)), x] @ weights
+
+
+class _Egg:
+    "The analytic head before its features: a grid whose front can be raised."
+
+    def __init__(self, rows):
+        self.vertices, self.faces = _egg(rows)
+        self.front = self.vertices[:, 2] > -8
+
+    def raised(self, bumps):
+        "Offsets (V, 3) of bumps, forwards."
+        x, y, _ = self.vertices.T
+        height = np.where(self.front, _relief(x, y, bumps), 0)
+        return height[:, None] * [0, 0, 1.0]
 
 
 def analytic_kit(
     n: int = 72,  # rows of the grid; the mesh has 2n² vertices
 ) -> FaceKit:  # the same fields as ICT-FaceKit's
-    "A bundled head without any asset: an egg with Gaussian features, its skin texture laid where ICT's would lie."
+    "Make a head without any asset: an egg with Gaussian features, textured like ICT's."
     from illures_nb.face import TEMPLATE
     from illures_nb.synth.skin import UV_LANDMARKS
 
-    V, F = _egg(n)
-    front = V[:, 2] > -8
-    grow = lambda bumps: np.where(front, _relief(V[:, 0], V[:, 1], bumps), 0)[:, None] * [0, 0, 1.0]
-    base = V + grow(_BUMPS)
-    points = (
-        (TEMPLATE - [0.5, 0.385]) * [1, -1] * 3 * 6.4
-    )  # the template's pupils are 1/3 apart, ours 6.4 cm
-    lm = [int(np.where(front, ((base[:, :2] - p) ** 2).sum(1), 1e9).argmin()) for p in points]
-    uv = np.where(
-        front[:, None],
-        _warp(points, UV_LANDMARKS.astype(float))(base[:, :2]).clip(0.01, 0.99),
-        [1.5, 0.5],
+    egg = _Egg(n)
+    faces, vertices = egg.faces, egg.vertices + egg.raised(_BUMPS)
+    frontal = vertices[:, :2]
+    # the template's pupils are 1/3 apart, ours 6.4 cm
+    points = (TEMPLATE - [0.5, 0.385]) * [1, -1] * 3 * 6.4
+    landmarks = []
+    for point in points:
+        distance = np.where(egg.front, ((frontal - point) ** 2).sum(1), 1e9)
+        landmarks.append(int(distance.argmin()))
+    on_face_tile = _warp(points, UV_LANDMARKS.astype(float))(frontal).clip(0.01, 0.99)
+    uvs = np.where(egg.front[:, None], on_face_tile, [1.5, 0.5])
+    middle_x, middle_y, _ = vertices[faces].mean(1).T
+    part, uv_faces = np.where(egg.front[faces].all(1), 0, 1), faces.copy()
+    for side, name in ((1, "sclera_l"), (-1, "sclera_r")):
+        within = ((middle_x - side * 3.2) / 1.35) ** 2 + (middle_y / 0.55) ** 2
+        eye = (within < 1) & (part == 0)
+        part[eye] = REGIONS.index(name)
+        uv_faces[eye] += len(uvs)
+        uvs = np.r_[uvs, (frontal - [side * 3.2, 0]) * 0.17 + 0.5]
+    identity, expression, names = _analytic_modes(egg)
+    return _from_arrays(
+        vertices, faces, uvs, uv_faces, part, identity, expression, names, landmarks
     )
-    c = base[F].mean(1)
-    eye = [((c[:, 0] - s * 3.2) / 1.35) ** 2 + (c[:, 1] / 0.55) ** 2 < 1 for s in (1, -1)]
-    part = np.where(front[F].all(1), 0, 1)
-    uvs, T = uv, F.copy()
-    for s, e, name in ((1, eye[0], "sclera_l"), (-1, eye[1], "sclera_r")):
-        e &= part == 0
-        part[e] = REGIONS.index(name)
-        T[e] += len(uvs)
-        uvs = np.r_[uvs, (base[:, :2] - [s * 3.2, 0]) * 0.17 + 0.5]
-    return _from_arrays(base, F, uvs, T, part, *_analytic_modes(V, grow), lm)
 
 # %% ../../nbs/synth/10_facekit.ipynb #a2fef03b
-def _analytic_modes(V, grow):
-    "Identity modes (size of every feature and of the skull) and three expressions of the analytic head."
-    one = lambda i, d: grow(_BUMPS[i : i + 1] + d) - grow(_BUMPS[i : i + 1])
-    ids = [
-        one(i, np.array([0, 0, 0, 0, 0.35 * abs(_BUMPS[i, 4]) + 0.1])) for i in range(len(_BUMPS))
-    ]
-    ids += [one(i, np.array([0, 0.25, 0.1, 0, 0])) for i in (1, 3, 5, 6, 8)]
-    ids += [(V + [0, 1.2, 9.2]) * s for s in ([0.04, 0, 0], [0, 0.03, 0], [0, 0, 0.03])]
-    lips = lambda d, k: (
-        np.exp(-(((abs(V[:, 0]) - k) / 1.2) ** 2) / 2 - ((V[:, 1] + 6.5) / 1.2) ** 2 / 2)[:, None]
-        * d
-    )
-    side = np.sign(V[:, :1])
-    exprs = [
-        lips([0, 0.5, -0.1], 2.2) + lips([0.4, 0, 0], 2.2) * side,
-        np.clip((-6.4 - V[:, 1:2]) / 3, 0, 1) * (V[:, 2:] > -8) * [0, -1.2, -0.2],
-        np.exp(-(((V[:, 1:2] - 2) / 0.8) ** 2) / 2) * (V[:, 2:] > -8) * [0, 0.5, 0.2],
-    ]
-    return np.stack(ids), np.stack(exprs), ("mouthSmile", "jawOpen", "browInnerUp")
+def _bell(x, centre, width):
+    "Minus half a squared distance in widths, to be put into an exponential."
+    return -(((x - centre) / width) ** 2) / 2
+
+
+def _analytic_modes(egg):
+    "Identity modes (size of every feature and of the skull) and expressions of the analytic head."
+    vertices = egg.vertices
+    x, y, z = (vertices[:, k : k + 1] for k in range(3))
+
+    def changed(k, by):
+        return egg.raised(_BUMPS[k : k + 1] + by) - egg.raised(_BUMPS[k : k + 1])
+
+    def lips(offset, corner):
+        near = np.exp(_bell(abs(x), corner, 1.2) + _bell(y, -6.5, 1.2))
+        return near * offset
+
+    identity = []
+    for k, bump in enumerate(_BUMPS):
+        identity.append(changed(k, np.array([0, 0, 0, 0, 0.35 * abs(bump[4]) + 0.1])))
+    identity += [changed(k, np.array([0, 0.25, 0.1, 0, 0])) for k in (1, 3, 5, 6, 8)]
+    sizes = ([0.04, 0, 0], [0, 0.03, 0], [0, 0, 0.03])
+    identity += [(vertices + [0, 1.2, 9.2]) * size for size in sizes]
+    front, side = z > -8, np.sign(x)
+    smile = lips([0, 0.5, -0.1], 2.2) + lips([0.4, 0, 0], 2.2) * side
+    jaw_open = np.clip((-6.4 - y) / 3, 0, 1) * front * [0, -1.2, -0.2]
+    brows_up = np.exp(_bell(y, 2, 0.8)) * front * [0, 0.5, 0.2]
+    names = ("mouthSmile", "jawOpen", "browInnerUp")
+    return np.stack(identity), np.stack([smile, jaw_open, brows_up]), names
 
 # %% ../../nbs/synth/10_facekit.ipynb #6885104b
 def morph(
@@ -294,47 +325,41 @@ def sample_face(
     rng: np.random.Generator,  # source of all randomness
     exaggeration: float = 1.0,  # 1 = the model's own spread; Caric-syn uses more
 ) -> tuple:  # identity (n, K), expression (n, E)
-    "Random people with random expressions; about a third are near neutral."
-    a = rng.normal(0, 1, (n, len(kit.identity))) * exaggeration
-    w = np.zeros((n, len(kit.expression)))
-    for i in range(n):
+    "Draw random people with random expressions; about a third are near neutral."
+    identity = rng.normal(0, 1, (n, len(kit.identity))) * exaggeration
+    weights = np.zeros((n, len(kit.expression)))
+    for person in weights:
         lively = rng.random()
         if lively > 0.35:
-            w[i] += preset_expression(
-                kit, rng.choice(list(_BOTH)), rng.uniform(0.2, 1) * exaggeration
-            ).numpy()
-        stray = rng.random(w.shape[1]) < 0.12
-        w[i, stray] += rng.uniform(0, 0.4, stray.sum()) * exaggeration * (lively > 0.15)
-    lids = np.array([n.startswith(("eyeBlink", "eyeSquint")) for n in kit.expression_names])
-    w[:, lids] += rng.uniform(
-        0, 0.3, (n, 1)
-    )  # the model's neutral eyes are wide open, people's are not
-    top = 1.0 if exaggeration <= 1 else 1.4
-    return torch.tensor(a, dtype=torch.float32), torch.tensor(w.clip(0, top), dtype=torch.float32)
+            name, strength = rng.choice(list(_BOTH)), rng.uniform(0.2, 1) * exaggeration
+            person += preset_expression(kit, name, strength).numpy()
+        stray = rng.random(len(person)) < 0.12
+        person[stray] += rng.uniform(0, 0.4, stray.sum()) * exaggeration * (lively > 0.15)
+    # the model's neutral eyes are wide open, people's are not
+    lids = [name.startswith(("eyeBlink", "eyeSquint")) for name in kit.expression_names]
+    weights[:, np.array(lids)] += rng.uniform(0, 0.3, (n, 1))
+    most = 1.0 if exaggeration <= 1 else 1.4
+    return _floats(identity), _floats(weights.clip(0, most))
 
 # %% ../../nbs/synth/10_facekit.ipynb #98f8a93a
-def _cosines(p, degree):
-    "Low-order cosine fields over the box of the face (p (V, 3) in [0, 1]³, constant beyond it), fading backwards: (M, V, 3)."
-    p = p.clamp(0, 1)
-    fade = 0.5 - 0.5 * torch.cos(torch.pi * p[:, 2])
-    waves = [
-        torch.cos(torch.pi * i * p[:, 0]) * torch.cos(torch.pi * (d - i) * p[:, 1]) * fade
-        for d in range(1, degree + 1)
-        for i in range(d + 1)
-    ]
-    return torch.stack(
-        [w[:, None] * torch.eye(3, dtype=p.dtype)[k] for w in waves for k in (2, 0, 1)]
-    )
+def _cosines(points, degree):
+    "Low-order cosine fields (M, V, 3) over a box, fading backwards; points (V, 3) in [0, 1]³."
+    x, y, z = points.clamp(0, 1).T
+    fade = 0.5 - 0.5 * torch.cos(torch.pi * z)
+    waves = []
+    for total in range(1, degree + 1):
+        for i in range(total + 1):
+            across, up = torch.cos(torch.pi * i * x), torch.cos(torch.pi * (total - i) * y)
+            waves.append(across * up * fade)
+    forwards_first = torch.eye(3, dtype=points.dtype)[[2, 0, 1]]
+    return torch.stack([wave[:, None] * axis for wave in waves for axis in forwards_first])
 
 
-def _similarities(V):
+def _similarities(points):
     "Translations, rotations and scaling as fields: (7, V, 3)."
-    e = torch.eye(3, dtype=V.dtype)
-    return torch.stack(
-        [e[k].expand_as(V) for k in range(3)]
-        + [torch.cross(e[k].expand_as(V), V, dim=-1) for k in range(3)]
-        + [V]
-    )
+    axes = [axis.expand_as(points) for axis in torch.eye(3, dtype=points.dtype)]
+    turns = [torch.cross(axis, points, dim=-1) for axis in axes]
+    return torch.stack([*axes, *turns, points])
 
 
 @lru_cache(maxsize=4)
@@ -342,19 +367,21 @@ def deformation_bases(
     kit: FaceKit,  # the morphable head
     n: int = 20,  # how many
 ) -> torch.Tensor:  # (n, V, 3) centimetres; 0.5 cm rms over the face at unit weight
-    "Smooth low-frequency displacement fields, orthogonal over the face and free of rigid motion and scale."
-    V = kit.vertices.double()
-    on = kit.faces[kit.part == 0].unique()
-    on = on[V[on, 1] > V[kit.landmarks[8], 1] - 1]  # ears to chin, no neck
-    lo, hi = V[on].min(0).values, V[on].max(0).values
+    "Make smooth displacement fields, orthogonal over the face, free of rigid motion and scale."
+    vertices = kit.vertices.double()
+    face = kit.faces[kit.part == 0].unique()
+    chin = vertices[kit.landmarks[8], 1]
+    face = face[vertices[face, 1] > chin - 1]  # ears to chin, no neck
+    low, high = vertices[face].min(0).values, vertices[face].max(0).values
     kept = []
-    for f in [*_similarities(V), *_cosines((V - lo) / (hi - lo), 5)]:
-        size = f[on].norm()
-        for b in kept:
-            f = f - (f[on] * b[on]).sum() * b
-        if f[on].norm() > 0.1 * size:
-            kept.append(f / f[on].norm())  # what is not yet spanned
-    return (torch.stack(kept[7 : 7 + n]) * 0.5 * len(on) ** 0.5).float()
+    for field in [*_similarities(vertices), *_cosines((vertices - low) / (high - low), 5)]:
+        size = field[face].norm()
+        for base in kept:
+            field = field - (field[face] * base[face]).sum() * base
+        not_yet_spanned = field[face].norm()
+        if not_yet_spanned > 0.1 * size:
+            kept.append(field / not_yet_spanned)
+    return (torch.stack(kept[7 : 7 + n]) * 0.5 * len(face) ** 0.5).float()
 
 # %% ../../nbs/synth/10_facekit.ipynb #be8a686c
 def deform(
@@ -373,13 +400,14 @@ def rotation(
 ) -> torch.Tensor:  # (B, 3, 3) R = Rz(roll) Rx(−pitch) Ry(yaw)
     "Rotation matrices of the head pose."
 
-    def axis(i, a):
-        c, s, o, z = a.cos(), a.sin(), torch.ones_like(a), torch.zeros_like(a)
-        rows = [
-            (o, z, z, z, c, -s, z, s, c),
-            (c, z, s, z, o, z, -s, z, c),
-            (c, -s, z, s, c, z, z, z, o),
-        ][i]
-        return torch.stack(rows, -1).reshape(-1, 3, 3)
+    def about(axis, angle):
+        c, s = angle.cos(), angle.sin()
+        one, zero = torch.ones_like(angle), torch.zeros_like(angle)
+        rows = {
+            "x": (one, zero, zero, zero, c, -s, zero, s, c),
+            "y": (c, zero, s, zero, one, zero, -s, zero, c),
+            "z": (c, -s, zero, s, c, zero, zero, zero, one),
+        }
+        return torch.stack(rows[axis], -1).reshape(-1, 3, 3)
 
-    return axis(2, roll) @ axis(0, -pitch) @ axis(1, yaw)
+    return about("z", roll) @ about("x", -pitch) @ about("y", yaw)
