@@ -19,7 +19,7 @@ export function tend() {
 }
 
 function nameExamples() { // pictures without a word: each is called as its file
-  for (const button of all("#examples button:has(img)")) {
+  for (const button of all(".people button:has(img)")) {
     if (button.textContent.trim()) continue
     const [file] = decodeURIComponent(button.querySelector("img").src).split("/").slice(-1)
     const name = file.replace(/\.\w+$/, "").replaceAll("_", " ")
