@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
 
 from illures_nb.synth.body import (
     CENTRE,
