@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['HELD_OUT_CLIPS', 'OTHER_VIEWS', 'read_portraits', 'read_videos', 'read_pool', 'read_places', 'relief', 'light_field',
            'Bank', 'relight', 'occlude', 'degrade', 'turn', 'face_view', 'texture', 'other_view', 'misreadings',
-           'Views', 'fit', 'errors', 'main']
+           'Views', 'fit', 'mix', 'errors', 'main']
 
 # %% ../../nbs/63_landmarks.ipynb #a36f421f
 import csv
@@ -336,11 +336,16 @@ def _same_run(checkpoint, before, now): # complains of settings that differ from
     other = [f"{k} {before[k]}, not {now[k]}" for k in before if before[k] != now[k]]
     if other: raise ValueError(f"{checkpoint}: that run was begun with {', '.join(other)}; go on with its settings, or write elsewhere")
 
-def _save(out, net, mean, opt, step, settings):
+def _write(out, net, step): # a .safetensors of a landmark network, float16
     from safetensors.torch import save_file
-    torch.save(dict(net=net.state_dict(), mean=mean.state_dict(), opt=opt.state_dict(), step=step, settings=settings), Path(out).with_suffix(".ckpt.pt"))
-    save_file({k: v.half() if v.is_floating_point() else v for k, v in mean.state_dict().items()}, out, {"steps": str(step)})
+    halves = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
+    save_file(halves, out, {"steps": str(step)})
     Path(out).chmod(0o644)
+
+def _save(out, net, mean, opt, step, settings):
+    state = dict(net=net.state_dict(), mean=mean.state_dict(), opt=opt.state_dict())
+    torch.save(state | dict(step=step, settings=settings), Path(out).with_suffix(".ckpt.pt"))
+    _write(out, mean, step)
 
 # %% ../../nbs/63_landmarks.ipynb #31f985b5
 def fit(samples:list, # of (picture, points, group)
@@ -371,6 +376,17 @@ def fit(samples:list, # of (picture, points, group)
         if (step+1) % 500 == 0 or step+1 == steps: _save(out, net, mean, opt, step+1, settings)
     return mean.eval()
 
+# %% ../../nbs/63_landmarks.ipynb #8e41f0d7
+def mix(net:LandmarkNet, # trained from the weights of a file
+        init:str, # that file
+        share:float, # of the file's weights in the mean, 0 to 1
+       )->LandmarkNet: # in evaluation mode
+    "The weighted mean of a network and of the one it began as, batch-norm statistics included."
+    before, mean = _weights(init), LandmarkNet()
+    after = net.state_dict()
+    mean.load_state_dict({k: share*before[k] + (1-share)*v if v.is_floating_point() else v for k, v in after.items()})
+    return mean.eval()
+
 # %% ../../nbs/63_landmarks.ipynb #700cbc5f
 def errors(net:LandmarkNet,
            samples:list, # of (picture, points, group)
@@ -393,20 +409,27 @@ def main(argv:list|None=None # the command line's words
         )->None:
     "Trains the landmark network on portraits and clips and reports its error on those held out."
     import argparse
-    a = argparse.ArgumentParser(prog="python -m illures_nb.train.landmarks", description=main.__doc__)
-    a.add_argument("--portraits", required=True, help="folder with landmarks68.npz and images/")
-    a.add_argument("--videos", required=True, help="folder with index.csv, clips and NAME.landmarks68.npz")
-    a.add_argument("--places", help=".npz of environment maps: pictures without faces")
-    a.add_argument("--pool", help="folder of rendered heads (illures synth sfsnet-syn); needs --places for their light")
-    a.add_argument("--out", required=True, help=".safetensors to write; rerun to go on from the checkpoint beside it")
-    a.add_argument("--steps", type=int, default=3300, help="batches of 64 views (default: %(default)s)")
-    a.add_argument("--init", help=".safetensors to begin with; its misreadings join the views without a face")
-    a.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default: %(default)s)")
-    a = a.parse_args(argv)
+    p = argparse.ArgumentParser(prog="python -m illures_nb.train.landmarks", description=main.__doc__)
+    p.add_argument("--portraits", required=True, help="folder with landmarks68.npz and images/")
+    p.add_argument("--videos", required=True, help="folder with index.csv, clips and NAME.landmarks68.npz")
+    p.add_argument("--places", help=".npz of environment maps: pictures without faces")
+    p.add_argument("--pool", help="folder of rendered heads (illures synth sfsnet-syn); needs --places for their light")
+    p.add_argument("--out", required=True, help=".safetensors to write; rerun to go on from the checkpoint beside it")
+    p.add_argument("--steps", type=int, default=3300, help="batches of 64 views (default: %(default)s)")
+    p.add_argument("--init", help=".safetensors to begin with; its misreadings join the views without a face")
+    p.add_argument("--keep", type=float, default=0,
+                   help="share of --init in the weights written at the end (default: %(default)s)")
+    p.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default: %(default)s)")
+    a = p.parse_args(argv)
+    if not 0 <= a.keep <= 1: p.error(f"--keep must lie between 0 and 1, not {a.keep:g}")
+    if a.keep and not a.init: p.error("--keep needs --init, whose weights it keeps")
     torch.set_num_threads(1), cv2.setNumThreads(0) # the loader forks, and OpenCV's threads do not survive that
     places = read_places(a.places) if a.places else ()
     samples = read_portraits(a.portraits, False) + read_videos(a.videos, False) + (read_pool(a.pool, a.places) if a.pool else [])
     net = fit(samples, a.out, a.steps, lr=a.rate, places=places, init=a.init)
+    if a.keep:
+        net = mix(net, a.init, a.keep)
+        _write(a.out, net, a.steps)
     for name, held in ("portraits", read_portraits(a.portraits, True)), ("videos", read_videos(a.videos, True)):
         e = 100*errors(net, held)
         print(f"{name}: {e.mean():.2f} % mean, {np.median(e):.2f} % median of the inter-ocular distance, {len(e)} held out")
