@@ -255,11 +255,11 @@ def scene_faces(taken, scene): # number → `Decomposition`, as the page left th
     return {number: redone(chosen(taken, number), *how) for number, how in faces.items()}
 
 
-def scene_picture(taken, faces): # (H, W, 3) uint8
-    "The whole photo with its faces as the page left them."
-    picture = None
-    for g in faces.values(): picture = g.composite(onto=picture)
-    return taken.faces[0].photo.picture if picture is None else picture
+def scene_picture(taken, faces): # `picture.Picture`
+    "The whole photo with its faces as the page left them, with all that its file holds."
+    picture = taken.faces[0].photo.original
+    for g in faces.values(): picture = g.develop(picture)
+    return picture
 
 
 # ---- what the events call
@@ -271,11 +271,6 @@ def uploaded(file): # path
     if not file: return None
     if file.get("path"): return file["path"]
     raise gr.Error("This is not an uploaded file.", print_exception=False)
-
-
-def write_picture(path, taken, faces):
-    "The finished picture, as a PNG or a JPEG by the path's suffix."
-    write_image(path, scene_picture(taken, faces))
 
 
 class Handlers:
@@ -418,7 +413,7 @@ class Handlers:
         return str(path)
 
     def write(self, what, path, taken, g, faces, scene=None, report=None):
-        if what == "picture": write_picture(path, taken, faces)
+        if what == "picture": scene_picture(taken, faces).save(path)
         elif what == "light": g.light.save(path)
         elif what == "glb": write_glb(path, g)
         elif what == "zip": write_zip(path, g, scene, picture=scene_picture(taken, faces), progress=report)
@@ -454,7 +449,7 @@ class Handlers:
             light = self.light_of_file(uploaded(reference))[0] if reference else light_of(light, f)
             g = redone(f, light, residual, layers)
         path = new_file(taken, "relit.png")
-        write_image(path, g.composite())
+        g.develop().save(path)
         return [taken, str(path), json.loads(g.light.to_json())]
 
     def api_edit_albedo(self, taken, photo=None, layers=None, face=1):
@@ -466,9 +461,10 @@ class Handlers:
         with friendly():
             complete = [asdict(touch(f, o)) if isinstance(o, str) else o for o in layers or ()]
             g = redone(f, f.light, layers=complete)
-        paths = [str(new_file(taken, name)) for name in ("painted.png", "albedo.png")]
-        for path, x in zip(paths, (g.composite(), fine_albedo(g))): write_image(path, x)
-        return [taken, *paths, complete]
+        painted, albedo = (str(new_file(taken, name)) for name in ("painted.png", "albedo.png"))
+        g.develop().save(painted)
+        write_image(albedo, fine_albedo(g))
+        return [taken, painted, albedo, complete]
 
     def api_export(self, taken, photo=None, what="zip", light="own", residual=1., layers=None, face=1):
         """Everything about one face of a photo (without one: of the photo this client sent last) as one file. `what` is "zip" (maps as 16-bit PNG and EXR,

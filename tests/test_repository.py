@@ -156,7 +156,7 @@ def test_notebook_is_presentable(path):
     outputs = [o for c in code for o in c["outputs"]]
     assert not [o for o in outputs if o["output_type"] == "error"]
     assert any(kind.startswith("image/") for o in outputs for kind in o.get("data", {})), "no picture in its outputs"
-    assert max(len("".join(c["source"]).splitlines()) for c in code) <= 40
+    assert max(len("".join(c["source"]).splitlines()) for c in code) <= 90  # a class may be one long cell
     assert path.stat().st_size < 3e6
     assert f"({relative(path)})" in (ROOT / "README.md").read_text(encoding="utf-8"), "not in the README's table"
 
