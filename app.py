@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,7 @@ PREVIEW = 1024 # longer side of a picture on the page, px; what is saved has the
 MOST = 12      # faces of a photo that can be worked on
 RECENT = 6     # saved files of a visit that stay on disk
 AGE = 3600     # seconds until what is on disk is deleted
+STALE = 600    # seconds after which an upload that nobody writes to has broken off
 VISITS = 60    # that are remembered
 QUIET = dict(api_visibility="private", show_progress="hidden") # the page shows by itself that it works
 
@@ -86,7 +87,15 @@ def new_folder():
     return folder
 
 
+def sweep():
+    "Delete what broken uploads left: files at the top of the folder for uploads; whole ones have folders of their own."
+    for path in Path(gr.utils.get_upload_folder()).glob("*"):
+        with suppress(OSError): # another request may be quicker
+            if path.is_file() and time.time() - path.stat().st_mtime > STALE: path.unlink()
+
+
 def taken_apart(faces, path):
+    sweep()
     kind = "jpg" if Path(path).suffix.lower() in (".jpg", ".jpeg") else "png"
     return Taken(faces[:MOST], len(faces), safe_name(Path(path).name), kind, new_folder())
 

@@ -12,7 +12,7 @@ __all__ = ['LAMBERT', 'SH_SCALE', 'BASIS_SCALE', 'MIRROR_SIGNS', 'MAP_PIXELS', '
 # %% ../nbs/00_light.ipynb #60d2cfd7
 from dataclasses import dataclass
 from pathlib import Path
-import json, os, re
+import json, os, re, reprlib
 import numpy as np
 from .image import as_array, linear_to_srgb, read_linear, srgb_to_linear
 
@@ -369,7 +369,7 @@ class _LightNames(_LightSources):
         ): # SHLight
         "A named studio or outdoor light; left and right are the picture's."
         key = re.sub(r'[\s_-]+', '_', str(name).strip().lower())
-        if key not in PRESETS: raise ValueError(f'there is no light preset {name!r}; the presets are {", ".join(PRESETS)}')
+        if key not in PRESETS: raise ValueError(f'there is no light preset {reprlib.repr(name)}; the presets are {", ".join(PRESETS)}')
         return cls(PRESETS[key])
 
     @staticmethod

@@ -1,9 +1,11 @@
 "The demo's server: its endpoints through a live one, what it tells the page, and what it makes of the page's scenes."
 import io
 import json
+import os
 import secrets
 import struct
 import sys
+import time
 import types
 import zipfile
 import zlib
@@ -375,3 +377,19 @@ def test_without_weights_one_sentence(app, monkeypatch):
     def missing(*args): raise FileNotFoundError("this installation has no weights")
     monkeypatch.setattr(app.Decomposer, "from_pretrained", missing)
     with pytest.raises(SystemExit, match="illures: this installation has no weights"): app.main()
+
+
+def test_broken_uploads_do_not_stay(client, app, astronaut_path):
+    "What a visitor who vanished left behind goes when the next one brings a photo; an upload that is still going on stays."
+    folder = Path(app.gr.utils.get_upload_folder())
+    folder.mkdir(parents=True, exist_ok=True)
+    old, new = folder / "tmp-old", folder / "tmp-new"
+    for path in (old, new): path.write_bytes(b"half a photo")
+    os.utime(old, (0, time.time() - 2 * app.STALE))
+    client.predict(handle_file(astronaut_path), api_name="/decompose")
+    assert not old.exists() and new.exists()
+    new.unlink()
+
+
+def test_a_refusal_is_short_whatever_was_sent(client, astronaut_path):
+    assert len(ask(client, handle_file(astronaut_path), light="9" * 1_000_000, api_name="/relight")) < 700
