@@ -45,6 +45,7 @@ LIMIT = 50 << 20 # bytes of a file that is sent
 PICTURES = [".avif", ".exr", ".hdr", ".heic", ".heif", ".jp2", ".tif", ".tiff", ".webp"]
 PREVIEW = 1024 # longer side of a picture on the page, px; what is saved has the photo's own size
 MOST = 12      # faces of a photo that can be worked on
+MOST_LAYERS = 100 # of paint on a face
 RECENT = 6     # saved files of a visit that stay on disk
 AGE = 3600     # seconds until what is on disk is deleted
 STALE = 600    # seconds after which an upload that nobody writes to has broken off
@@ -254,7 +255,14 @@ def redone(f, light, residual=1, layers=()): # a `Decomposition`
     "A face under a light with its paint; what cannot be is said in a sentence."
     if isinstance(residual, bool) or not isinstance(residual, (int, float)) or not 0 <= residual <= 2:
         raise ValueError(f"residual must be a number from 0 to 2, not {residual!r}")
-    return apply_layers(f, [touch(f, o) if isinstance(o, str) else o for o in layers or ()]).relight(light, residual)
+    return apply_layers(f, touched(f, layers)).relight(light, residual)
+
+
+def touched(f, layers): # of `Layer` or dicts
+    "Layers of paint, names of ready touches made layers; nobody paints so many that the server has no time for others."
+    layers = layers or ()
+    if len(layers) > MOST_LAYERS: raise ValueError(f"at most {MOST_LAYERS} layers of paint are taken, not {len(layers)}")
+    return [touch(f, o) if isinstance(o, str) else o for o in layers]
 
 
 def scene_faces(taken, scene): # number → `Decomposition`, as the page left them
@@ -468,7 +476,7 @@ class Handlers:
         taken = self.taken_now(taken, photo)
         f = chosen(taken, face)
         with friendly():
-            complete = [asdict(touch(f, o)) if isinstance(o, str) else o for o in layers or ()]
+            complete = [o if isinstance(o, dict) else asdict(o) for o in touched(f, layers)]
             g = redone(f, f.light, layers=complete)
         painted, albedo = (str(new_file(taken, name)) for name in ("painted.png", "albedo.png"))
         g.develop().save(painted)

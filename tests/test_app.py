@@ -393,3 +393,7 @@ def test_broken_uploads_do_not_stay(client, app, astronaut_path):
 
 def test_a_refusal_is_short_whatever_was_sent(client, astronaut_path):
     assert len(ask(client, handle_file(astronaut_path), light="9" * 1_000_000, api_name="/relight")) < 700
+
+
+def test_layers_have_a_limit(client, astronaut_path):
+    assert "at most 100 layers" in ask(client, handle_file(astronaut_path), ["beard"] * 5000, api_name="/edit_albedo")
