@@ -19,7 +19,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -476,7 +476,7 @@ class Handlers:
         taken = self.taken_now(taken, photo)
         f = chosen(taken, face)
         with friendly():
-            complete = [o if isinstance(o, dict) else asdict(o) for o in touched(f, layers)]
+            complete = [asdict(o) if is_dataclass(o) else o for o in touched(f, layers)]
             g = redone(f, f.light, layers=complete)
         painted, albedo = (str(new_file(taken, name)) for name in ("painted.png", "albedo.png"))
         g.develop().save(painted)
