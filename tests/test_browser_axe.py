@@ -177,7 +177,7 @@ def test_by_keyboard_alone(browser, url):
         seen.append(o)
     said = " ".join(f"{o[3]} {o[2]}" for o in seen)
     for name in (
-        "Example: ",
+        "Eileen Collins, astronaut",
         "The portrait under the new light",
         "Hold to compare",
         "Save the picture",

@@ -10,21 +10,12 @@ function give(element, name, value) {
 }
 
 export function tend() {
-  const mending = [nameExamples, nameUploads, nameEmpties, joinTabs, readMessages]
+  const mending = [nameUploads, nameEmpties, joinTabs, readMessages]
   const look = seldom(CALM, () => { for (const mend of mending) mend() })
   const changes = {subtree: true, childList: true, attributeFilter: ["aria-selected", "aria-label"]}
   new MutationObserver(look).observe(document.body, changes)
   document.addEventListener("keydown", turnTabs)
   look()
-}
-
-function nameExamples() { // pictures without a word: each is called as its file
-  for (const button of all(".people button:has(img)")) {
-    if (button.textContent.trim()) continue
-    const [file] = decodeURIComponent(button.querySelector("img").src).split("/").slice(-1)
-    const name = file.replace(/\.\w+$/, "").replaceAll("_", " ")
-    give(button, "aria-label", `Example: ${name[0].toUpperCase()}${name.slice(1)}`)
-  }
 }
 
 function nameUploads() { // a button's name is to contain what is written on it
