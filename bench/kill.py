@@ -21,6 +21,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 FACES = sorted((ROOT / "assets" / "examples").glob("*.jpg"))
+PORTRAIT = ROOT / "assets" / "examples" / "eileen.jpg"
 ENV = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
@@ -118,9 +119,9 @@ def synth_job(folder):
 def videos_job(folder):
     "Frames from clips."
     clips = folder / "clips"
-    for k, path in enumerate(FACES[:3] * 2):
-        picture = np.asarray(Image.open(path).convert("RGB").resize((320, 320)))
-        film(clips / f"clip{k}.mp4", list(swaying(picture, 12)))
+    picture = np.asarray(Image.open(PORTRAIT).convert("RGB"))[:300, 80:400]
+    for k in range(12):
+        film(clips / f"clip{k}.mp4", list(swaying(picture, 24)))
 
     def command(out):
         return ["videos", clips, "--out", out, "--landmarks", "ours", "--size", 64]
