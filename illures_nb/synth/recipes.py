@@ -16,7 +16,7 @@ from zlib import crc32
 import numpy as np
 import torch
 
-from . import __version__
+from .. import __version__
 from ..image import linear_to_srgb
 from ..light import sh_basis
 from .facekit import FaceKit, deform, preset_expression, rotation
