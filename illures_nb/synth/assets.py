@@ -403,7 +403,7 @@ def _pack_head(model):
     )
     return out.getvalue()
 
-
+# %% ../../nbs/synth/70_assets.ipynb #6e3db408
 def _modes(path):
     "How many identity modes and expressions an archive of a head holds; None: it is not there."
     if not path.is_file():
@@ -722,7 +722,7 @@ def _check_checkout(path):
     if not any((p / "LICENSE").is_file() for p in (model, model.parent)):
         yield False, f"{path}: LICENSE is missing; it must travel with the head."
 
-
+# %% ../../nbs/synth/70_assets.ipynb #384607dc
 def _check_environments(path):
     "An archive of environments, read as it will be."
     train, test = (len(_environments(str(path), split)) for split in ("train", "test"))

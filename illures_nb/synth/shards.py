@@ -154,7 +154,7 @@ def _save(path, data):
     finally:
         unfinished.unlink(missing_ok=True)
 
-
+# %% ../../nbs/synth/90_shards.ipynb #dc19b296
 def _no_set(folder):
     "Why a folder without dataset.json cannot be read."
     if any(Path(folder).glob("shard-*.npz")):
