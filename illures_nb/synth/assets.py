@@ -496,12 +496,12 @@ _SKIN = re.compile(r"(young|middleage|old)_\w*skinned_(fe)?male_diffuse\d*\.png"
 _BROW = re.compile(r"eyebrow\d+\.png")
 
 
-def _find(folder, name):
-    "Files of a folder, at any depth, whose name matches: sorted, each name once."
+def _pictures_named(folder, pattern):
+    "Pictures in a folder, at any depth, whose name matches: sorted, each name once."
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"{folder} is no folder.")
     pictures = sorted(Path(folder).rglob("*.png"), reverse=True)
-    by_name = {p.name: p for p in pictures if name.fullmatch(p.name)}
+    by_name = {p.name: p for p in pictures if pattern.fullmatch(p.name)}
     return list(by_name.values())[::-1]
 
 
@@ -538,7 +538,7 @@ def import_makehuman(
     out: Path,  # folder that gets skins/ and brows/
 ):  # yields sentences
     "MakeHuman's skins and eyebrows, as far as they are there."
-    skins, brows = _find(folder, _SKIN), _find(folder, _BROW)
+    skins, brows = _pictures_named(folder, _SKIN), _pictures_named(folder, _BROW)
     if not skins and not brows:
         raise FileNotFoundError(
             f"{folder} holds none of MakeHuman's skins (young_lightskinned_male_diffuse.png, …)"
@@ -755,8 +755,8 @@ def _check_pictures(folder, name, load):
 
 def _check_makehuman(path):
     "MakeHuman's skins and eyebrows in a clone: upstream's folders are deeper than ours."
-    skins = [f for f in _find(path, _SKIN) if f.parent.parent != path]
-    brows = [f for f in _find(path, _BROW) if f.parent.parent != path]
+    skins = [f for f in _pictures_named(path, _SKIN) if f.parent.parent != path]
+    brows = [f for f in _pictures_named(path, _BROW) if f.parent.parent != path]
     if not skins and not brows:
         return
     report = f"{path}: {len(skins)} of MakeHuman's skins, {len(brows)} eyebrows; {_hashes(skins)}."

@@ -42,11 +42,13 @@ class Recipe:
 
     @property
     def each(self):
-        return self.expressions * self.views if self.kind == "path" else 1  # units of one person
+        "Units of one person."
+        return self.expressions * self.views if self.kind == "path" else 1
 
     @property
     def pictures(self):
-        return self.expressions * self.views * self.lights  # of one person
+        "Pictures of one person."
+        return self.expressions * self.views * self.lights
 
 
 RECIPES = {
