@@ -203,5 +203,5 @@ def test_no_place_to_write_to(locked, empty, astronaut, tmp_path):
     assert codes[0] == 0 and Path("maps/photo/sheet.png").is_file(), done.stderr
     assert codes[1] == 2 and codes[2] in (1, 2) and f"{locked}" in done.stderr and done.stderr.lower().count("permission denied") == 2, done.stderr
     pytest.importorskip("numba")
-    done = ran(["-c", "from illures_nb.synth import raster; print(raster._compiled(raster._fill))"], env, prefix=obedient())
+    done = ran(["-c", "from illures_nb.synth import triangles; print(triangles.compiled(triangles._fill))"], env, prefix=obedient())
     assert done.returncode == 0, done.stderr
