@@ -15,45 +15,55 @@ from ..image import srgb_to_linear
 from .regions import noise, parts
 
 # %% ../../nbs/synth/13_imported.ipynb #1ab4277e
+def _limited(deviation, limit):
+    "A deviation, bent smoothly so that it stays below a limit."
+    return limit * np.tanh(deviation / limit)
+
+
+def _open_face(size):
+    "Weights of the skin away from scalp, lips, eyes, nostrils and folds: (size, size)."
+    p = parts(size)
+    openings = p["lips"] + p["mouth"] + p["eyes"] * 2
+    hollows = openings + 1.6 * p["wing"] + 2 * p["nostril"] + 1.5 * p["fold"]
+    around = np.ones((size // 24, size // 24))
+    hole = cv2.dilate(np.clip(hollows, 0, 1), around)
+    hole = cv2.GaussianBlur(hole, (0, 0), 0.01 * size)
+    return p["oval"] * (1 - p["scalp"]) * (1 - np.clip(1.3 * hole, 0, 1))
+
+
 def flatten(
     albedo: np.ndarray,  # (S, S, 3) linear albedo in the face tile's UV
     keep: float = 0.3,  # share of mid-frequency luminance that stays
 ) -> np.ndarray:  # (S, S, 3) density deviations, mean ≈ 0
     "Take tone, painted shading, scalp, lips and seams out of a skin; keep its detail as density."
     size = len(albedo)
-    p = parts(size)
-    D = -np.log(np.clip(albedo, 0.004, 1)).astype(np.float32)
-    fine = D - cv2.GaussianBlur(D, (0, 0), 0.012 * size)
-    mid = cv2.GaussianBlur(D, (0, 0), 0.012 * size) - cv2.GaussianBlur(D, (0, 0), 0.09 * size)
-    grey = mid.mean(-1, keepdims=True)
-    mid = 0.15 * np.tanh(keep * grey / 0.15) + 0.10 * np.tanh(0.5 * (mid - grey) / 0.10)
-    hole = np.clip(
-        p["lips"]
-        + p["mouth"]
-        + p["eyes"] * 2
-        + 1.6 * p["wing"]
-        + 2 * p["nostril"]
-        + 1.5 * p["fold"],
-        0,
-        1,
-    )
-    hole = cv2.GaussianBlur(
-        cv2.dilate(hole, np.ones((size // 24, size // 24))), (0, 0), 0.01 * size
-    )
-    w = (p["oval"] * (1 - p["scalp"]) * (1 - np.clip(1.3 * hole, 0, 1)))[..., None]
-    D = w * (mid + 0.2 * np.tanh(fine / 0.2))
-    return ((D - D.sum((0, 1)) / w.sum()) * w).astype(np.float32)
+    density = -np.log(np.clip(albedo, 0.004, 1)).astype(np.float32)
+    soft = cv2.GaussianBlur(density, (0, 0), 0.012 * size)
+    fine = density - soft
+    middle = soft - cv2.GaussianBlur(density, (0, 0), 0.09 * size)
+    grey = middle.mean(-1, keepdims=True)
+    luminance = 0.15 * np.tanh(keep * grey / 0.15)
+    colour = 0.10 * np.tanh(0.5 * (middle - grey) / 0.10)
+    weight = _open_face(size)[..., None]
+    detail = weight * (luminance + colour + _limited(fine, 0.2))
+    mean = detail.sum((0, 1)) / weight.sum()
+    return ((detail - mean) * weight).astype(np.float32)
 
 # %% ../../nbs/synth/13_imported.ipynb #96d03552
-def read_image(file, size, flag=cv2.IMREAD_COLOR):
-    "An image file as float32 RGB(A) in [0, 1], square of `size` if given."
+def read_image(
+    file,  # an image file
+    size: int = None,  # pixels of the square it is resized to; None: as it is
+    flag: int = cv2.IMREAD_COLOR,  # cv2.IMREAD_UNCHANGED: with its alpha channel
+) -> np.ndarray:  # (H, W, 3 or 4) float32 sRGB in [0, 1]
+    "Read a picture; raises ValueError where the file is none."
     image = cv2.imdecode(np.fromfile(file, np.uint8), flag) if Path(file).is_file() else None
     if image is None:
         raise ValueError(f"{file}: not a readable image")
-    image = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-    return (
-        cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) if size else image
-    ).astype(np.float32) / 255
+    order = cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    image = cv2.cvtColor(image, order)
+    if size:
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    return image.astype(np.float32) / 255
 
 
 def load_skins(
@@ -61,14 +71,28 @@ def load_skins(
     size: int = 512,
 ) -> list:  # of (size, size, 3) float32 density deviations (see `flatten`)
     "Read a folder of imported skins."
-    files = sorted(
-        f for f in Path(folder).glob("*") if f.suffix.lower() in (".png", ".jpg", ".jpeg")
-    )
+    found = sorted(Path(folder).glob("*"))
+    files = [f for f in found if f.suffix.lower() in (".png", ".jpg", ".jpeg")]
     if not files:
         raise FileNotFoundError(f"{folder}: no skins (.png or .jpg) in this folder")
     return [flatten(srgb_to_linear(read_image(f, size))) for f in files]
 
 # %% ../../nbs/synth/13_imported.ipynb #a7e4aa14
+def _label_index(labels, mask):
+    "For every texel the flat index of the nearest texel inside mask."
+    table = np.zeros(labels.max() + 1, np.int64)
+    table[labels[mask]] = np.flatnonzero(mask)
+    return table[labels]
+
+
+def _extended(image, mask):
+    "An image whose texels outside the mask repeat the nearest one inside."
+    outside = (~mask).astype(np.uint8)
+    kind = cv2.DIST_LABEL_PIXEL
+    nearest = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=kind)[1]
+    return image.reshape(-1, 3)[_label_index(nearest, mask)].reshape(image.shape)
+
+
 def import_makehuman_skin(
     png,  # an original MakeHuman skin texture
     uv_map,  # npz with `mask` (S, S) and `makehuman_uv` (mask.sum(), 2), rows from v = 0 upwards
@@ -77,29 +101,13 @@ def import_makehuman_skin(
     with np.load(uv_map) as f:
         mask, uv = f["mask"], f["makehuman_uv"]
     image = read_image(png, None)
-    h, w = image.shape[:2]
-    xy = np.zeros((*mask.shape, 2), np.float32)
-    xy[mask] = uv * [w, -h] + [-0.5, h - 0.5]
-    out = cv2.remap(
-        cv2.GaussianBlur(image, (0, 0), 0.5),
-        xy[..., 0],
-        xy[..., 1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    nearest = cv2.distanceTransformWithLabels(
-        (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )[1]
-    return out.reshape(-1, 3)[_label_index(nearest, mask)].reshape(out.shape)[
-        ::-1
-    ]  # the map's first row is v = 0
-
-
-def _label_index(labels, mask):
-    "For every texel the flat index of the nearest texel inside mask."
-    table = np.zeros(labels.max() + 1, np.int64)
-    table[labels[mask]] = np.flatnonzero(mask)
-    return table[labels]
+    height, width = image.shape[:2]
+    at = np.zeros((*mask.shape, 2), np.float32)
+    at[mask] = uv * [width, -height] + [-0.5, height - 0.5]
+    soft = cv2.GaussianBlur(image, (0, 0), 0.5)
+    edge = cv2.BORDER_REPLICATE
+    tile = cv2.remap(soft, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=edge)
+    return _extended(tile, mask)[::-1]  # the map's first row is v = 0
 
 # %% ../../nbs/synth/13_imported.ipynb #8990f5c5
 def mix_skins(
@@ -109,22 +117,43 @@ def mix_skins(
     warp: float = 0.012,  # standard deviation of the warp, UV
 ) -> np.ndarray:  # (size, size, 3) density deviations
     "Blend two or three skins by smooth masks, mirror and warp them."
-    k = min(len(skins), int(rng.integers(2, 4)))
-    logits = np.stack([2 * noise(rng, size, 0.35, 2) for _ in range(k)])
-    w = np.exp(logits - logits.max(0))
-    w /= w.sum(0)
-    x, y = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
-    out = 0.0
-    for wk, j in zip(w, rng.choice(len(skins), k, replace=False)):
-        s = cv2.resize(skins[j], (size, size), interpolation=cv2.INTER_AREA)
-        s = s[:, ::-1] if rng.random() < 0.5 else s
-        d = [warp * size * noise(rng, size, 0.3, 1) for _ in range(2)]
-        out = out + wk[..., None] * cv2.remap(
-            s, x + d[0], y + d[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-        )
-    return out * np.float32(rng.uniform(0.7, 1.5))
+    count = min(len(skins), int(rng.integers(2, 4)))
+    logits = np.stack([2 * noise(rng, size, 0.35, 2) for _ in range(count)])
+    weights = np.exp(logits - logits.max(0))
+    weights /= weights.sum(0)
+    texels = np.arange(size, dtype=np.float32)
+    x, y = np.meshgrid(texels, texels)
+    mixed, edge = 0.0, cv2.BORDER_REFLECT
+    for weight, chosen in zip(weights, rng.choice(len(skins), count, replace=False)):
+        skin = cv2.resize(skins[chosen], (size, size), interpolation=cv2.INTER_AREA)
+        skin = skin[:, ::-1] if rng.random() < 0.5 else skin
+        right = warp * size * noise(rng, size, 0.3, 1)
+        down = warp * size * noise(rng, size, 0.3, 1)
+        warped = cv2.remap(skin, x + right, y + down, cv2.INTER_LINEAR, borderMode=edge)
+        mixed = mixed + weight[..., None] * warped
+    return mixed * np.float32(rng.uniform(0.7, 1.5))
 
 # %% ../../nbs/synth/13_imported.ipynb #8900a738
+def _two_peaks(x):
+    "Positions of the highest peak and of the highest one well away from it, in order."
+    first = int(x.argmax())
+    far = np.abs(np.arange(len(x)) - first) > len(x) * 0.1
+    second = int(np.where(far, x, -1).argmax())
+    return sorted((first, second))
+
+
+def _upper_brow(opacity):
+    "The upper one of two eyebrows, trimmed."
+    per_row = opacity.mean(1, keepdims=True)
+    rows = cv2.GaussianBlur(per_row, (1, 0), sigmaX=1, sigmaY=8).ravel()
+    top, bottom = _two_peaks(rows)
+    gap = top + np.argmin(rows[top:bottom])
+    brow = opacity[:gap]
+    ys, xs = np.nonzero(brow > 0.25)
+    rows, columns = slice(ys.min(), ys.max() + 1), slice(xs.min(), xs.max() + 1)
+    return brow[rows, columns]
+
+
 def load_brows(
     folder,  # of RGBA images holding a pair of eyebrows, one above the other (MakeHuman's layout)
 ) -> list:  # of (h, w) float32 opacities, inner end at the left, trimmed
@@ -132,23 +161,10 @@ def load_brows(
     files = sorted(Path(folder).glob("*.png"))
     if not files:
         raise FileNotFoundError(f"{folder}: no eyebrow decals (.png) in this folder")
-    out = []
-    for f in files:
-        a = read_image(f, None, cv2.IMREAD_UNCHANGED)
-        if a.shape[2] != 4:
-            raise ValueError(f"{f}: an eyebrow decal needs an alpha channel")
-        rows = cv2.GaussianBlur(
-            a[..., 3].mean(1, keepdims=True), (1, 0), sigmaX=1, sigmaY=8
-        ).ravel()
-        top, bottom = _two_peaks(rows)
-        a = a[: top + np.argmin(rows[top:bottom]), :, 3]
-        ys, xs = np.nonzero(a > 0.25)
-        out.append(a[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
-    return out
-
-
-def _two_peaks(x):
-    "Positions of the highest peak and of the highest one well away from it, in order."
-    a = int(x.argmax())
-    far = np.abs(np.arange(len(x)) - a) > len(x) * 0.1
-    return sorted((a, int(np.where(far, x, -1).argmax())))
+    brows = []
+    for file in files:
+        image = read_image(file, None, cv2.IMREAD_UNCHANGED)
+        if image.shape[2] != 4:
+            raise ValueError(f"{file}: an eyebrow decal needs an alpha channel")
+        brows.append(_upper_brow(image[..., 3]))
+    return brows

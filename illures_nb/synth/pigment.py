@@ -9,10 +9,15 @@ __all__ = ['MELANIN', 'HAEMOGLOBIN', 'shift_tone', 'linear_to_lab', 'lab_to_line
 import numpy as np
 
 # %% ../../nbs/synth/11_pigment.ipynb #8af79160
-MELANIN = (np.array([610, 545, 455], np.float32) / 545) ** np.float32(
-    -3.33 / 2
-)  # density per unit melanin (R, G, B)
-HAEMOGLOBIN = np.array([0.16, 1, 0.75], np.float32)  # density per unit haemoglobin (R, G, B)
+# density per unit of melanin (R, G, B)
+MELANIN = (np.array([610, 545, 455], np.float32) / 545) ** np.float32(-3.33 / 2)
+# density per unit of haemoglobin (R, G, B)
+HAEMOGLOBIN = np.array([0.16, 1, 0.75], np.float32)
+
+
+def _for_images(amount):
+    "An amount (…) shaped to multiply the images (…, H, W, 3) with."
+    return np.asarray(amount, np.float32)[..., None, None, None]
 
 
 def shift_tone(
@@ -21,17 +26,17 @@ def shift_tone(
     haemoglobin=0.0,  # scalar or (...) extra haemoglobin; positive reddens
 ) -> np.ndarray:  # (..., H, W, 3) in [0, 1]
     "Recolour albedo by adding pigments (Beer–Lambert); relative detail stays as it is."
-    m, h = (np.asarray(x, np.float32)[..., None, None, None] for x in (melanin, haemoglobin))
-    return np.clip(albedo * np.exp(-m * MELANIN - h * HAEMOGLOBIN), 0, 1).astype(np.float32)
+    brown, red = _for_images(melanin), _for_images(haemoglobin)
+    transmitted = np.exp(-brown * MELANIN - red * HAEMOGLOBIN)
+    return np.clip(albedo * transmitted, 0, 1).astype(np.float32)
 
 # %% ../../nbs/synth/11_pigment.ipynb #8387a38f
-_XYZ = np.array(
-    [
-        [0.4124564, 0.3575761, 0.1804375],
-        [0.2126729, 0.7151522, 0.0721750],
-        [0.0193339, 0.1191920, 0.9503041],
-    ]
-)
+# fmt: off
+_XYZ = np.array([
+    [0.4124564, 0.3575761, 0.1804375],
+    [0.2126729, 0.7151522, 0.0721750],
+    [0.0193339, 0.1191920, 0.9503041]])
+# fmt: on
 _WHITE = _XYZ.sum(1)
 
 
@@ -39,32 +44,31 @@ def linear_to_lab(
     rgb: np.ndarray,  # (..., 3) linear RGB
 ) -> np.ndarray:  # (..., 3) CIELAB, D65
     "CIELAB of linear sRGB."
-    t = np.asarray(rgb, np.float64) @ _XYZ.T / _WHITE
-    f = np.where(t > (6 / 29) ** 3, np.cbrt(t), t * (29 / 6) ** 2 / 3 + 4 / 29)
-    return np.stack(
-        [116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1
-    )
+    relative = np.asarray(rgb, np.float64) @ _XYZ.T / _WHITE
+    dark = relative * (29 / 6) ** 2 / 3 + 4 / 29
+    f = np.where(relative > (6 / 29) ** 3, np.cbrt(relative), dark)
+    fx, fy, fz = np.moveaxis(f, -1, 0)
+    return np.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], -1)
 
 
 def lab_to_linear(
     lab: np.ndarray,  # (..., 3) CIELAB, D65
 ) -> np.ndarray:  # (..., 3) linear RGB, not clipped
     "Linear sRGB of CIELAB."
-    L, a, b = np.moveaxis(np.asarray(lab, np.float64), -1, 0)
-    f = np.stack([(L + 16) / 116 + a / 500, (L + 16) / 116, (L + 16) / 116 - b / 200], -1)
-    return (
-        np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
-        * _WHITE
-        @ np.linalg.inv(_XYZ).T
-    )
+    lightness, a, b = np.moveaxis(np.asarray(lab, np.float64), -1, 0)
+    fy = (lightness + 16) / 116
+    f = np.stack([fy + a / 500, fy, fy - b / 200], -1)
+    dark = 3 * (6 / 29) ** 2 * (f - 4 / 29)
+    relative = np.where(f > 6 / 29, f**3, dark)
+    return relative * _WHITE @ np.linalg.inv(_XYZ).T
 
 # %% ../../nbs/synth/11_pigment.ipynb #c8dbc987
 def ita(
     rgb: np.ndarray,  # (..., 3) linear RGB
 ) -> np.ndarray:  # (...) degrees: 65 very pale … −50 very dark
     "Individual typology angle of a skin tone."
-    L, _, b = np.moveaxis(linear_to_lab(rgb), -1, 0)
-    return np.rad2deg(np.arctan2(L - 50, b))
+    lightness, _, b = np.moveaxis(linear_to_lab(rgb), -1, 0)
+    return np.rad2deg(np.arctan2(lightness - 50, b))
 
 # %% ../../nbs/synth/11_pigment.ipynb #79124a23
 def sample_tone(
@@ -72,16 +76,15 @@ def sample_tone(
 ) -> np.ndarray:  # (3,) mean linear skin albedo
     "Draw a skin tone, evenly in ITA from −50° to 65°."
     angle = rng.uniform(-50, 65)
-    middle, spread = (
-        np.interp(angle, [-50, -20, 20, 45, 65], [18, 20.5, 21, 18.5, 15.5]),
-        np.interp(angle, [-50, 0], [2.4, 2.2]),
-    )
-    b = middle + spread * np.clip(rng.normal(), -2, 2)
-    hue = np.clip(rng.normal(np.interp(angle, [-50, 10, 60], [56, 54, 49]), 5.5), 43, 65)
-    L = 50 + b * np.tan(np.deg2rad(angle))
-    return np.clip(lab_to_linear([L, b / np.tan(np.deg2rad(hue)), b]), 0.008, 0.9).astype(
-        np.float32
-    )
+    usual_yellow = np.interp(angle, [-50, -20, 20, 45, 65], [18, 20.5, 21, 18.5, 15.5])
+    deviation = np.interp(angle, [-50, 0], [2.4, 2.2])
+    b = usual_yellow + deviation * np.clip(rng.normal(), -2, 2)
+    usual_hue = np.interp(angle, [-50, 10, 60], [56, 54, 49])
+    hue = np.clip(rng.normal(usual_hue, 5.5), 43, 65)
+    a = b / np.tan(np.deg2rad(hue))
+    lightness = 50 + b * np.tan(np.deg2rad(angle))
+    tone = lab_to_linear([lightness, a, b])
+    return np.clip(tone, 0.008, 0.9).astype(np.float32)
 
 # %% ../../nbs/synth/11_pigment.ipynb #916588af
 def lay_over(

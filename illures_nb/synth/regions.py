@@ -14,29 +14,42 @@ import numpy as np
 
 # %% ../../nbs/synth/12_regions.ipynb #69e9575f
 # fmt: off
-_HALF = {8: (.5, .2827), 27: (.5, .7233), 28: (.5, .6802), 29: (.5, .6495), 30: (.5, .6070), 33: (.5, .5414), 51: (.5, .5103),
-         57: (.5, .3590), 62: (.5, .4686), 66: (.5, .3912),
-         0: (.1398, .7112), 1: (.1600, .6151), 2: (.1734, .5340), 3: (.1823, .4559), 4: (.2090, .3679), 5: (.2760, .2965), 6: (.3464, .2751),
-         7: (.4329, .2845), 17: (.2428, .7959), 18: (.2977, .8142), 19: (.3533, .8140), 20: (.4147, .8087), 21: (.4597, .8021),
-         31: (.4331, .5433), 32: (.4696, .5413), 36: (.3149, .7187), 37: (.3389, .7225), 38: (.3683, .7221), 39: (.4010, .7144),
-         40: (.3684, .7119), 41: (.3305, .7119), 48: (.3885, .4420), 49: (.4239, .4926), 50: (.4685, .5097), 58: (.4439, .3633),
-         59: (.4058, .3848), 60: (.4109, .4341), 61: (.4550, .4659), 67: (.4443, .3953)}
+_HALF = {  # landmarks on the middle line and on the left of the picture: u, v
+    8: (.5, .2827), 27: (.5, .7233), 28: (.5, .6802), 29: (.5, .6495), 30: (.5, .6070), 33: (.5, .5414),
+    51: (.5, .5103), 57: (.5, .3590), 62: (.5, .4686), 66: (.5, .3912),
+    0: (.1398, .7112), 1: (.1600, .6151), 2: (.1734, .5340), 3: (.1823, .4559), 4: (.2090, .3679),
+    5: (.2760, .2965), 6: (.3464, .2751), 7: (.4329, .2845),
+    17: (.2428, .7959), 18: (.2977, .8142), 19: (.3533, .8140), 20: (.4147, .8087), 21: (.4597, .8021),
+    31: (.4331, .5433), 32: (.4696, .5413), 36: (.3149, .7187), 37: (.3389, .7225), 38: (.3683, .7221),
+    39: (.4010, .7144), 40: (.3684, .7119), 41: (.3305, .7119), 48: (.3885, .4420), 49: (.4239, .4926),
+    50: (.4685, .5097), 58: (.4439, .3633), 59: (.4058, .3848), 60: (.4109, .4341), 61: (.4550, .4659),
+    67: (.4443, .3953)}
+_MIRROR = {  # landmark: its mirror image
+    0: 16, 1: 15, 2: 14, 3: 13, 4: 12, 5: 11, 6: 10, 7: 9, 17: 26, 18: 25, 19: 24, 20: 23, 21: 22,
+    31: 35, 32: 34, 36: 45, 37: 44, 38: 43, 39: 42, 40: 47, 41: 46,
+    48: 54, 49: 53, 50: 52, 58: 56, 59: 55, 60: 64, 61: 63, 67: 65}
 # fmt: on
-# fmt: off
-_MIRROR = {**{k: 16 - k for k in range(8)}, **{k: 43 - k for k in range(17, 22)}, 31: 35, 32: 34, 36: 45, 37: 44, 38: 43, 39: 42, 40: 47,
-           41: 46, 48: 54, 49: 53, 50: 52, 58: 56, 59: 55, 60: 64, 61: 63, 67: 65}
-# fmt: on
-UV_LANDMARKS = np.zeros((68, 2), np.float32)  # (68, 2) u, v on ICT-FaceKit's face tile
-for _k, (_u, _v) in _HALF.items():
-    UV_LANDMARKS[_k] = _u, _v
-    if _k in _MIRROR:
-        UV_LANDMARKS[_MIRROR[_k]] = 1 - _u, _v
+
+
+def _both_halves():
+    "All landmarks, from those of one half."
+    points = np.zeros((68, 2), np.float32)
+    for k, (u, v) in _HALF.items():
+        points[k] = u, v
+        if k in _MIRROR:
+            points[_MIRROR[k]] = 1 - u, v
+    return points
+
+
+UV_LANDMARKS = _both_halves()  # (68, 2) u, v on ICT-FaceKit's face tile
 MM_PER_UV = 290.0  # millimetres on the face for one unit of UV
 
 # %% ../../nbs/synth/12_regions.ipynb #65c26376
 @lru_cache(maxsize=8)
-def texel_grid(size):
-    "Texel centres: u to the right, v up."
+def texel_grid(
+    size: int,
+) -> list:  # u to the right and v up, (size, size) float32 each
+    "UV of the centres of texels."
     x = (np.arange(size, dtype=np.float32) + 0.5) / size
     return np.meshgrid(x, 1 - x)
 
@@ -51,8 +64,9 @@ def blob(
 ) -> np.ndarray:  # (size, size) in [0, 1]
     "A Gaussian spot, and the same on the other side of the face."
     U, V = texel_grid(size)
-    g = np.exp(-0.5 * (((U - u) / su) ** 2 + ((V - v) / sv) ** 2))
-    return np.maximum(g, g[:, ::-1]) if mirror and u != 0.5 else g
+    squared_distance = ((U - u) / su) ** 2 + ((V - v) / sv) ** 2
+    spot = np.exp(-0.5 * squared_distance)
+    return np.maximum(spot, spot[:, ::-1]) if mirror and u != 0.5 else spot
 
 # %% ../../nbs/synth/12_regions.ipynb #c8e47e1a
 def curve(
@@ -62,17 +76,20 @@ def curve(
 ) -> np.ndarray:  # (Q, 2)
     "Catmull–Rom curve through points."
     p = np.asarray(points, np.float32)
-    p = (
-        np.concatenate([p[-1:], p, p[:2]])
-        if closed
-        else np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
-    )
+    if closed:
+        p = np.concatenate([p[-1:], p, p[:2]])
+    else:
+        before = 2 * p[:1] - p[1:2]
+        after = 2 * p[-1:] - p[-2:-1]
+        p = np.concatenate([before, p, after])
+    pieces = len(p) - 3
+    a, b, c, d = (p[k : pieces + k, None] for k in range(4))
+    square = 2 * a - 5 * b + 4 * c - d
+    cube = 3 * b - a - 3 * c + d
     t = (np.arange(n, dtype=np.float32) / n)[:, None]
-    a, b, c, d = (p[k : len(p) - 3 + k, None] for k in range(4))
-    q = 0.5 * (
-        2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
-    )
-    return np.concatenate([q.reshape(-1, 2), p[-2:-1] if not closed else p[1:2]])
+    samples = 0.5 * (2 * b + (c - a) * t + square * t**2 + cube * t**3)
+    end = p[1:2] if closed else p[-2:-1]
+    return np.concatenate([samples.reshape(-1, 2), end])
 
 # %% ../../nbs/synth/12_regions.ipynb #0a10f7a6
 def _pixels(size, points):
@@ -82,19 +99,19 @@ def _pixels(size, points):
 
 
 def _averaged(size, pixels, reach, paint):
-    "What `paint(canvas, pixels)` draws on a canvas four times finer, averaged; only the texels within `reach` of the pixels are looked at."
-    lo, hi = (
-        (pixels.min(0) // 64 - reach).clip(0, size),
-        (pixels.max(0) // 64 + reach + 1).clip(0, size),
-    )
-    out, (w, h) = np.zeros((size, size), np.float32), hi - lo
-    if w and h:
-        canvas = np.zeros((4 * h, 4 * w), np.uint8)
-        paint(canvas, pixels - (64 * lo).astype(np.int32))
-        out[lo[1] : hi[1], lo[0] : hi[0]] = cv2.resize(
-            canvas, (int(w), int(h)), interpolation=cv2.INTER_AREA
-        ) / np.float32(255)
-    return out
+    "What `paint(canvas, pixels)` draws within `reach` texels of pixels, four times finer, averaged."
+    low = (pixels.min(0) // 64 - reach).clip(0, size)
+    high = (pixels.max(0) // 64 + reach + 1).clip(0, size)
+    width, height = high - low
+    picture = np.zeros((size, size), np.float32)
+    if not width or not height:
+        return picture
+    canvas = np.zeros((4 * height, 4 * width), np.uint8)
+    paint(canvas, pixels - (64 * low).astype(np.int32))
+    shape = (int(width), int(height))
+    small = cv2.resize(canvas, shape, interpolation=cv2.INTER_AREA)
+    picture[low[1] : high[1], low[0] : high[0]] = small / np.float32(255)
+    return picture
 
 
 def polygon(
@@ -103,13 +120,12 @@ def polygon(
     soft: float = 0.0,  # blur of the edge, UV
 ) -> np.ndarray:  # (size, size) in [0, 1]
     "A filled outline with a soft edge."
-    m = _averaged(
-        size,
-        _pixels(size, points),
-        1,
-        lambda canvas, p: cv2.fillPoly(canvas, [p], 255, cv2.LINE_AA, 4),
-    )
-    return cv2.GaussianBlur(m, (0, 0), soft * size) if soft else m
+
+    def fill(canvas, outline):
+        cv2.fillPoly(canvas, [outline], 255, cv2.LINE_AA, 4)
+
+    mask = _averaged(size, _pixels(size, points), 1, fill)
+    return cv2.GaussianBlur(mask, (0, 0), soft * size) if soft else mask
 
 # %% ../../nbs/synth/12_regions.ipynb #fbdd6725
 def strokes(
@@ -120,127 +136,113 @@ def strokes(
 ) -> np.ndarray:  # (size, size) in [0, 1]
     "Thin lines, averaged from a canvas four times finer."
     strength = np.ones(len(lines)) if strength is None else np.asarray(strength)
-    levels, thick = (
-        np.round(np.clip(strength, 0, 1) * 8).astype(int),
-        max(round(width * size * 4), 1),
-    )
-    ends = np.cumsum([len(l) for l in lines])
+    levels = np.round(np.clip(strength, 0, 1) * 8).astype(int)
+    thickness = max(round(width * size * 4), 1)
+    ends = np.cumsum([len(line) for line in lines])
 
     def paint(canvas, pixels):
-        each = [pixels[b - len(l) : b] for l, b in zip(lines, ends)]
-        for k in np.unique(levels):  # weak ones first: strong ones stay on top
-            cv2.polylines(
-                canvas,
-                [p for p, l in zip(each, levels) if l == k],
-                False,
-                int(k * 255 / 8),
-                thick,
-                cv2.LINE_AA,
-                4,
-            )
+        each = [pixels[end - len(line) : end] for line, end in zip(lines, ends)]
+        for level in np.unique(levels):  # weak ones first: strong ones stay on top
+            chosen = [line for line, own in zip(each, levels) if own == level]
+            grey = int(level * 255 / 8)
+            cv2.polylines(canvas, chosen, False, grey, thickness, cv2.LINE_AA, 4)
 
-    return _averaged(size, _pixels(size, np.concatenate(lines)), thick // 8 + 2, paint)
+    return _averaged(size, _pixels(size, np.concatenate(lines)), thickness // 8 + 2, paint)
 
 # %% ../../nbs/synth/12_regions.ipynb #938e90c4
 def both(
     lines: list,  # of (P, 2) UV polylines
 ) -> list:  # the lines, then their mirror images
     "Lines on both sides of the face."
-    return [l for l in lines] + [l * np.float32([-1, 1]) + np.float32([1, 0]) for l in lines]
+    mirrored = [line * np.float32([-1, 1]) + np.float32([1, 0]) for line in lines]
+    return list(lines) + mirrored
 
 # %% ../../nbs/synth/12_regions.ipynb #b01f2db4
-def ramp(x, lo, hi):
-    "Smooth step from 0 at lo to 1 at hi."
-    t = np.clip((x - lo) / (hi - lo), 0, 1)
+def ramp(
+    x: np.ndarray,
+    low: float,
+    high: float,
+) -> np.ndarray:  # in [0, 1]
+    "Smooth step from 0 at low to 1 at high."
+    t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
+
+
+# fmt: off
+_BEARD_LINE = np.array([  # upper edge of a full beard, from the temple to the middle
+    (0.155, 0.72), (0.185, 0.72), (0.2, 0.62), (0.25, 0.54), (0.32, 0.495), (0.39, 0.475),
+    (0.405, 0.4), (0.425, 0.352), (0.5, 0.342)])
+_BEARD_BELOW = np.array([  # its lower edge, from the middle to the ear
+    (0.5, 0.19), (0.38, 0.195), (0.27, 0.24), (0.19, 0.36), (0.155, 0.52)])
+# fmt: on
+
+
+def _jaw(size):
+    "The outline of a full beard, filled."
+    above = (_BEARD_LINE[:-1] * [-1, 1] + [1, 0])[::-1]
+    below = (_BEARD_BELOW * [-1, 1] + [1, 0])[::-1]
+    outline = np.concatenate([_BEARD_LINE, above, below, _BEARD_BELOW[1:]])
+    return polygon(size, curve(outline, 4, True), 0.012)
+
+
+def _moustache(size):
+    "The outline of a moustache, filled."
+    l = UV_LANDMARKS
+    left = [l[48] + (-0.012, 0.01), l[49] + (-0.012, 0.018)]
+    below_nose = [(0.465, 0.541), (0.5, 0.534), (0.535, 0.541)]
+    right = [l[53] + (0.012, 0.018), l[54] + (0.012, 0.01)]
+    on_lip = [l[53], l[52], l[51], l[50], l[49]]
+    return polygon(size, curve([*left, *below_nose, *right, *on_lip], 6, True), 0.004)
+
+
+def _sideburn(size):
+    "A strip in front of each ear."
+    u, v = texel_grid(size)
+    side = np.abs(u - 0.5)
+    strip = ramp(side, 0.305, 0.325) * (1 - ramp(side, 0.345, 0.37))
+    return strip * ramp(v, 0.5, 0.6) * (1 - ramp(v, 0.8, 0.84))
 
 
 def _beard_parts(size):
     "Where beards grow."
-    U, V = texel_grid(size)
-    l, side = UV_LANDMARKS, np.abs(U - 0.5)
-    left = np.array(
-        [
-            (0.155, 0.72),
-            (0.185, 0.72),
-            (0.2, 0.62),
-            (0.25, 0.54),
-            (0.32, 0.495),
-            (0.39, 0.475),
-            (0.405, 0.4),
-            (0.425, 0.352),
-            (0.5, 0.342),
-        ]
-    )
-    low = np.array([(0.5, 0.19), (0.38, 0.195), (0.27, 0.24), (0.19, 0.36), (0.155, 0.52)])
-    whole = np.concatenate(
-        [left, (left[:-1] * [-1, 1] + [1, 0])[::-1], (low * [-1, 1] + [1, 0])[::-1], low[1:]]
-    )
-    jaw = polygon(size, curve(whole, 4, True), 0.012)
     return {
-        "jaw": jaw,
+        "jaw": _jaw(size),
         "chin": np.clip(blob(size, 0.5, 0.31, 0.075, 0.035) * 1.6, 0, 1),
         "under": np.clip(blob(size, 0.5, 0.22, 0.13, 0.035) * 1.3, 0, 1),
-        "moustache": polygon(
-            size,
-            curve(
-                [
-                    l[48] + (-0.012, 0.01),
-                    l[49] + (-0.012, 0.018),
-                    (0.465, 0.541),
-                    (0.5, 0.534),
-                    (0.535, 0.541),
-                    l[53] + (0.012, 0.018),
-                    l[54] + (0.012, 0.01),
-                    l[53],
-                    l[52],
-                    l[51],
-                    l[50],
-                    l[49],
-                ],
-                6,
-                True,
-            ),
-            0.004,
-        ),
+        "moustache": _moustache(size),
         "corner": np.clip(blob(size, 0.378, 0.385, 0.017, 0.05) * 1.3, 0, 1),
         "patch": blob(size, 0.5, 0.348, 0.014, 0.008),
-        "sideburn": ramp(side, 0.305, 0.325)
-        * (1 - ramp(side, 0.345, 0.37))
-        * ramp(V, 0.5, 0.6)
-        * (1 - ramp(V, 0.8, 0.84)),
+        "sideburn": _sideburn(size),
     }
 
 # %% ../../nbs/synth/12_regions.ipynb #cd7f0047
-@lru_cache(maxsize=4)
-def parts(
-    size: int,
-) -> dict:  # name → (size, size) float32 in [0, 1]
-    "Soft masks of the parts of a face, in UV."
-    U, V = texel_grid(size)
-    l = UV_LANDMARKS
-    lips, mouth = (
-        polygon(size, curve(l[48:60], 8, True), 0.004),
-        polygon(size, curve(l[60:68], 8, True), 0.006),
-    )
-    eyes = sum(polygon(size, curve(l[k : k + 6], 6, True), 0.005) for k in (36, 42))
-    oval = np.exp(-((((U - 0.5) / 0.33) ** 2 + ((V - 0.58) / 0.36) ** 2) ** 3))
-    centre = (
-        (1 - ramp(np.abs(U - 0.5), 0.26, 0.33)) * ramp(V, 0.3, 0.36) * (1 - ramp(V, 0.86, 0.92))
-    )
-    line = 0.93 - 0.16 * ramp(np.abs(U - 0.5), 0.12, 0.36) ** 1.5  # hair line: lower at the temples
-    scalp = np.maximum(
-        ramp(V, line - 0.012, line + 0.012),
-        ramp(np.abs(U - 0.5), 0.35, 0.39) * ramp(V, 0.71, 0.75),
-    )
-    p = dict(
+def _outlined_parts(size):
+    "Lips, mouth, eyes, oval, scalp and open face: parts that have an outline."
+    u, v = texel_grid(size)
+    side, l = np.abs(u - 0.5), UV_LANDMARKS
+    lips = polygon(size, curve(l[48:60], 8, True), 0.004)
+    mouth = polygon(size, curve(l[60:68], 8, True), 0.006)
+    outlines = [curve(l[k : k + 6], 6, True) for k in (36, 42)]
+    eyes = sum(polygon(size, outline, 0.005) for outline in outlines)
+    from_middle = ((u - 0.5) / 0.33) ** 2 + ((v - 0.58) / 0.36) ** 2
+    centre = (1 - ramp(side, 0.26, 0.33)) * ramp(v, 0.3, 0.36) * (1 - ramp(v, 0.86, 0.92))
+    hair_line = 0.93 - 0.16 * ramp(side, 0.12, 0.36) ** 1.5  # lower at the temples
+    top = ramp(v, hair_line - 0.012, hair_line + 0.012)
+    temple = ramp(side, 0.35, 0.39) * ramp(v, 0.71, 0.75)
+    return dict(
         lips=lips,
         mouth=mouth,
         eyes=eyes,
-        oval=oval,
-        scalp=scalp,
+        oval=np.exp(-(from_middle**3)),
+        scalp=np.maximum(top, temple),
         skin=centre * (1 - np.clip(lips + eyes * 2, 0, 1)),
-        lower_lip=lips * ramp(0.44 - V, -0.01, 0.01),
+        lower_lip=lips * ramp(0.44 - v, -0.01, 0.01),
+    )
+
+
+def _round_parts(size):
+    "Parts that are spots."
+    return dict(
         lid=blob(size, 0.362, 0.748, 0.04, 0.015),
         under_eye=blob(size, 0.368, 0.686, 0.036, 0.014),
         nose=blob(size, 0.5, 0.605, 0.036, 0.04),
@@ -251,21 +253,28 @@ def parts(
         forehead=blob(size, 0.5, 0.87, 0.18, 0.05),
         perioral=blob(size, 0.5, 0.43, 0.14, 0.09),
         chin=blob(size, 0.5, 0.325, 0.06, 0.03),
-        neck=ramp(0.27 - V, 0, 0.08),
-        fold=strokes(
-            size,
-            [
-                curve([(x, 0.57), (x2, 0.52), (x3, 0.46)])
-                for x, x2, x3 in ((0.415, 0.385, 0.365), (0.585, 0.615, 0.635))
-            ],
-            0.01,
-        ),
     )
-    return {k: np.ascontiguousarray(v, np.float32) for k, v in {**p, **_beard_parts(size)}.items()}
+
+
+@lru_cache(maxsize=4)
+def parts(
+    size: int,
+) -> dict:  # name → (size, size) float32 in [0, 1]
+    "Soft masks of the parts of a face, in UV."
+    left_fold = curve([(0.415, 0.57), (0.385, 0.52), (0.365, 0.46)])
+    right_fold = curve([(0.585, 0.57), (0.615, 0.52), (0.635, 0.46)])
+    below = dict(
+        neck=ramp(0.27 - texel_grid(size)[1], 0, 0.08),
+        fold=strokes(size, [left_fold, right_fold], 0.01),
+    )
+    masks = _outlined_parts(size) | _round_parts(size) | below | _beard_parts(size)
+    return {name: np.ascontiguousarray(mask, np.float32) for name, mask in masks.items()}
 
 # %% ../../nbs/synth/12_regions.ipynb #22a04ed4
-def own_generator(rng):
-    "A generator of its own, so that the parent moves on by one draw whatever the size of the maps."
+def own_generator(
+    rng: np.random.Generator,
+) -> np.random.Generator:
+    "A child of a generator; the parent moves on by one draw, whatever is drawn from the child."
     return np.random.default_rng(rng.integers(2**63))
 
 
@@ -278,14 +287,16 @@ def noise(
 ) -> np.ndarray:  # (size, size) float32, mean ≈ 0, standard deviation ≈ 1
     "Smooth multi-octave noise."
     rng = own_generator(rng)
-    field, pad = np.zeros((3, 3), np.float32), int(min(scale, 0.3) * size)
+    margin = int(min(scale, 0.3) * size)
+    field = np.zeros((3, 3), np.float32)
     for k in range(octaves):  # coarse to fine, each octave on a grid just fine enough
-        n = min(int(2**k * (1 + min(scale, 0.3)) / scale) + 3, size + pad)
-        field = cv2.resize(field, (n, n), interpolation=cv2.INTER_CUBIC) + np.float32(
-            gain**k
-        ) * rng.standard_normal((n, n), np.float32)
+        fine_enough = int(2**k * (1 + min(scale, 0.3)) / scale) + 3
+        n = min(fine_enough, size + margin)
+        field = cv2.resize(field, (n, n), interpolation=cv2.INTER_CUBIC)
+        field = field + np.float32(gain**k) * rng.standard_normal((n, n), np.float32)
     field = (field - field.mean()) / (0.85 * field.std())  # 0.85: interpolation smooths
-    return cv2.resize(field, (size + pad, size + pad), interpolation=cv2.INTER_CUBIC)[:size, :size]
+    whole = (size + margin, size + margin)
+    return cv2.resize(field, whole, interpolation=cv2.INTER_CUBIC)[:size, :size]
 
 # %% ../../nbs/synth/12_regions.ipynb #0b6e2679
 def spots(
@@ -296,9 +307,12 @@ def spots(
     radius: float,  # millimetres
 ) -> np.ndarray:  # (size, size) float32 in [0, 1]
     "Random round spots of uneven strength."
-    out, rng = np.zeros(size * size, np.float32), own_generator(rng)
-    c = np.cumsum(mask.ravel(), dtype=np.float64)
-    where = np.minimum(np.searchsorted(c, rng.random(count) * c[-1]), size * size - 1)
-    np.maximum.at(out, where, rng.uniform(0.35, 1, count).astype(np.float32))
-    s = max(radius / MM_PER_UV * size / 1.2, 0.45)
-    return np.clip(cv2.GaussianBlur(out.reshape(size, size), (0, 0), s) * (2 * np.pi * s * s), 0, 1)
+    rng = own_generator(rng)
+    points = np.zeros(size * size, np.float32)
+    likelihood = np.cumsum(mask.ravel(), dtype=np.float64)
+    drawn = rng.random(count) * likelihood[-1]
+    where = np.minimum(np.searchsorted(likelihood, drawn), size * size - 1)
+    np.maximum.at(points, where, rng.uniform(0.35, 1, count).astype(np.float32))
+    sigma = max(radius / MM_PER_UV * size / 1.2, 0.45)
+    blurred = cv2.GaussianBlur(points.reshape(size, size), (0, 0), sigma)
+    return np.clip(blurred * (2 * np.pi * sigma * sigma), 0, 1)
