@@ -14,9 +14,22 @@ from .regions import strokes, texel_grid
 
 # %% ../../nbs/synth/15_facehair.ipynb #f6931b99
 # fmt: off
-HAIR = {'black': (.012, .010, .009), 'dark brown': (.030, .020, .014), 'brown': (.072, .044, .027), 'light brown': (.15, .095, .055),
-        'blond': (.34, .235, .12), 'ginger': (.23, .09, .035), 'grey': (.20, .187, .172), 'white': (.55, .53, .50)}   # linear albedo
+HAIR = {  # linear albedo
+    'black': (.012, .010, .009), 'dark brown': (.030, .020, .014), 'brown': (.072, .044, .027),
+    'light brown': (.15, .095, .055), 'blond': (.34, .235, .12), 'ginger': (.23, .09, .035),
+    'grey': (.20, .187, .172), 'white': (.55, .53, .50)}
 # fmt: on
+
+
+def _hair_chances(angle, age):
+    "Probabilities of the colours in HAIR for a skin tone (ITA, degrees) and an age."
+    light = np.clip((angle - 10) / 45, 0, 1)
+    dark_hair = [1.2 - light, 1, 0.3 + light]
+    light_hair = [0.05 + 0.8 * light, 0.02 + 0.6 * light**2, 0.01 + 0.3 * light**2]
+    natural = np.array([*dark_hair, *light_hair, 0, 0])
+    grey = np.clip(1.6 * (age - 0.45), 0, 0.8)
+    natural = natural[:6] / natural.sum() * (1 - grey)
+    return np.concatenate([natural, [grey * 0.6, grey * 0.4]])
 
 
 def sample_hair(
@@ -25,71 +38,57 @@ def sample_hair(
     age: float,  # 0 young … 1 old
 ) -> np.ndarray:  # (3,) linear albedo
     "Draw a hair colour that goes with a skin tone and an age."
-    light = np.clip((angle - 10) / 45, 0, 1)
-    w = np.array(
-        [
-            1.2 - light,
-            1,
-            0.3 + light,
-            0.05 + 0.8 * light,
-            0.02 + 0.6 * light**2,
-            0.01 + 0.3 * light**2,
-            0,
-            0,
-        ]
-    )
-    grey = np.clip(1.6 * (age - 0.45), 0, 0.8)
-    w = np.concatenate([w[:6] / w.sum() * (1 - grey), [grey * 0.6, grey * 0.4]])
-    c = np.array(list(HAIR.values()), np.float32)[rng.choice(8, p=w)]
-    return (
-        (c * np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.02, 3)))
-        .clip(0.006, 0.75)
-        .astype(np.float32)
-    )
+    chosen = rng.choice(8, p=_hair_chances(angle, age))
+    colour = np.array(list(HAIR.values()), np.float32)[chosen]
+    varied = colour * np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.02, 3))
+    return varied.clip(0.006, 0.75).astype(np.float32)
 
 # %% ../../nbs/synth/15_facehair.ipynb #7c38cfa3
+def _brow_path(rng, arch):
+    "The middle line of a brow, from the nose outwards."
+    path = UV_LANDMARKS[21:16:-1]
+    end = (rng.normal(-0.004, 0.008), -0.6 * arch)
+    moved = np.array([(0.0, -0.002), (0, 0), (0, arch), (0, 0.6 * arch), end])
+    return curve(path + moved, 12)
+
+
+def _along(path, t):
+    "Points of a path: t = 0 at its beginning … 1 at its end."
+    steps = np.linspace(0, 1, len(path))
+    return np.stack([np.interp(t, steps, path[:, k]) for k in (0, 1)], -1)
+
+
+def _brow_hairs(rng):
+    "The hairs of a pair of brows, three points each: (N, 3, 2) UV."
+    thick, arch = rng.uniform(0.016, 0.040), rng.normal(-0.002, 0.006)
+    length, shift = rng.uniform(0.016, 0.030), rng.normal(-0.008, 0.004)
+    path = _brow_path(rng, arch)
+    n = 2 * int(rng.uniform(130, 300) * (0.4 + thick / 0.03))
+    t = rng.random(n) ** rng.uniform(0.8, 1.1)  # 0 at the nose … 1 outside
+    height = rng.uniform(-1, 1, n)  # −1 at the lower edge … 1 at the upper
+    root = _along(path, t)
+    half = 0.5 * thick * np.interp(t, [0, 0.2, 0.6, 1], [0.55, 0.9, 1, 0.3])
+    root[:, 1] += shift + height * half
+    usual = 60 * (1 - t) ** 3 + 10 - 25 * height - 22 * t
+    angle = np.deg2rad(usual + rng.normal(0, 9, n))
+    each = rng.uniform(0.4, 1, n) * np.interp(t, [0, 0.15, 1], [0.45, 1, 0.9])
+    direction = np.stack([-np.cos(angle), np.sin(angle)], -1)
+    step = length * each[:, None] * direction * 0.5
+    tip = root + 1.9 * step + [(0, -0.0015)]
+    hairs = np.stack([root, root + step, tip], 1)
+    hairs[::2, :, 0] = 1 - hairs[::2, :, 0]  # every other hair belongs to the other brow
+    return hairs
+
+
 def draw_brows(
     rng: np.random.Generator,
     size: int,
 ) -> np.ndarray:  # (size, size) opacity
     "Eyebrows of many thin hairs."
-    thick, arch, long, shift = (
-        rng.uniform(0.016, 0.040),
-        rng.normal(-0.002, 0.006),
-        rng.uniform(0.016, 0.030),
-        rng.normal(-0.008, 0.004),
-    )
-    path = curve(
-        UV_LANDMARKS[21:16:-1]
-        + np.array(
-            [
-                (0.0, -0.002),
-                (0, 0),
-                (0, arch),
-                (0, 0.6 * arch),
-                (rng.normal(-0.004, 0.008), -0.6 * arch),
-            ]
-        ),
-        12,
-    )
-    n = 2 * int(rng.uniform(130, 300) * (0.4 + thick / 0.03))
-    t, s = rng.random(n) ** rng.uniform(0.8, 1.1), rng.uniform(-1, 1, n)
-    root = np.stack([np.interp(t, np.linspace(0, 1, len(path)), path[:, k]) for k in (0, 1)], -1)
-    half = 0.5 * thick * np.interp(t, [0, 0.2, 0.6, 1], [0.55, 0.9, 1, 0.3])
-    root[:, 1] += shift + s * half
-    angle = np.deg2rad(60 * (1 - t) ** 3 + 10 - 25 * s - 22 * t + rng.normal(0, 9, n))
-    step = (
-        long
-        * (rng.uniform(0.4, 1, n) * np.interp(t, [0, 0.15, 1], [0.45, 1, 0.9]))[:, None]
-        * np.stack([-np.cos(angle), np.sin(angle)], -1)
-        * 0.5
-    )
-    hairs = np.stack([root, root + step, root + 1.9 * step + [(0, -0.0015)]], 1)
-    hairs[::2, :, 0] = 1 - hairs[::2, :, 0]  # every other hair belongs to the other brow
-    alpha = strokes(size, list(hairs), 0.0011, rng.uniform(0.4, 1, n))
-    alpha = rng.uniform(0.9, 1.4) * alpha + rng.uniform(0.3, 1.1) * cv2.GaussianBlur(
-        alpha, (0, 0), 0.005 * size
-    )
+    hairs = _brow_hairs(rng)
+    drawn = strokes(size, list(hairs), 0.0011, rng.uniform(0.4, 1, len(hairs)))
+    dark, shadow = rng.uniform(0.9, 1.4), rng.uniform(0.3, 1.1)
+    alpha = dark * drawn + shadow * cv2.GaussianBlur(drawn, (0, 0), 0.005 * size)
     return np.clip(alpha, 0, 0.97)
 
 # %% ../../nbs/synth/15_facehair.ipynb #ceb6dc88
@@ -99,30 +98,21 @@ def place_brow(
     size: int,
 ) -> np.ndarray:  # (size, size) opacity of the two brows
     "Put a brow decal at the brow landmarks of both sides."
-    inner, outer = (
-        UV_LANDMARKS[22] + rng.normal(0, 0.004, 2),
-        UV_LANDMARKS[26] + (0.014, 0.0) + rng.normal(0, 0.005, 2),
-    )
-    fine = 3
-    h, w = decal.shape
-    width = (outer[0] - inner[0]) * size * fine
-    d = cv2.resize(
-        decal,
-        (int(width), max(int(h * width / w * rng.uniform(0.9, 1.35)), 4)),
-        interpolation=cv2.INTER_AREA,
-    )
-    dh, dw = d.shape
+    inner = UV_LANDMARKS[22] + rng.normal(0, 0.004, 2)
+    outer = UV_LANDMARKS[26] + (0.014, 0.0) + rng.normal(0, 0.005, 2)
+    fine = 3  # pixels per texel
+    height, width = decal.shape
+    new_width = (outer[0] - inner[0]) * size * fine
+    new_height = int(height * new_width / width * rng.uniform(0.9, 1.35))
+    shape = (int(new_width), max(new_height, 4))
+    brow = cv2.resize(decal, shape, interpolation=cv2.INTER_AREA)
     lift = size * fine * (rng.normal(0.006, 0.004))
-    M = np.float32(
-        [
-            [1, 0, inner[0] * size * fine],
-            [rng.normal(0, 0.05), 1, (1 - inner[1]) * size * fine - 0.6 * dh + lift],
-        ]
-    )
-    a = cv2.resize(
-        cv2.warpAffine(d, M, (size * fine, size * fine)), (size, size), interpolation=cv2.INTER_AREA
-    )
-    return np.clip(rng.uniform(0.85, 1.3) * (a + a[:, ::-1]), 0, 0.97)
+    left = inner[0] * size * fine
+    top = (1 - inner[1]) * size * fine - 0.6 * len(brow) + lift
+    placing = np.float32([[1, 0, left], [rng.normal(0, 0.05), 1, top]])
+    canvas = cv2.warpAffine(brow, placing, (size * fine, size * fine))
+    one = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
+    return np.clip(rng.uniform(0.85, 1.3) * (one + one[:, ::-1]), 0, 0.97)
 
 # %% ../../nbs/synth/15_facehair.ipynb #d2aa2407
 BEARDS = {
@@ -141,20 +131,16 @@ def streaks(
     length: float = 0.02,  # of a hair, UV
 ) -> np.ndarray:  # (size, size) float32, mean 0, standard deviation 1
     "Texture of short hair, combed downwards with changing direction."
-    x, y = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
-    field = cv2.blur(
-        own_generator(rng).standard_normal((size, size), np.float32),
-        (1, max(int(length * size), 2)),
-    )
-    side = np.sign(x - size / 2) * np.abs(x / size - 0.5) * rng.uniform(-0.6, 0.6)
-    f = cv2.remap(
-        field,
-        x + side * y + 0.008 * size * noise(rng, size, 0.15, 2),
-        y,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REFLECT,
-    )
-    return (f - f.mean()) / f.std()
+    texels = np.arange(size, dtype=np.float32)
+    x, y = np.meshgrid(texels, texels)
+    dots = own_generator(rng).standard_normal((size, size), np.float32)
+    upright = cv2.blur(dots, (1, max(int(length * size), 2)))
+    outwards = np.sign(x - size / 2) * np.abs(x / size - 0.5)
+    slant = outwards * rng.uniform(-0.6, 0.6)
+    wavy = x + slant * y + 0.008 * size * noise(rng, size, 0.15, 2)
+    edge = cv2.BORDER_REFLECT
+    combed = cv2.remap(upright, wavy, y, cv2.INTER_LINEAR, borderMode=edge)
+    return (combed - combed.mean()) / combed.std()
 
 # %% ../../nbs/synth/15_facehair.ipynb #8956e2de
 def beard(
@@ -165,22 +151,20 @@ def beard(
 ) -> tuple:  # opacity (size, size), bump in mm (size, size)
     "Opacity and relief of a beard: dense inside, hair by hair at its edges."
     p = parts(size)
-    where = np.max([k * p[n] for n, k in BEARDS[style].items()], 0) * (1 - p["lips"])
+    grown = [density * p[name] for name, density in BEARDS[style].items()]
+    where = np.max(grown, 0) * (1 - p["lips"])
     dots, hair = noise(rng, size, 0.005, 1), streaks(rng, size, 0.01 + 0.025 * length)
     texture = (1 - length) * dots + length * hair
-    soft = 0.5 * where + 0.5 * cv2.GaussianBlur(where, (0, 0), rng.uniform(0.006, 0.022) * size) * (
-        where > 0.02
-    )
-    ragged = np.clip(4 * soft * (1 - soft), 0, 1) * (
-        0.25 * noise(rng, size, 0.05, 2) + 0.22 * texture
-    )
+    blurred = cv2.GaussianBlur(where, (0, 0), rng.uniform(0.006, 0.022) * size)
+    soft = 0.5 * where + 0.5 * blurred * (where > 0.02)
+    border = np.clip(4 * soft * (1 - soft), 0, 1)
+    ragged = border * (0.25 * noise(rng, size, 0.05, 2) + 0.22 * texture)
     edge = ramp(soft + ragged, 0.1, rng.uniform(0.7, 1.0))
-    alpha = edge * np.clip(
-        (0.1 + 0.75 * length**0.7) * (1 + (0.5 - 0.3 * length) * texture), 0, 0.92
-    )
-    return alpha.astype(np.float32), (
-        edge * (0.02 + 0.9 * length + 0.12 * min(length + 0.15, 0.6) * texture)
-    ).astype(np.float32)
+    density = (0.1 + 0.75 * length**0.7) * (1 + (0.5 - 0.3 * length) * texture)
+    alpha = edge * np.clip(density, 0, 0.92)
+    rough = 0.12 * min(length + 0.15, 0.6) * texture
+    height = edge * (0.02 + 0.9 * length + rough)
+    return alpha.astype(np.float32), height.astype(np.float32)
 
 # %% ../../nbs/synth/15_facehair.ipynb #6a48abd6
 def hair_line(
@@ -189,18 +173,16 @@ def hair_line(
     cover: float,  # 0 shaven … 1 dense
 ) -> np.ndarray:  # (size, size) opacity
     "Opacity of the hair on the part of the scalp that lies on the face tile."
-    U, V = texel_grid(size)
-    side = np.abs(U - 0.5)
+    u, v = texel_grid(size)
+    side = np.abs(u - 0.5)
     ragged = 0.005 * noise(rng, size, 0.04, 3)
-    line = (
-        0.93
-        + rng.uniform(-0.015, 0.02)
-        - 0.14 * ramp(side, 0.14, 0.36) ** 1.5
-        + rng.uniform(0, 0.04) * blob(size, 0.35, 0.9, 0.07, 0.2)
-    )  # corners recede
+    height = 0.93 + rng.uniform(-0.015, 0.02)
+    receding = rng.uniform(0, 0.04) * blob(size, 0.35, 0.9, 0.07, 0.2)  # at the corners
+    line = height - 0.14 * ramp(side, 0.14, 0.36) ** 1.5 + receding
     roots = streaks(rng, size, 0.02)  # single hairs over skin for a centimetre
-    edge = ramp(V - line + ragged + 0.012 * roots, -0.02, 0.035)
-    temple = ramp(side + ragged + 0.012 * roots, 0.34, 0.39) * ramp(V + ragged, 0.69, 0.75)
-    return np.clip(
-        np.maximum(edge, temple) * cover * (1 + 0.15 * streaks(rng, size, 0.03)), 0, 0.97
-    ).astype(np.float32)
+    edge = ramp(v - line + ragged + 0.012 * roots, -0.02, 0.035)
+    near_ear = ramp(side + ragged + 0.012 * roots, 0.34, 0.39)
+    temple = near_ear * ramp(v + ragged, 0.69, 0.75)
+    texture = 1 + 0.15 * streaks(rng, size, 0.03)
+    alpha = np.maximum(edge, temple) * cover * texture
+    return np.clip(alpha, 0, 0.97).astype(np.float32)

@@ -6,7 +6,9 @@
 __all__ = ['ANATOMY', 'wrinkles', 'folds', 'anatomy', 'relief', 'expression_relief']
 
 # %% ../../nbs/synth/14_relief.ipynb #ce3ced42
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,73 +17,121 @@ from .regions import MM_PER_UV, UV_LANDMARKS, blob, both, curve, noise, parts
 from .regions import polygon, ramp, strokes, texel_grid
 
 # %% ../../nbs/synth/14_relief.ipynb #c5cc1394
-def _upper_wrinkles(rng, age, j, k):
-    "Grooves above the nose: [(lines, depth in mm, width in mm)]."
-    n = int(rng.integers(2, 6))
-    v, tilt = np.linspace(0.845, 0.915, n) + rng.normal(0, 0.004, n), rng.normal(0, 0.006)
-    brow = [
-        j(
-            [
-                (0.5 - w, x - 0.008 - tilt),
-                (0.5 - w / 2, x + 0.004),
-                (0.5, x - 0.003),
-                (0.5 + w / 2, x + 0.004),
-                (0.5 + w, x - 0.008 + tilt),
-            ],
-            0.003,
-        )
-        for x, w in zip(v, rng.uniform(0.06, 0.19, n))
-    ]
-    glabella = both([j([(0.478, 0.77), (0.480, 0.80), (0.474, 0.83)], 0.003)])[
-        : int(rng.integers(1, 3))
-    ] + [j([(0.475, 0.742), (0.5, 0.738), (0.525, 0.742)], 0.002)]
-    crow = both(
-        [
-            j(
-                [
-                    (0.298, 0.718 + 0.008 * s),
-                    (0.272, 0.716 + 0.022 * s),
-                    (0.245, 0.712 + 0.036 * s),
-                ],
-                0.003,
-            )
-            for s in np.linspace(-1.7, 1.3, int(rng.integers(3, 7)))
-        ]
-    )
-    under = both(
-        [
-            j([(0.335, 0.70 - d), (0.368, 0.69 - d), (0.40, 0.696 - d)], 0.002)
-            for d in (0.0, 0.009, 0.02, 0.03)[: int(rng.integers(2, 5))]
-        ]
-    )
-    return [
-        (brow, 1.1 * k(0.15), 2.0),
-        (glabella, 1.3 * k(0.1), 2.3),
-        (crow, 0.8 * k(0.15), 1.6),
-        (under, 0.5 * k(0.2), 1.4),
-    ]
+def _wavering(rng, points, deviation):
+    "A curve through points that waver."
+    wobble = rng.normal(0, deviation, (len(points), 2))
+    return curve(np.asarray(points, np.float32) + wobble)
 
 
-def _lower_wrinkles(rng, age, j, k):
-    "Grooves below it."
-    cheek = both(
-        [
-            j([(0.33 - d, 0.60 - 0.5 * d), (0.315 - d, 0.53), (0.325 - d, 0.45 + 0.6 * d)], 0.006)
-            for d in (0.0, 0.03, 0.055)[: int(rng.integers(1, 4))]
+def _crows_foot(rng, k, deviation=0.003):
+    "The kth line from the corner of the left eye: −2 lowest … 1.5 highest."
+    inner, middle = (0.298, 0.718 + 0.008 * k), (0.272, 0.716 + 0.022 * k)
+    return _wavering(rng, [inner, middle, (0.245, 0.712 + 0.036 * k)], deviation)
+
+
+class _Grooves(NamedTuple):
+    "Lines of one kind, and their size in millimetres."
+
+    lines: list
+    depth: float
+    width: float
+
+
+@dataclass(frozen=True)
+class _Ageing:
+    "Draws the grooves of a face of an age (0 young … 1 old)."
+
+    rng: np.random.Generator
+    age: float
+
+    def depth(self, least):
+        "How far ageing went somewhere: from a share of the age to all of it."
+        return self.age * self.rng.uniform(least, 1)
+
+    def line(self, points, deviation):
+        "A line that is never the same."
+        return _wavering(self.rng, points, deviation)
+
+    def forehead(self):
+        "Two to five lines across."
+        count = int(self.rng.integers(2, 6))
+        heights = np.linspace(0.845, 0.915, count) + self.rng.normal(0, 0.004, count)
+        tilt = self.rng.normal(0, 0.006)
+        lines = []
+        for v, half in zip(heights, self.rng.uniform(0.06, 0.19, count)):
+            left = [(0.5 - half, v - 0.008 - tilt), (0.5 - half / 2, v + 0.004)]
+            right = [(0.5 + half / 2, v + 0.004), (0.5 + half, v - 0.008 + tilt)]
+            lines.append(self.line([*left, (0.5, v - 0.003), *right], 0.003))
+        return lines
+
+    def glabella(self):
+        "One or two upright lines between the brows, and one across the root of the nose."
+        upright = both([self.line([(0.478, 0.77), (0.480, 0.80), (0.474, 0.83)], 0.003)])
+        count = int(self.rng.integers(1, 3))
+        across = self.line([(0.475, 0.742), (0.5, 0.738), (0.525, 0.742)], 0.002)
+        return [*upright[:count], across]
+
+    def crows_feet(self):
+        "Three to six lines from the outer corner of each eye."
+        count = int(self.rng.integers(3, 7))
+        return both([_crows_foot(self.rng, k) for k in np.linspace(-1.7, 1.3, count)])
+
+    def under_eyes(self):
+        "Two to four lines below each eye."
+        count = int(self.rng.integers(2, 5))
+        lines = []
+        for d in (0.0, 0.009, 0.02, 0.03)[:count]:
+            points = [(0.335, 0.70 - d), (0.368, 0.69 - d), (0.40, 0.696 - d)]
+            lines.append(self.line(points, 0.002))
+        return both(lines)
+
+    def cheeks(self):
+        "One to three lines down each cheek."
+        count = int(self.rng.integers(1, 4))
+        lines = []
+        for d in (0.0, 0.03, 0.055)[:count]:
+            points = [(0.33 - d, 0.60 - 0.5 * d), (0.315 - d, 0.53), (0.325 - d, 0.45 + 0.6 * d)]
+            lines.append(self.line(points, 0.006))
+        return both(lines)
+
+    def above_lip(self):
+        "Short lines that run together at the upper lip."
+        lines = []
+        for u in self.rng.uniform(0.42, 0.58, 14):
+            below, above = 0.525 + 0.004 * np.cos(9 * u), (u + 0.25 * (u - 0.5), 0.545)
+            lines.append(self.line([(u, below), above], 0.0015))
+        return lines
+
+    def neck(self):
+        "Two lines around the neck."
+        heights = self.rng.uniform(0.12, 0.24, 2)
+        return [self.line([(0.3, v), (0.5, v - 0.02), (0.7, v)], 0.008) for v in heights]
+
+    def chin(self):
+        "The crease above the chin."
+        return [self.line([(0.46, 0.348), (0.5, 0.354), (0.54, 0.348)], 0.003)]
+
+    def upper(self):
+        "Grooves above the nose."
+        forehead, glabella = self.forehead(), self.glabella()
+        crows_feet, under_eyes = self.crows_feet(), self.under_eyes()
+        return [
+            _Grooves(forehead, 1.1 * self.depth(0.15), 2.0),
+            _Grooves(glabella, 1.3 * self.depth(0.1), 2.3),
+            _Grooves(crows_feet, 0.8 * self.depth(0.15), 1.6),
+            _Grooves(under_eyes, 0.5 * self.depth(0.2), 1.4),
         ]
-    )
-    lip = [
-        j([(u, 0.525 + 0.004 * np.cos(9 * u)), (u + 0.25 * (u - 0.5), 0.545)], 0.0015)
-        for u in rng.uniform(0.42, 0.58, 14)
-    ]
-    neck = [j([(0.3, x), (0.5, x - 0.02), (0.7, x)], 0.008) for x in rng.uniform(0.12, 0.24, 2)]
-    chin = [j([(0.46, 0.348), (0.5, 0.354), (0.54, 0.348)], 0.003)]
-    return [
-        (cheek, 0.9 * max(k(0.1) - 0.3, 0), 2.3),
-        (lip, 0.35 * max(k(0.1) - 0.35, 0), 1.2),
-        (neck, 0.6 * k(0.2) + 0.1, 2.5),
-        (chin, 0.6 * k(0) + 0.1, 3.0),
-    ]
+
+    def lower(self):
+        "Grooves below it."
+        cheeks, above_lip = self.cheeks(), self.above_lip()
+        neck, chin = self.neck(), self.chin()
+        return [
+            _Grooves(cheeks, 0.9 * max(self.depth(0.1) - 0.3, 0), 2.3),
+            _Grooves(above_lip, 0.35 * max(self.depth(0.1) - 0.35, 0), 1.2),
+            _Grooves(neck, 0.6 * self.depth(0.2) + 0.1, 2.5),
+            _Grooves(chin, 0.6 * self.depth(0) + 0.1, 3.0),
+        ]
 
 # %% ../../nbs/synth/14_relief.ipynb #0ff6c96c
 def wrinkles(
@@ -90,131 +140,145 @@ def wrinkles(
     age: float,  # 0 young … 1 old
 ) -> np.ndarray:  # (size, size) height in mm, ≤ 0
     "Grooves of the ageing face."
-    bump = np.zeros((size, size), np.float32)
-    j = lambda line, s: curve(np.asarray(line, np.float32) + rng.normal(0, s, (len(line), 2)))
-    k = lambda lo: age * rng.uniform(lo, 1)
-    for lines, depth, width in _upper_wrinkles(rng, age, j, k) + _lower_wrinkles(rng, age, j, k):
+    ageing = _Ageing(rng, age)
+    height = np.zeros((size, size), np.float32)
+    for lines, depth, width in ageing.upper() + ageing.lower():
         if depth < 0.03:
             continue
-        w = width / MM_PER_UV
-        g = strokes(size, lines, w * 0.6, rng.uniform(0.4, 1, len(lines)))
-        bump -= 1.6 * depth * cv2.GaussianBlur(g, (0, 0), max(w * size * 0.35, 0.6))
-    return bump
+        wide = width / MM_PER_UV
+        drawn = strokes(size, lines, wide * 0.6, rng.uniform(0.4, 1, len(lines)))
+        height -= 1.6 * depth * cv2.GaussianBlur(drawn, (0, 0), max(wide * size * 0.35, 0.6))
+    return height
 
 # %% ../../nbs/synth/14_relief.ipynb #93cb656c
+# fmt: off
+_NASOLABIAL = [(0.428, 0.585), (0.400, 0.545), (0.378, 0.49), (0.366, 0.445)]  # on the left
+_CHEEK = [(0.37, 0.38), (0.28, 0.38), (0.20, 0.66), (0.40, 0.69)]  # the rest of what hangs over it
+_MARIONETTE = [(0.384, 0.435), (0.372, 0.40), (0.37, 0.36)]
+# fmt: on
+
+
+def _half_size(size):
+    "Texels of the map that a blurred fold is drawn on: half of them will do."
+    return max(size // 2, 128)
+
+
+def _resized(height, size):
+    "A map of height at another size."
+    finer = len(height) < size
+    how = cv2.INTER_CUBIC if finer else cv2.INTER_AREA
+    return cv2.resize(height, (size, size), interpolation=how)
+
+
+def _mirrored(height):
+    "A form of the left side, on both."
+    return np.maximum(height, height[:, ::-1])
+
+
+def _hanging_cheek(size, line):
+    "What hangs over the nasolabial line."
+    return polygon(size, np.concatenate([line, np.float32(_CHEEK)]), 0.005)
+
+
 def _fold(size, lines, out, height, width, groove):
-    "A ridge of `height` mm, `width` mm wide, displaced by `out` (UV) from lines with a groove (mm); and its mirror image."
-    n = max(size // 2, 128)  # blurred anyway: half the texels will do
-    ridge = strokes(n, both([l + np.float32(out) for l in lines]), width / MM_PER_UV)
+    "A ridge (height and width in mm) `out` from lines (UV), a groove (mm) on them; both sides."
+    n = _half_size(size)
+    ridge_lines = both([line + np.float32(out) for line in lines])
+    ridge = strokes(n, ridge_lines, width / MM_PER_UV)
     cut = strokes(n, both(lines), 2 / MM_PER_UV)
-    b = height * cv2.GaussianBlur(
-        ridge, (0, 0), 0.45 * width / MM_PER_UV * n
-    ) - 1.5 * groove * cv2.GaussianBlur(cut, (0, 0), max(0.9 / MM_PER_UV * n, 0.6))
-    return cv2.resize(
-        b, (size, size), interpolation=cv2.INTER_CUBIC if n < size else cv2.INTER_AREA
-    )
-
-
-_mirrored = lambda m: np.maximum(m, m[:, ::-1])
+    raised = cv2.GaussianBlur(ridge, (0, 0), 0.45 * width / MM_PER_UV * n)
+    sunk = cv2.GaussianBlur(cut, (0, 0), max(0.9 / MM_PER_UV * n, 0.6))
+    return _resized(height * raised - 1.5 * groove * sunk, size)
 
 # %% ../../nbs/synth/14_relief.ipynb #7b65860d
+def _line_through(rng, points):
+    "A curve through points that waver by a millimetre."
+    wobble = rng.normal(0, 0.003, (len(points), 2)).astype(np.float32)
+    return curve(np.float32(points) + wobble)
+
+
+def _mouth_folds(rng, size, age):
+    "Nasolabial folds, over which the cheeks hang, and marionette folds."
+    deep = (0.4 + 0.6 * age) * rng.uniform(0.35, 1.1)
+    line = _line_through(rng, _NASOLABIAL)
+    near_fold = blob(size, 0.37, 0.535, 0.05, 0.045, False)
+    cheek = _mirrored(_hanging_cheek(size, line) * near_fold)
+    nasolabial = _fold(size, [line], (-0.02, 0.008), 1.2 * deep, 7, 1.6 * deep)
+    height = 3 * deep * cheek + nasolabial
+    below = [_line_through(rng, _MARIONETTE)]
+    height += _fold(size, below, (-0.02, 0.0), 2.5 * deep * age, 7, 1.4 * deep * age)
+    return height
+
+
 def folds(
     rng: np.random.Generator,
     size: int,
     age: float,  # 0 young … 1 old
 ) -> np.ndarray:  # (size, size) height in mm
     "Nasolabial and marionette folds, eye bags, lid creases, dimples: relief of millimetres."
-    j = lambda *line: curve(
-        np.float32(line) + rng.normal(0, 0.003, (len(line), 2)).astype(np.float32)
-    )
-    deep = (0.4 + 0.6 * age) * rng.uniform(0.35, 1.1)
-    line = j((0.428, 0.585), (0.400, 0.545), (0.378, 0.49), (0.366, 0.445))
-    hang = polygon(
-        size,
-        np.concatenate(
-            [line, np.float32([(0.37, 0.38), (0.28, 0.38), (0.20, 0.66), (0.40, 0.69)])]
-        ),
-        0.005,
-    )  # the cheek hangs over the lip
-    b = 3 * deep * _mirrored(hang * blob(size, 0.37, 0.535, 0.05, 0.045, False)) + _fold(
-        size, [line], (-0.02, 0.008), 1.2 * deep, 7, 1.6 * deep
-    )
-    b += _fold(
-        size,
-        [j((0.384, 0.435), (0.372, 0.40), (0.37, 0.36))],
-        (-0.02, 0.0),
-        2.5 * deep * age,
-        7,
-        1.4 * deep * age,
-    )
+    height = _mouth_folds(rng, size, age)
     bag = rng.uniform(0.1, 1) * (0.35 + 0.65 * age)
-    b += _fold(
-        size,
-        [j((0.404, 0.693), (0.375, 0.668), (0.335, 0.676))],
-        (-0.002, 0.013),
-        2.6 * bag,
-        5,
-        1.1 * bag + 0.2,
-    )
+    trough = [_line_through(rng, [(0.404, 0.693), (0.375, 0.668), (0.335, 0.676)])]
+    height += _fold(size, trough, (-0.002, 0.013), 2.6 * bag, 5, 1.1 * bag + 0.2)
     crease, lift = rng.uniform(0.1, 1), rng.uniform(0.012, 0.022)
-    b += _fold(
-        size,
-        [np.float32(UV_LANDMARKS[36:40]) + np.float32([0, lift])],
-        (0, 0.012),
-        0.8 * crease,
-        4,
-        0.8 * crease,
-    )
-    if rng.random() < 0.12:
-        b -= rng.uniform(0.5, 2) * blob(
-            size, *rng.choice([(0.5, 0.31), (0.335, 0.47)]), 0.008, 0.012
-        )  # cleft chin, dimples
-    return b
+    lid = [np.float32(UV_LANDMARKS[36:40]) + np.float32([0, lift])]
+    height += _fold(size, lid, (0, 0.012), 0.8 * crease, 4, 0.8 * crease)
+    if rng.random() < 0.12:  # a cleft chin or dimples
+        depth = rng.uniform(0.5, 2)
+        u, v = rng.choice([(0.5, 0.31), (0.335, 0.47)])
+        height -= depth * blob(size, u, v, 0.008, 0.012)
+    return height
 
 # %% ../../nbs/synth/14_relief.ipynb #cc054e30
 # fmt: off
 ANATOMY = {  # form: mean height in mm, spread, with age
     'philtrum': (.1, .4, -.4), 'mentolabial': (0., 1.2, -.6), 'vermilion': (.3, .5, -.5),
     'commissure': (-.3, .4, -.8), 'alar crease': (-.4, .4, -.4), 'alar bulge': (.2, .4, .2),
-    'orbital hollow': (0., .9, -.8), 'tear trough': (-.2, .5, -1.), 'chin': (.2, 1., 0.), 'brow ridge': (.2, .9, 0.),
-    'cheekbone': (.2, 1., 0.), 'hollow cheek': (0., 1.2, -1.),
+    'orbital hollow': (0., .9, -.8), 'tear trough': (-.2, .5, -1.), 'chin': (.2, 1., 0.),
+    'brow ridge': (.2, .9, 0.), 'cheekbone': (.2, 1., 0.), 'hollow cheek': (0., 1.2, -1.),
     'temple': (-.2, .9, -1.), 'bosses': (.2, .7, 0.), 'jowl': (0., .5, 2.2),
-    'prejowl': (0., .3, -1.4), 'glabella': (.1, .6, .2), 'hump': (.1, .8, 0.), 'nose tip': (.1, .5, .3)}
+    'prejowl': (0., .3, -1.4), 'glabella': (.1, .6, .2), 'hump': (.1, .8, 0.),
+    'nose tip': (.1, .5, .3)}
+_ROUND_FORMS = {  # form: centre u, v, standard deviations, UV
+    'commissure': (.386, .44, .008, .008), 'alar bulge': (.447, .575, .010, .013),
+    'orbital hollow': (.40, .748, .018, .012), 'chin': (.5, .312, .035, .02),
+    'brow ridge': (.37, .795, .07, .014), 'cheekbone': (.27, .635, .05, .028),
+    'hollow cheek': (.27, .50, .045, .045), 'temple': (.20, .84, .03, .045),
+    'bosses': (.42, .885, .05, .03), 'jowl': (.30, .355, .032, .028),
+    'prejowl': (.40, .325, .018, .024), 'glabella': (.5, .775, .018, .018),
+    'hump': (.5, .665, .012, .018), 'nose tip': (.488, .605, .009, .012)}
+_LONG_FORMS = {  # form: points of a line, its width, UV
+    'mentolabial': ([(.43, .345), (.465, .337), (.5, .335)], .011),
+    'alar crease': ([(.432, .602), (.421, .58), (.426, .555), (.438, .545)], .005),
+    'tear trough': ([(.408, .70), (.392, .68), (.365, .667)], .007)}
 # fmt: on
+
+
+def _long_form(size, points, width):
+    "A soft line on both sides."
+    drawn = strokes(size, both([curve(points)]), 1.5 * width)
+    return np.clip(1.6 * cv2.GaussianBlur(drawn, (0, 0), 0.8 * width * size), 0, 1)
+
+
+def _philtrum(size):
+    "Two columns and a groove between them."
+    columns = blob(size, 0.482, 0.525, 0.009, 0.013)
+    return columns - 0.7 * blob(size, 0.5, 0.525, 0.0095, 0.015)
+
+
+def _vermilion(size):
+    "The swelling of both lips."
+    upper = blob(size, 0.475, 0.489, 0.03, 0.009)
+    return np.clip(upper + blob(size, 0.47, 0.376, 0.04, 0.010), 0, 1)
 
 
 @lru_cache(maxsize=4)
 def _forms(size):
     "The forms of ANATOMY with height 1: (K, size, size)."
-    b = lambda *a: blob(size, *a)
-    line = lambda points, s: np.clip(
-        1.6
-        * cv2.GaussianBlur(strokes(size, both([curve(points)]), 1.5 * s), (0, 0), 0.8 * s * size),
-        0,
-        1,
-    )
-    f = {
-        "philtrum": b(0.482, 0.525, 0.009, 0.013) - 0.7 * b(0.5, 0.525, 0.0095, 0.015),
-        "mentolabial": line([(0.43, 0.345), (0.465, 0.337), (0.5, 0.335)], 0.011),
-        "vermilion": np.clip(b(0.475, 0.489, 0.03, 0.009) + b(0.47, 0.376, 0.04, 0.010), 0, 1),
-        "commissure": b(0.386, 0.44, 0.008, 0.008),
-        "alar crease": line([(0.432, 0.602), (0.421, 0.58), (0.426, 0.555), (0.438, 0.545)], 0.005),
-        "alar bulge": b(0.447, 0.575, 0.010, 0.013),
-        "orbital hollow": b(0.40, 0.748, 0.018, 0.012),
-        "tear trough": line([(0.408, 0.70), (0.392, 0.68), (0.365, 0.667)], 0.007),
-        "chin": b(0.5, 0.312, 0.035, 0.02),
-        "brow ridge": b(0.37, 0.795, 0.07, 0.014),
-        "cheekbone": b(0.27, 0.635, 0.05, 0.028),
-        "hollow cheek": b(0.27, 0.50, 0.045, 0.045),
-        "temple": b(0.20, 0.84, 0.03, 0.045),
-        "bosses": b(0.42, 0.885, 0.05, 0.03),
-        "jowl": b(0.30, 0.355, 0.032, 0.028),
-        "prejowl": b(0.40, 0.325, 0.018, 0.024),
-        "glabella": b(0.5, 0.775, 0.018, 0.018),
-        "hump": b(0.5, 0.665, 0.012, 0.018),
-        "nose tip": b(0.488, 0.605, 0.009, 0.012),
-    }
-    return np.stack([f[k] for k in ANATOMY]).astype(np.float32)
+    forms = {"philtrum": _philtrum(size), "vermilion": _vermilion(size)}
+    forms |= {name: blob(size, *where) for name, where in _ROUND_FORMS.items()}
+    forms |= {name: _long_form(size, *line) for name, line in _LONG_FORMS.items()}
+    return np.stack([forms[name] for name in ANATOMY]).astype(np.float32)
 
 # %% ../../nbs/synth/14_relief.ipynb #b1a31336
 def anatomy(
@@ -223,52 +287,54 @@ def anatomy(
     age: float,  # 0 young … 1 old
 ) -> np.ndarray:  # (size, size) float32 height in mm
     "Forms of a face that a morphable head lacks, of random strength, a little asymmetric."
-    mean, spread, ageing = np.float32(list(ANATOMY.values())).T
-    height = (
-        mean
-        + spread * np.clip(rng.standard_normal(len(mean)), -2.2, 2.2)
-        + ageing * age * rng.uniform(0.3, 1, len(mean))
-    )
-    out = np.einsum("k,kij", height.astype(np.float32), _forms(size))
-    return out * (1 + 0.12 * noise(rng, size, 0.3, 1))
+    mean, deviation, ageing = np.float32(list(ANATOMY.values())).T
+    personal = deviation * np.clip(rng.standard_normal(len(mean)), -2.2, 2.2)
+    height = mean + personal + ageing * age * rng.uniform(0.3, 1, len(mean))
+    forms = np.einsum("k,kij", height.astype(np.float32), _forms(size))
+    return forms * (1 + 0.12 * noise(rng, size, 0.3, 1))
 
 # %% ../../nbs/synth/14_relief.ipynb #9c898c09
+def _pores(rng, size):
+    "Pores: nose, cheeks and forehead have the largest."
+    p = parts(size)
+    depth = rng.uniform(0.006, 0.03)
+    where = 0.5 + p["nose"] + 0.6 * p["cheek"] + 0.4 * p["forehead"]
+    return depth * where * noise(rng, size, 0.006, 2, 1)
+
+
+def _unevenness(rng, size, age):
+    "Bumps of a centimetre and of some millimetres."
+    broad = rng.uniform(0.03, 0.1) * (0.5 + age) * noise(rng, size, 0.05, 2)
+    return broad + rng.uniform(0, 0.03) * age * noise(rng, size, 0.015, 2)
+
+
+def _lip_relief(rng, size, age):
+    "Full lips with upright furrows."
+    across = np.linspace(0.40, 0.60, 46) + rng.normal(0, 0.0012, 46)
+    lines = [np.array([(u, 0.365), (0.5 + 0.92 * (u - 0.5), 0.44), (u, 0.51)]) for u in across]
+    furrows = strokes(size, lines, 0.0014, rng.uniform(0.2, 1, 46))
+    lips, depth = parts(size)["lips"], rng.uniform(0.015, 0.05) * (1 + age)
+    return lips * (0.25 * lips - depth * furrows)
+
+
 def relief(
     rng: np.random.Generator,
     size: int,
     age: float,  # 0 young … 1 old
 ) -> np.ndarray:  # (size, size) float32 height in mm
     "Pores, unevenness, wrinkles, folds, anatomy and lip furrows."
-    p = parts(size)
-    pores = (
-        rng.uniform(0.006, 0.03)
-        * (0.5 + p["nose"] + 0.6 * p["cheek"] + 0.4 * p["forehead"])
-        * noise(rng, size, 0.006, 2, 1)
-    )
-    uneven = rng.uniform(0.03, 0.1) * (0.5 + age) * noise(rng, size, 0.05, 2) + rng.uniform(
-        0, 0.03
-    ) * age * noise(rng, size, 0.015, 2)
-    x = np.linspace(0.40, 0.60, 46) + rng.normal(0, 0.0012, 46)
-    furrows = strokes(
-        size,
-        [np.array([(u, 0.365), (0.5 + 0.92 * (u - 0.5), 0.44), (u, 0.51)]) for u in x],
-        0.0014,
-        rng.uniform(0.2, 1, 46),
-    )
-    lips = p["lips"] * (0.25 * p["lips"] - rng.uniform(0.015, 0.05) * (1 + age) * furrows)
-    return (
-        (pores + wrinkles(rng, size, age)) * (1 - p["lips"])
-        + uneven
-        + folds(rng, size, age)
-        + anatomy(rng, size, age)
-        + lips
-    ).astype(np.float32)
+    pores = _pores(rng, size)
+    uneven = _unevenness(rng, size, age)
+    lips = _lip_relief(rng, size, age)
+    fine = (pores + wrinkles(rng, size, age)) * (1 - parts(size)["lips"])
+    height = fine + uneven + folds(rng, size, age) + anatomy(rng, size, age) + lips
+    return height.astype(np.float32)
 
 # %% ../../nbs/synth/14_relief.ipynb #22557c85
 # fmt: off
 _MUSCLES = {  # muscle: {fold: millimetres at full strength in middle age}
-    'mouthSmile': {'cheek': 2.6, 'fold': -1., 'crow': -.3, 'bag': .8}, 'cheekSquint': {'crow': -.4, 'bag': 1., 'cheek': .6},
-    'eyeSquint': {'crow': -.4, 'bag': .8},
+    'mouthSmile': {'cheek': 2.6, 'fold': -1., 'crow': -.3, 'bag': .8},
+    'cheekSquint': {'crow': -.4, 'bag': 1., 'cheek': .6}, 'eyeSquint': {'crow': -.4, 'bag': .8},
     'eyeBlink': {'crow': -.15}, 'browInnerUp': {'forehead': -.8}, 'browOuterUp': {'forehead': -.8},
     'browDown': {'glabella': -1.1}, 'noseSneer': {'bunny': -.7, 'cheek': 1., 'fold': -.6},
     'mouthFrown': {'corner': -1., 'chin': -1.}, 'mouthPucker': {'lips': -.5, 'chin': -.5},
@@ -277,73 +343,74 @@ _MUSCLES = {  # muscle: {fold: millimetres at full strength in middle age}
 # fmt: on
 
 
+def _groove(n, lines, width):
+    "Soft grooves with height 1, width in mm, on both sides."
+    wide = width / MM_PER_UV
+    drawn = strokes(n, both(lines), 0.7 * wide)
+    return np.clip(1.6 * cv2.GaussianBlur(drawn, (0, 0), max(0.4 * wide * n, 0.6)), 0, 1.2)
+
+
+def _cheek_folds(rng, n):
+    "The cheek that a smile lifts, and the fold it hangs over."
+    line = _wavering(rng, _NASOLABIAL, 0.003)
+    near_fold = blob(n, 0.37, 0.545, 0.05, 0.045, False)
+    cheek = _mirrored(_hanging_cheek(n, line) * near_fold)
+    return {"cheek": cheek, "fold": _groove(n, [line], 3)}
+
+
+def _eye_folds(rng, n):
+    "Crow's feet, and the bag below the eye."
+    steps = np.linspace(-1.7, 1.3, int(rng.integers(3, 6)))
+    crow = _groove(n, [_crows_foot(rng, k) for k in steps], 1.8)
+    trough = _wavering(rng, [(0.404, 0.69), (0.372, 0.668), (0.335, 0.676)], 0.003)
+    bag = blob(n, 0.368, 0.688, 0.028, 0.008) - _groove(n, [trough], 3)
+    return {"crow": crow, "bag": bag}
+
+
+def _brow_folds(rng, n):
+    "Lines of the forehead, between the brows, and on the nose."
+    heights = np.linspace(0.84, 0.91, int(rng.integers(3, 6)))
+    across = [[(0.5, v), (0.43, v + 0.004), (0.36, v - 0.006)] for v in heights]
+    forehead = [_wavering(rng, points, 0.003) for points in across]
+    glabella = _wavering(rng, [(0.48, 0.765), (0.481, 0.80), (0.475, 0.83)], 0.003)
+    on_nose = [[(0.475, v), (0.45, v + 0.012)] for v in (0.665, 0.68, 0.695)]
+    bunny = [_wavering(rng, points, 0.003) for points in on_nose]
+    return {
+        "forehead": _groove(n, forehead, 2.2),
+        "glabella": _groove(n, [glabella], 2.4),
+        "bunny": _groove(n, bunny, 1.8),
+    }
+
+
+def _lower_folds(rng, n):
+    "Corners of the mouth, chin, and the upper lip."
+    corner = _wavering(rng, _MARIONETTE, 0.003)
+    chin = _wavering(rng, [(0.46, 0.347), (0.5, 0.352)], 0.003)
+    across = np.linspace(-0.07, 0, 6)
+    upright = [[(0.5 + d, 0.515), (0.5 + 1.15 * d, 0.54)] for d in across]
+    lips = [_wavering(rng, points, 0.001) for points in upright]
+    return {
+        "corner": _groove(n, [corner], 3),
+        "chin": _groove(n, [chin], 4),
+        "lips": _groove(n, lips, 1.3),
+    }
+
+
 @lru_cache(maxsize=16)
 def _expression_folds(size, variant):
     "Folds with height 1, both sides: name → (size, size). A variant has lines of its own."
-    rng, n = np.random.default_rng(variant), max(size // 2, 128)
-    j = lambda line, s=0.003: curve(np.asarray(line, np.float32) + rng.normal(0, s, (len(line), 2)))
-
-    def groove(lines, width):
-        w = width / MM_PER_UV
-        return np.clip(
-            1.6 * cv2.GaussianBlur(strokes(n, both(lines), 0.7 * w), (0, 0), max(0.4 * w * n, 0.6)),
-            0,
-            1.2,
-        )
-
-    line = j([(0.428, 0.585), (0.400, 0.545), (0.378, 0.49), (0.366, 0.445)])
-    hang = polygon(
-        n,
-        np.concatenate(
-            [line, np.float32([(0.37, 0.38), (0.28, 0.38), (0.20, 0.66), (0.40, 0.69)])]
-        ),
-        0.005,
-    )
-    f = {
-        "cheek": _mirrored(hang * blob(n, 0.37, 0.545, 0.05, 0.045, False)),
-        "fold": groove([line], 3),
-        "crow": groove(
-            [
-                j(
-                    [
-                        (0.298, 0.718 + 0.008 * k),
-                        (0.272, 0.716 + 0.022 * k),
-                        (0.245, 0.712 + 0.036 * k),
-                    ]
-                )
-                for k in np.linspace(-1.7, 1.3, int(rng.integers(3, 6)))
-            ],
-            1.8,
-        ),
-        "bag": blob(n, 0.368, 0.688, 0.028, 0.008)
-        - groove([j([(0.404, 0.69), (0.372, 0.668), (0.335, 0.676)])], 3),
-        "forehead": groove(
-            [
-                j([(0.5, v), (0.43, v + 0.004), (0.36, v - 0.006)])
-                for v in np.linspace(0.84, 0.91, int(rng.integers(3, 6)))
-            ],
-            2.2,
-        ),
-        "glabella": groove([j([(0.48, 0.765), (0.481, 0.80), (0.475, 0.83)])], 2.4),
-        "bunny": groove([j([(0.475, y), (0.45, y + 0.012)]) for y in (0.665, 0.68, 0.695)], 1.8),
-        "corner": groove([j([(0.384, 0.435), (0.372, 0.40), (0.37, 0.36)])], 3),
-        "chin": groove([j([(0.46, 0.347), (0.5, 0.352)])], 4),
-        "lips": groove(
-            [
-                j([(0.5 + d, 0.515), (0.5 + 1.15 * d, 0.54)], 0.001)
-                for d in np.linspace(-0.07, 0, 6)
-            ],
-            1.3,
-        ),
-    }
-    return {
-        k: cv2.resize(
-            x, (size, size), interpolation=cv2.INTER_CUBIC if n < size else cv2.INTER_AREA
-        )
-        for k, x in f.items()
-    }
+    rng, n = np.random.default_rng(variant), _half_size(size)
+    drawn = _cheek_folds(rng, n)
+    for draw in (_eye_folds, _brow_folds, _lower_folds):
+        drawn |= draw(rng, n)
+    return {name: _resized(height, size) for name, height in drawn.items()}
 
 # %% ../../nbs/synth/14_relief.ipynb #e73032f3
+def _movement(muscle, folds_of):
+    "The relief of one muscle at full strength."
+    return sum(np.float32(mm) * folds_of[fold] for fold, mm in _MUSCLES[muscle].items())
+
+
 def expression_relief(
     names: tuple,  # muscle names of the weights, as in FaceKit.expression_names
     weights: np.ndarray,  # (E,) 0 … 1
@@ -352,17 +419,14 @@ def expression_relief(
     variant: int = 0,  # which set of lines; keep it for a person
 ) -> np.ndarray:  # (size, size) float32 height in mm to add to the bump
     "Folds of the skin that go with an expression."
-    U, _ = texel_grid(size)
-    left = ramp(U, 0.47, 0.53)
-    out = np.zeros((size, size), np.float32)  # the person's left side: u > .5
-    side, folds_of = {"L": left, "R": 1 - left}, _expression_folds(size, int(variant) % 16)
-    for name, w in zip(names, np.asarray(weights, np.float32)):
-        muscle, _, s = name.partition("_")
-        if w < 0.02 or muscle not in _MUSCLES:
+    left = ramp(texel_grid(size)[0], 0.47, 0.53)  # the person's left side: u > .5
+    sides = {"L": left, "R": 1 - left}
+    folds_of = _expression_folds(size, int(variant) % 16)
+    height = np.zeros((size, size), np.float32)
+    for name, weight in zip(names, np.asarray(weights, np.float32)):
+        muscle, _, side = name.partition("_")
+        if weight < 0.02 or muscle not in _MUSCLES:
             continue
-        out += (
-            w
-            * side.get(s[:1], np.float32(1))
-            * sum(np.float32(mm) * folds_of[k] for k, mm in _MUSCLES[muscle].items())
-        )
-    return out * np.float32(0.5 + age)
+        where = sides.get(side[:1], np.float32(1))
+        height += weight * where * _movement(muscle, folds_of)
+    return height * np.float32(0.5 + age)
