@@ -13,9 +13,36 @@ from .regions import noise, ramp, texel_grid
 
 # %% ../../nbs/synth/17_eyes.ipynb #d440d260
 # fmt: off
-IRIS = np.array([(.035, .018, .010), (.075, .036, .017), (.13, .066, .027), (.16, .105, .042),
-                 (.14, .15, .075), (.13, .16, .16), (.11, .17, .25), (.20, .24, .28)], np.float32)   # brown, hazel, green, blue, grey
+IRIS = np.array([  # brown, hazel, green, blue, grey
+    (.035, .018, .010), (.075, .036, .017), (.13, .066, .027), (.16, .105, .042),
+    (.14, .15, .075), (.13, .16, .16), (.11, .17, .25), (.20, .24, .28)], np.float32)
 # fmt: on
+
+
+def _iris_colour(rng, pale):
+    "A colour between two neighbours of IRIS, darker or lighter."
+    if rng.random() < pale:
+        at = 7 * rng.beta(0.7, 0.7)
+    else:
+        at = min(abs(rng.normal(0, 0.9)), 7)
+    colour = np.array([np.interp(at, np.arange(8), IRIS[:, c]) for c in range(3)])
+    return colour * np.exp(rng.normal(-0.35, 0.25))
+
+
+def _fibres(rng, around):
+    "Waves around the pupil: five of 5 to 39 periods."
+    periods = rng.integers(5, 40, 5)
+    return sum(np.cos(n * around + rng.uniform(0, 6.3)) * rng.uniform(0.03, 0.1) for n in periods)
+
+
+def _sclera(rng, radius, y):
+    "The white of the eye: redder away from the iris and under the lids."
+    size = len(radius)
+    veins = 0.25 * rng.random() * ramp(radius, 0.15, 0.35)
+    blood = 0.05 + veins + 0.05 * noise(rng, size, 0.1)
+    blood = blood + 0.35 * ramp(np.abs(y), 0.07, 0.25)
+    white = np.float32([0.43, 0.385, 0.355]) * rng.uniform(0.7, 1.15)
+    return white * np.exp(-blood[..., None] * HAEMOGLOBIN)
 
 
 def sample_eye(
@@ -24,30 +51,19 @@ def sample_eye(
     pale: float = 0.5,  # 0: brown eyes only … 1: all colours, pale and dark alike
 ) -> np.ndarray:  # (size, size, 3) float32 linear albedo of the eyeball's tile
     "Draw an eye: sclera, iris with fibres and dark rim, pupil."
-    U, V = texel_grid(size)
-    x, y = U - 0.5, V - 0.5
-    r = np.hypot(x, y)
-    phi = np.arctan2(y, x)
-    iris, pupil, edge = rng.uniform(0.106, 0.120), rng.uniform(0.034, 0.055), 0.8 / size + 0.004
-    k = 7 * rng.beta(0.7, 0.7) if rng.random() < pale else min(abs(rng.normal(0, 0.9)), 7)
-    colour = np.array([np.interp(k, np.arange(8), IRIS[:, c]) for c in range(3)]) * np.exp(
-        rng.normal(-0.35, 0.25)
-    )
-    waves = sum(
-        np.cos(n * phi + rng.uniform(0, 6.3)) * rng.uniform(0.03, 0.1)
-        for n in rng.integers(5, 40, 5)
-    )
-    t = np.clip((r - pupil) / (iris - pupil), 0, 1)
-    ring = (1 + waves) * (1.25 - 0.5 * t) * (1 - 0.75 * ramp(t, 0.7, 1))
-    blood = 0.05 + 0.25 * rng.random() * ramp(r, 0.15, 0.35) + 0.05 * noise(rng, size, 0.1)
-    blood = blood + 0.35 * ramp(np.abs(y), 0.07, 0.25)  # redder under the lids
-    white = (
-        np.float32([0.43, 0.385, 0.355])
-        * rng.uniform(0.7, 1.15)
-        * np.exp(-blood[..., None] * HAEMOGLOBIN)
-    )
-    w = (1 - ramp(r, iris - edge, iris + edge))[..., None]
-    eye = white * (1 - w) + w * colour * ring[..., None]
-    return np.clip(
-        lay_over(eye, (0.006, 0.005, 0.005), 1 - ramp(r, pupil - edge, pupil + edge)), 0, 1
-    ).astype(np.float32)
+    u, v = texel_grid(size)
+    x, y = u - 0.5, v - 0.5
+    radius = np.hypot(x, y)
+    iris, pupil = rng.uniform(0.106, 0.120), rng.uniform(0.034, 0.055)
+    edge = 0.8 / size + 0.004
+    colour = _iris_colour(rng, pale)
+    fibres = _fibres(rng, np.arctan2(y, x))
+    outwards = np.clip((radius - pupil) / (iris - pupil), 0, 1)
+    rim = 1 - 0.75 * ramp(outwards, 0.7, 1)
+    ring = (1 + fibres) * (1.25 - 0.5 * outwards) * rim
+    white = _sclera(rng, radius, y)
+    in_iris = (1 - ramp(radius, iris - edge, iris + edge))[..., None]
+    eye = white * (1 - in_iris) + in_iris * colour * ring[..., None]
+    in_pupil = 1 - ramp(radius, pupil - edge, pupil + edge)
+    eye = lay_over(eye, (0.006, 0.005, 0.005), in_pupil)
+    return np.clip(eye, 0, 1).astype(np.float32)

@@ -14,130 +14,160 @@ from .regions import UV_LANDMARKS, blob, both, curve, noise, parts, ramp, stroke
 from .regions import texel_grid
 
 # %% ../../nbs/synth/16_makeup.ipynb #d8167b2d
-def lip_pigment(rng, size, angle):
-    "Haemoglobin and melanin of natural lips."
+def lip_pigment(
+    rng: np.random.Generator,
+    size: int,
+    angle: float,  # ITA of the skin, degrees
+) -> tuple:  # densities of haemoglobin and of melanin, (size, size) each
+    "Draw the pigments of natural lips."
     p = parts(size)
     dark = float(np.clip((20 - angle) / 60, 0, 1))
     soft = p["lips"] * (1 + 0.1 * noise(rng, size, 0.02, 2))
     upper = np.clip(p["lips"] - p["lower_lip"], 0, 1)
-    h = rng.uniform(0.2, 0.8) * (1 - 0.4 * dark) * soft + 0.5 * p["mouth"]
-    m = (
-        rng.uniform(-0.05, 0.25) * soft
-        + rng.uniform(0, 0.2) * upper
-        + dark * rng.uniform(0, 0.4) * (p["lips"] - 1.3 * p["lower_lip"])
-        + 0.5 * p["mouth"]
-    )
-    return h, m
+    red = rng.uniform(0.2, 0.8) * (1 - 0.4 * dark) * soft + 0.5 * p["mouth"]
+    everywhere = rng.uniform(-0.05, 0.25) * soft
+    on_upper = rng.uniform(0, 0.2) * upper
+    of_dark_skin = dark * rng.uniform(0, 0.4) * (p["lips"] - 1.3 * p["lower_lip"])
+    brown = everywhere + on_upper + of_dark_skin + 0.5 * p["mouth"]
+    return red, brown
 
 
-def draw_lashes(rng, albedo, liner):
-    "A dark line along the visible edge of the lids: lashes, and eyeliner when asked for."
-    size = len(albedo)
+def _lash_lines(wing):
+    "Lines of the upper and the lower lashes of both eyes; a wing lengthens the upper ones (UV)."
     l = UV_LANDMARKS
-    wing = rng.uniform(0, 0.02) * liner
-    upper = both(
-        [
-            curve(
-                [
-                    l[36] + (-wing - 0.003, wing * 0.5 + 0.002),
-                    l[37] + (0, 0.005),
-                    l[38] + (0, 0.005),
-                    l[39] + (-0.002, 0.004),
-                ]
-            )
-        ]
-    )
-    lower = both([curve([l[36], l[41] + (0, -0.002), l[40] + (0, -0.002), l[39] + (-0.004, 0)])])
-    a = strokes(size, upper, rng.uniform(0.007, 0.012) + 0.004 * liner) * rng.uniform(
-        0.65, 0.9 + 0.1 * liner
-    ) + strokes(size, lower, 0.004) * rng.uniform(0.15, 0.5 + 0.4 * liner)
-    return lay_over(albedo, (0.018, 0.012, 0.010), np.clip(a, 0, 0.95))
+    outer, inner = l[36] + (-wing - 0.003, wing * 0.5 + 0.002), l[39] + (-0.002, 0.004)
+    upper = curve([outer, l[37] + (0, 0.005), l[38] + (0, 0.005), inner])
+    below = [l[41] + (0, -0.002), l[40] + (0, -0.002)]
+    lower = curve([l[36], *below, l[39] + (-0.004, 0)])
+    return both([upper]), both([lower])
 
 
-def darken_nostrils(rng, albedo):
-    "Dark nostrils."
+def draw_lashes(
+    rng: np.random.Generator,
+    albedo: np.ndarray,  # (S, S, 3) linear
+    liner: float,  # eyeliner: 0 none … 1
+) -> np.ndarray:  # (S, S, 3)
+    "Draw a dark line along the visible edge of the lids."
     size = len(albedo)
-    core = ramp(blob(size, 0.462, 0.556, 0.012, 0.0075), 0.3, 0.8)
-    return albedo * np.exp(-rng.uniform(1.2, 2.2) * core[..., None] * np.float32([0.75, 1.1, 1.15]))
+    upper, lower = _lash_lines(rng.uniform(0, 0.02) * liner)
+    above = strokes(size, upper, rng.uniform(0.007, 0.012) + 0.004 * liner)
+    above = above * rng.uniform(0.65, 0.9 + 0.1 * liner)
+    below = strokes(size, lower, 0.004) * rng.uniform(0.15, 0.5 + 0.4 * liner)
+    return lay_over(albedo, (0.018, 0.012, 0.010), np.clip(above + below, 0, 0.95))
+
+
+def darken_nostrils(
+    rng: np.random.Generator,
+    albedo: np.ndarray,  # (S, S, 3) linear
+) -> np.ndarray:  # (S, S, 3)
+    "Make dark holes of the nostrils."
+    core = ramp(blob(len(albedo), 0.462, 0.556, 0.012, 0.0075), 0.3, 0.8)
+    density = np.float32([0.75, 1.1, 1.15])
+    return albedo * np.exp(-rng.uniform(1.2, 2.2) * core[..., None] * density)
 
 # %% ../../nbs/synth/16_makeup.ipynb #59d56e15
 # fmt: off
-LIPSTICKS = np.float32([(.42, .03, .05), (.50, .10, .12), (.30, .02, .03), (.55, .16, .10), (.25, .03, .09), (.45, .20, .17), (.10, .01, .02), (.62, .10, .22)])
-# fmt: on
-# fmt: off
-SHADOWS = np.float32([(.10, .06, .05), (.05, .05, .07), (.22, .12, .10), (.10, .12, .20), (.20, .10, .18), (.40, .28, .22), (.05, .14, .12), (.5, .42, .2)])
+LIPSTICKS = np.float32([
+    (.42, .03, .05), (.50, .10, .12), (.30, .02, .03), (.55, .16, .10),
+    (.25, .03, .09), (.45, .20, .17), (.10, .01, .02), (.62, .10, .22)])
+SHADOWS = np.float32([  # of the eyes
+    (.10, .06, .05), (.05, .05, .07), (.22, .12, .10), (.10, .12, .20),
+    (.20, .10, .18), (.40, .28, .22), (.05, .14, .12), (.5, .42, .2)])
 # fmt: on
 
 
-def foundation(rng, albedo, tone, amount):
+def _lay_picture_over(albedo, colours, alpha):
+    "Put a picture of colours over albedo with opacity alpha (S, S), in the colours' precision."
+    return (albedo + (colours - albedo) * alpha[..., None]).astype(np.float32)
+
+
+def foundation(
+    rng: np.random.Generator,
+    albedo: np.ndarray,  # (S, S, 3) linear
+    tone: np.ndarray,  # (3,) mean linear albedo of the skin
+    amount: float,  # 0 none … 1
+) -> np.ndarray:  # (S, S, 3) float32
     "Even the skin out towards its tone."
-    k, size = rng.uniform(0.2, 0.75) * amount, len(albedo)
-    even = albedo ** (1 - k) * np.float32(tone * np.exp(rng.normal(0, 0.03, 3))) ** k
-    return _lay_colours_over(
-        albedo, even, np.clip(1 - parts(size)["lips"] - parts(size)["neck"], 0, 1)
-    )
+    share = rng.uniform(0.2, 0.75) * amount
+    powder = np.float32(tone * np.exp(rng.normal(0, 0.03, 3)))
+    even = albedo ** (1 - share) * powder**share
+    p = parts(len(albedo))
+    return _lay_picture_over(albedo, even, np.clip(1 - p["lips"] - p["neck"], 0, 1))
 
 # %% ../../nbs/synth/16_makeup.ipynb #7467bdb4
-def make_up(rng, albedo, amount):
-    "Lipstick, blush, eye shadow (amount 0 … 1) over albedo."
+def _lipstick(rng, albedo, amount):
+    "Colour the lips, a little beyond their edge."
     size = len(albedo)
-    p = parts(size)
-    if rng.random() < 0.8:
-        shape = np.clip(cv2.GaussianBlur(p["lips"], (0, 0), 0.002 * size) * 1.4 - 0.15, 0, 1)
-        colour = (
-            LIPSTICKS[rng.integers(len(LIPSTICKS))]
-            * rng.uniform(0.6, 1.2)
-            * np.clip(albedo.mean() / 0.25, 0.35, 1.1)
-        )
-        albedo = lay_over(albedo, colour, rng.uniform(0.25, 0.95) * amount * shape)
-    if rng.random() < 0.6:
-        blush = blob(size, rng.uniform(0.24, 0.30), rng.uniform(0.58, 0.63), 0.05, 0.03)
-        albedo = albedo * np.exp(
-            -rng.uniform(0.05, 0.4) * amount * blush[..., None] * np.float32([0.05, 1, 0.7])
-        )
-    if rng.random() < 0.6:
-        shadow, wide = SHADOWS[rng.integers(len(SHADOWS))], rng.uniform(0.8, 1.5)
-        albedo = lay_over(
-            albedo,
-            shadow,
-            rng.uniform(0.15, 0.8)
-            * amount
-            * ramp(blob(size, 0.358, 0.738 + 0.005 * wide, 0.032 * wide, 0.012 * wide), 0, 1.1),
-        )
-    if rng.random() < 0.3:
-        albedo = albedo * np.exp(
-            -rng.uniform(0.05, 0.25)
-            * amount
-            * blob(size, 0.235, 0.55, 0.05, 0.025)[..., None]
-            * MELANIN
-        )  # contouring
+    soft = cv2.GaussianBlur(parts(size)["lips"], (0, 0), 0.002 * size)
+    shape = np.clip(soft * 1.4 - 0.15, 0, 1)
+    colour = LIPSTICKS[rng.integers(len(LIPSTICKS))] * rng.uniform(0.6, 1.2)
+    colour = colour * np.clip(albedo.mean() / 0.25, 0.35, 1.1)
+    return lay_over(albedo, colour, rng.uniform(0.25, 0.95) * amount * shape)
+
+
+def _blush(rng, albedo, amount):
+    "Redden the cheeks."
+    u, v = rng.uniform(0.24, 0.30), rng.uniform(0.58, 0.63)
+    where = blob(len(albedo), u, v, 0.05, 0.03)[..., None]
+    density = np.float32([0.05, 1, 0.7])
+    return albedo * np.exp(-rng.uniform(0.05, 0.4) * amount * where * density)
+
+
+def _eye_shadow(rng, albedo, amount):
+    "Colour the lids."
+    colour, wide = SHADOWS[rng.integers(len(SHADOWS))], rng.uniform(0.8, 1.5)
+    opacity = rng.uniform(0.15, 0.8) * amount
+    v = 0.738 + 0.005 * wide
+    lid = blob(len(albedo), 0.358, v, 0.032 * wide, 0.012 * wide)
+    return lay_over(albedo, colour, opacity * ramp(lid, 0, 1.1))
+
+
+def _contour(rng, albedo, amount):
+    "Darken below the cheekbones."
+    density = -rng.uniform(0.05, 0.25) * amount
+    below = blob(len(albedo), 0.235, 0.55, 0.05, 0.025)[..., None]
+    return albedo * np.exp(density * below * MELANIN)
+
+
+def make_up(
+    rng: np.random.Generator,
+    albedo: np.ndarray,  # (S, S, 3) linear
+    amount: float,  # 0 none … 1
+) -> np.ndarray:  # (S, S, 3)
+    "Put lipstick, blush, eye shadow and contours on, each or none by chance."
+    chances = ((_lipstick, 0.8), (_blush, 0.6), (_eye_shadow, 0.6), (_contour, 0.3))
+    for put_on, chance in chances:
+        if rng.random() < chance:
+            albedo = put_on(rng, albedo, amount)
     return albedo
 
 # %% ../../nbs/synth/16_makeup.ipynb #53e9cdd1
-def face_paint(rng, albedo):
-    "Stripes, patches or a whole face of paint."
-    size = len(albedo)
+def _painted_area(rng, size):
+    "Cheeks, a band, a half, the whole face, or forehead and nose."
     p = parts(size)
-    U, V = texel_grid(size)
-    where = [
+    u, v = texel_grid(size)
+    areas = [
         p["cheek"] > 0.4,
-        np.abs(V - 0.6) < 0.04,
-        U > 0.5,
+        np.abs(v - 0.6) < 0.04,
+        u > 0.5,
         p["oval"] > 0.3,
         p["forehead"] + p["nose"] > 0.5,
-    ][rng.integers(5)].astype(np.float32)
-    where = (
-        cv2.GaussianBlur(where, (0, 0), 0.006 * size)
-        * (1 - p["scalp"])
-        * ramp(noise(rng, size, 0.06, 3), -1.6, -0.8)
-    )
-    a, b = rng.uniform(0.02, 0.8, (2, 3))
-    colour = (
-        a + (b - a) * (ramp(noise(rng, size, 0.12, 2), -0.1, 0.1) * (rng.random() < 0.5))[..., None]
-    )
-    return _lay_colours_over(albedo, colour, where * rng.uniform(0.6, 0.95) * (1 - 0.9 * p["eyes"]))
+    ]
+    sharp = areas[rng.integers(5)].astype(np.float32)
+    soft = cv2.GaussianBlur(sharp, (0, 0), 0.006 * size)
+    worn = ramp(noise(rng, size, 0.06, 3), -1.6, -0.8)
+    return soft * (1 - p["scalp"]) * worn
 
 
-def _lay_colours_over(albedo, colours, alpha):
-    "Put a picture of colours over albedo with opacity alpha (S, S)."
-    return (albedo + (colours - albedo) * alpha[..., None]).astype(np.float32)
+def face_paint(
+    rng: np.random.Generator,
+    albedo: np.ndarray,  # (S, S, 3) linear
+) -> np.ndarray:  # (S, S, 3) float32
+    "Put on stripes, patches or a whole face of paint, in one or two colours."
+    size = len(albedo)
+    where = _painted_area(rng, size)
+    first, second = rng.uniform(0.02, 0.8, (2, 3))
+    pattern = ramp(noise(rng, size, 0.12, 2), -0.1, 0.1) * (rng.random() < 0.5)
+    colour = first + (second - first) * pattern[..., None]
+    opacity = where * rng.uniform(0.6, 0.95)
+    return _lay_picture_over(albedo, colour, opacity * (1 - 0.9 * parts(size)["eyes"]))

@@ -6,6 +6,8 @@
 __all__ = ['PATTERNS', 'style_texture']
 
 # %% ../../nbs/synth/18_textures.ipynb #2a9a07b8
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -13,102 +15,261 @@ from .facehair import streaks
 from .regions import noise, parts, ramp, texel_grid
 
 # %% ../../nbs/synth/18_textures.ipynb #d9fa4958
-_wave = lambda x: 0.5 + 0.5 * np.sin(2 * np.pi * x)
-_tri = lambda x: np.abs(2 * (x % 1) - 1)
-_shift = lambda x, y: x + 0.5 * (np.floor(y) % 2)  # every other row by half a period
-# fmt: off
+def _wave(x):
+    "A sine of period 1, from 0 to 1."
+    return 0.5 + 0.5 * np.sin(2 * np.pi * x)
+
+
+def _zigzag_wave(x):
+    "A triangle of period 1, from 0 to 1."
+    return np.abs(2 * (x % 1) - 1)
+
+
+def _staggered(x, y):
+    "x with every other row moved by half a period."
+    return x + 0.5 * (np.floor(y) % 2)
+
+
+def _checkered(x, y):
+    "0 and 1 like a chessboard."
+    return (np.floor(x) + np.floor(y)) % 2
+
+
+def _stripes(x, y):
+    return ramp(_wave(x), 0.4, 0.6)
+
+
+def _dots(x, y):
+    from_middle = np.hypot(_staggered(x, y) % 1 - 0.5, y % 1 - 0.5)
+    return 1 - ramp(from_middle, 0.28, 0.36)
+
+
+def _plaid(x, y):
+    wide = 0.5 * (_wave(x) > 0.6) + 0.35 * (_wave(y) > 0.6)
+    return wide + 0.15 * (_wave(3 * y) > 0.7)
+
+
+def _zigzag(x, y):
+    return ramp(_wave(y + 0.5 * _zigzag_wave(x)), 0.4, 0.6)
+
+
+def _bricks(x, y):
+    along = _staggered(x / 2, y)
+    brick = (y % 1 > 0.15) * (along % 1 > 0.08)
+    tint = _wave(np.floor(y) * 0.37 + np.floor(along) * 0.71)
+    return brick * (0.4 + 0.6 * tint)
+
+
+def _rings(x, y):
+    return _wave(1.2 * np.hypot(x - x.mean(), y - y.mean()))
+
+
+def _scales(x, y):
+    return np.hypot(_staggered(x, y) % 1 - 0.5, y % 1) / 1.12
+
+
+def _waves(x, y):
+    return _wave(y + 0.35 * np.sin(4.4 * x))
+
+
+def _weave(x, y):
+    over, under = _wave(x - 0.25), 0.7 * _wave(y - 0.25)
+    return np.where(_checkered(x, y), over, under)
+
+
+def _gradient(x, y):
+    return _zigzag_wave(0.2 * x + 0.05 * np.sin(y))
+
+
 _REGULAR = {  # field in [0, 1] of the phases x and y (in periods)
-    'stripes': lambda x, y: ramp(_wave(x), .4, .6), 'checks': lambda x, y: (np.floor(x) + np.floor(y)) % 2,
-    'dots': lambda x, y: 1 - ramp(np.hypot(_shift(x, y) % 1 - .5, y % 1 - .5), .28, .36),
-    'plaid': lambda x, y: .5*(_wave(x) > .6) + .35*(_wave(y) > .6) + .15*(_wave(3*y) > .7), 'zigzag': lambda x, y: ramp(_wave(y + .5*_tri(x)), .4, .6),
-    'bricks': lambda x, y: (y % 1 > .15)*(_shift(x/2, y) % 1 > .08)*(.4 + .6*_wave(np.floor(y)*.37 + np.floor(_shift(x/2, y))*.71)),
-    'rings': lambda x, y: _wave(1.2*np.hypot(x - x.mean(), y - y.mean())), 'scales': lambda x, y: np.hypot(_shift(x, y) % 1 - .5, y % 1)/1.12,
-    'waves': lambda x, y: _wave(y + .35*np.sin(4.4*x)), 'weave': lambda x, y: np.where((np.floor(x) + np.floor(y)) % 2, _wave(x - .25), .7*_wave(y - .25)),
-    'gradient': lambda x, y: _tri(.2*x + .05*np.sin(y))}
-# fmt: on
+    "stripes": _stripes,
+    "checks": _checkered,
+    "dots": _dots,
+    "plaid": _plaid,
+    "zigzag": _zigzag,
+    "bricks": _bricks,
+    "rings": _rings,
+    "scales": _scales,
+    "waves": _waves,
+    "weave": _weave,
+    "gradient": _gradient,
+}
 
 # %% ../../nbs/synth/18_textures.ipynb #8fa787a9
+class _Cells(NamedTuple):
+    "Voronoi cells of random points."
+
+    tint: np.ndarray  # (size, size) in [0, 1], one number a cell
+    distance: np.ndarray  # (size, size) to the cell's point, UV
+    border: np.ndarray  # (size, size) in [0, 1]
+
+
 def _cells(rng, size, n):
-    "Voronoi cells of n random points: tint in [0, 1], distance to the point in UV, border; (size, size) each."
+    "The cells of n random points."
     seeds = np.full((size, size), 255, np.uint8)
     seeds[tuple(rng.integers(0, size, (2, n)))] = 0
-    far, label = cv2.distanceTransformWithLabels(
-        seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    border = cv2.morphologyEx(label.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((2, 2))) > 0
-    return (
-        (label * 0.618034) % 1,
-        far / size,
-        cv2.GaussianBlur(border.astype(np.float32), (0, 0), 0.004 * size + 0.3),
-    )
+    kind = cv2.DIST_LABEL_PIXEL
+    distance, label = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=kind)
+    label_map = label.astype(np.float32)
+    border = cv2.morphologyEx(label_map, cv2.MORPH_GRADIENT, np.ones((2, 2))) > 0
+    soft_border = cv2.GaussianBlur(border.astype(np.float32), (0, 0), 0.004 * size + 0.3)
+    return _Cells((label * 0.618034) % 1, distance / size, soft_border)
 
 
-_squash = lambda x: 0.5 + 0.5 * np.tanh(x)
-# fmt: off
+def _squash(x):
+    "Any number, to (0, 1)."
+    return 0.5 + 0.5 * np.tanh(x)
+
+
+def _cracks(f, cells):
+    return np.clip(0.6 * cells.tint + 0.4 - 1.5 * cells.border, 0, 1)
+
+
+def _mosaic(f, cells):
+    return cells.tint
+
+
+def _leopard(f, cells):
+    spot = ramp(cells.distance + 0.005 * f(0.04), 0.015, 0.025)
+    return np.clip(spot - 0.4 * (cells.distance < 0.009), 0, 1)
+
+
+def _noise(f, cells):
+    return _squash(f(0.06, 4))
+
+
+def _marbling(f, cells):
+    return _wave(1.2 * f(0.3, 2))
+
+
+def _camouflage(f, cells):
+    return np.floor(_squash(f(0.1, 3)) * 3.99) / 3
+
+
+def _contours(f, cells):
+    return ramp(_zigzag_wave(1.3 * f(0.2, 2)), 0.2, 0.6)
+
+
+def _splashes(f, cells):
+    first = ramp(f(0.05, 2), 0.5, 0.6)
+    return first + 0.4 * ramp(f(0.04, 2), 0.7, 0.8) * cells.tint
+
+
+def _watercolour(f, cells):
+    wash = f(0.1, 4)
+    edge = np.exp(-((wash / 0.2) ** 2))
+    return np.clip(_squash(1.5 * wash) * 0.8 + 0.5 * edge, 0, 1)
+
+
+def _brush_strokes(f, cells):
+    own = np.random.default_rng(int(1e6 * cells.distance.max()))
+    combed = 1.2 * streaks(own, len(cells.tint), 0.07)
+    return _squash(combed + 0.8 * f(0.1))
+
+
 _ORGANIC = {  # field in [0, 1] of f(scale, octaves) and of the cells
-    'cracks': lambda f, c: np.clip(.6*c[0] + .4 - 1.5*c[2], 0, 1), 'mosaic': lambda f, c: c[0],
-    'leopard': lambda f, c: np.clip(ramp(c[1] + .005*f(.04), .015, .025) - .4*(c[1] < .009), 0, 1),
-    'noise': lambda f, c: _squash(f(.06, 4)), 'marbling': lambda f, c: _wave(1.2*f(.3, 2)), 'camouflage': lambda f, c: np.floor(_squash(f(.1, 3))*3.99)/3,
-    'contours': lambda f, c: ramp(_tri(1.3*f(.2, 2)), .2, .6), 'splashes': lambda f, c: ramp(f(.05, 2), .5, .6) + .4*ramp(f(.04, 2), .7, .8)*c[0],
-    'watercolour': lambda f, c: (lambda w: np.clip(_squash(1.5*w)*.8 + .5*np.exp(-(w/.2)**2), 0, 1))(f(.1, 4)),
-    'strokes': lambda f, c: _squash(1.2*streaks(np.random.default_rng(int(1e6*c[1].max())), len(c[0]), .07) + .8*f(.1))}
-# fmt: on
+    "cracks": _cracks,
+    "mosaic": _mosaic,
+    "leopard": _leopard,
+    "noise": _noise,
+    "marbling": _marbling,
+    "camouflage": _camouflage,
+    "contours": _contours,
+    "splashes": _splashes,
+    "watercolour": _watercolour,
+    "strokes": _brush_strokes,
+}
 
 # %% ../../nbs/synth/18_textures.ipynb #0e6e55d2
-# fmt: off
-_PICTORIAL = {  # field in [0, 1] of the face's light (in [0, 1]), the phases x and y, and f(scale, octaves)
-    'poster': lambda light, x, y, f: np.floor((.7*light + .3*_wave(.5*f(.1, 2)))*4.99)/4, 'solarised': lambda light, x, y, f: _wave(1.5*light + .2*f(.15, 2)),
-    'hatching': lambda light, x, y, f: np.clip(1 - .6*(_tri(1.5*x) > light) - .5*(_tri(1.5*y) > light + .3), 0, 1),
-    'halftone': lambda light, x, y, f: 1 - ramp(np.hypot((2*x) % 1 - .5, (2*y) % 1 - .5), .6*np.sqrt(light), .6*np.sqrt(light) + .1)}
-# fmt: on
+def _poster(light, x, y, f):
+    level = 0.7 * light + 0.3 * _wave(0.5 * f(0.1, 2))
+    return np.floor(level * 4.99) / 4
+
+
+def _solarised(light, x, y, f):
+    return _wave(1.5 * light + 0.2 * f(0.15, 2))
+
+
+def _hatching(light, x, y, f):
+    lines = 1 - 0.6 * (_zigzag_wave(1.5 * x) > light)
+    return np.clip(lines - 0.5 * (_zigzag_wave(1.5 * y) > light + 0.3), 0, 1)
+
+
+def _halftone(light, x, y, f):
+    from_middle = np.hypot((2 * x) % 1 - 0.5, (2 * y) % 1 - 0.5)
+    radius = 0.6 * np.sqrt(light)
+    return 1 - ramp(from_middle, radius, radius + 0.1)
+
+
+_PICTORIAL = {  # field in [0, 1] of the face's light in [0, 1], the phases x and y, f(scale, octaves)
+    "poster": _poster,
+    "solarised": _solarised,
+    "hatching": _hatching,
+    "halftone": _halftone,
+}
 PATTERNS = (*_REGULAR, *_ORGANIC, *_PICTORIAL)  # 25; style s wears PATTERNS[s % 25]
 
 
-def _palette(q, rng, field):
+def _saturated(value, hue, saturation):
+    "Linear RGB (N, 3) of values (N,), hues (N,) in turns and saturations (N, 1)."
+    sixth = (hue[:, None] * 6 + [0, 4, 2]) % 6
+    pure = np.clip(np.abs(sixth - 3) - 1, 0, 1)
+    return value[:, None] * (1 - saturation * (1 - pure))
+
+
+def _palette(own, rng, field):
     "Colours (S, S, 3) of a field in [0, 1]: four of the style's own, shifted a little."
-    value, hue, sat = (
-        q.permutation([0.06, 0.2, 0.45, 0.8]),
-        q.random(4) + rng.normal(0, 0.02, 4),
-        q.uniform(0.35, 0.95, (4, 1)),
-    )
-    rgb = value[:, None] * (
-        1 - sat * (1 - np.clip(np.abs((hue[:, None] * 6 + [0, 4, 2]) % 6 - 3) - 1, 0, 1))
-    )
-    return np.stack([np.interp(field, np.linspace(0, 1, 4), rgb[:, k]) for k in range(3)], -1)
+    value = own.permutation([0.06, 0.2, 0.45, 0.8])
+    hue = own.random(4) + rng.normal(0, 0.02, 4)
+    rgb = _saturated(value, hue, own.uniform(0.35, 0.95, (4, 1)))
+    at = np.linspace(0, 1, 4)
+    return np.stack([np.interp(field, at, channel) for channel in rgb.T], -1)
 
 # %% ../../nbs/synth/18_textures.ipynb #096fba74
+def _log_light(albedo):
+    "Log luminance against the middle of the skin, (T, T)."
+    log = np.log(np.clip(albedo, 0.01, 1).mean(-1))
+    return log - np.median(log[parts(len(albedo))["skin"] > 0.5])
+
+
+def _phases(own, rng, size, wavelength, angle):
+    "Where each texel lies in a pattern that is turned, bent and moved: x and y in periods."
+    u, v = texel_grid(size)
+    u = u + own.uniform(0.004, 0.014) * noise(rng, size, 0.25, 2)
+    v = v + own.uniform(0.004, 0.014) * noise(rng, size, 0.25, 2)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    x = (u * cosine + v * sine) / wavelength + rng.random()
+    y = (v * cosine - u * sine) / wavelength + rng.random()
+    return x, y
+
+
 def style_texture(
     albedo: np.ndarray,  # (T, T, 3) linear albedo on the face tile
     style: int,  # 0 … 49
     rng: np.random.Generator,  # moves the pattern, shifts its colours a little
 ) -> np.ndarray:  # (T, T, 3) float32 linear albedo in [0, 1]
-    "Put one of 50 texture styles on a face."
-    if not 0 <= style < 2 * len(PATTERNS):
-        raise ValueError(
-            f"There is no texture style {style}; they are numbered 0 to {2 * len(PATTERNS) - 1}."
-        )
-    name, q, size = (
-        PATTERNS[style % len(PATTERNS)],
-        np.random.default_rng(1000 + style),
-        len(albedo),
-    )
-    U, V = texel_grid(size)
-    a, wavelength, k = q.uniform(0, np.pi), q.uniform(0.08, 0.15), q.uniform(1.3, 2.4)
-    U, V = (x + q.uniform(0.004, 0.014) * noise(rng, size, 0.25, 2) for x in (U, V))
-    x, y = (
-        (U * np.cos(a) + V * np.sin(a)) / wavelength + rng.random(),
-        (V * np.cos(a) - U * np.sin(a)) / wavelength + rng.random(),
-    )
-    f = lambda scale, octaves=3: noise(rng, size, scale * k, octaves)
-    log = np.log(np.clip(albedo, 0.01, 1).mean(-1))
-    log = log - np.median(log[parts(size)["skin"] > 0.5])
+    "Put one of 50 texture styles on a face; raises ValueError for another number."
+    count = 2 * len(PATTERNS)
+    if not 0 <= style < count:
+        raise ValueError(f"There is no texture style {style}; they are numbered 0 to {count - 1}.")
+    name, size = PATTERNS[style % len(PATTERNS)], len(albedo)
+    own = np.random.default_rng(1000 + style)  # what all who wear the style have in common
+    angle, wavelength = own.uniform(0, np.pi), own.uniform(0.08, 0.15)
+    coarse = own.uniform(1.3, 2.4)
+    x, y = _phases(own, rng, size, wavelength, angle)
+
+    def f(scale, octaves=3):
+        return noise(rng, size, scale * coarse, octaves)
+
+    log = _log_light(albedo)
     if name in _REGULAR:
         field = _REGULAR[name](x, y)
     elif name in _ORGANIC:
-        field = _ORGANIC[name](f, _cells(rng, size, int(500 / k**2)))
+        field = _ORGANIC[name](f, _cells(rng, size, int(500 / coarse**2)))
     else:
-        field = _PICTORIAL[name](1 / (1 + np.exp(-2.5 * log - 0.8 * f(0.1))), x, y, f)
-    features = (np.clip(np.exp(log), 0.2, 1.6) * (1 - 0.55 * parts(size)["lips"]))[
-        ..., None
-    ]  # brows, lips and beard stay readable under the pattern
-    return np.clip(_palette(q, rng, field) * features, 0.004, 0.95).astype(np.float32)
+        light = 1 / (1 + np.exp(-2.5 * log - 0.8 * f(0.1)))
+        field = _PICTORIAL[name](light, x, y, f)
+    # brows, lips and beard stay readable under the pattern
+    features = np.clip(np.exp(log), 0.2, 1.6) * (1 - 0.55 * parts(size)["lips"])
+    colours = _palette(own, rng, field)
+    return np.clip(colours * features[..., None], 0.004, 0.95).astype(np.float32)
