@@ -86,8 +86,9 @@ _all_ = [  # what a skin is made of
 # %% ../../nbs/synth/20_skin.ipynb #2535f754
 # fmt: off
 REGIONS = {  # part: haemoglobin mean, spread; melanin mean, spread (in densities of green)
-    'nose': (.15, .12, .02, .05), 'wing': (.14, .10, .04, .04), 'cheek': (.16, .13, .00, .06), 'ear': (.17, .10, .00, .04), 'lid': (.10, .09, .13, .11),
-    'under_eye': (.08, .09, .12, .11), 'forehead': (-.04, .08, .05, .08), 'perioral': (-.02, .08, .10, .10), 'chin': (.06, .09, .02, .06),
+    'nose': (.15, .12, .02, .05), 'wing': (.14, .10, .04, .04), 'cheek': (.16, .13, .00, .06),
+    'ear': (.17, .10, .00, .04), 'lid': (.10, .09, .13, .11), 'under_eye': (.08, .09, .12, .11),
+    'forehead': (-.04, .08, .05, .08), 'perioral': (-.02, .08, .10, .10), 'chin': (.06, .09, .02, .06),
     'neck': (.02, .05, .04, .06), 'fold': (.02, .03, .0, .02)}
 # fmt: on
 
@@ -95,119 +96,172 @@ REGIONS = {  # part: haemoglobin mean, spread; melanin mean, spread (in densitie
 @lru_cache(maxsize=4)
 def _regions(size):
     "The masks of REGIONS: (K, size, size)."
-    return np.stack([parts(size)[k] for k in REGIONS])
+    return np.stack([parts(size)[name] for name in REGIONS])
+
+
+def _by_region(rng, size, mean, deviation):
+    "A map in which each region has its usual amount plus a personal one."
+    personal = deviation * rng.standard_normal(len(mean)).astype(np.float32)
+    return np.einsum("k,kij", mean + personal, _regions(size))
 
 
 def _pigment(rng, size, age):
     "Haemoglobin and melanin maps of a procedural skin, (size, size) each, around 0."
-    w = np.array(list(REGIONS.values()), np.float32)
-    h, m = (
-        np.einsum(
-            "k,kij",
-            w[:, k] + w[:, k + 1] * rng.standard_normal(len(w)).astype(np.float32),
-            _regions(size),
-        )
-        for k in (0, 2)
-    )
-    h += rng.uniform(0.02, 0.08) * noise(rng, size, 0.14, 4, 0.75) + rng.uniform(
-        0.02, 0.06
-    ) * noise(rng, size, 0.02, 3, 0.8)
-    m += rng.uniform(0.02, 0.07) * noise(rng, size, 0.3, 3) + rng.uniform(0.01, 0.03) * noise(
-        rng, size, 0.012, 2, 0.9
-    ) * (1 + age)
-    return h, m
+    red_mean, red_spread, brown_mean, brown_spread = np.array(list(REGIONS.values()), np.float32).T
+    red = _by_region(rng, size, red_mean, red_spread)
+    brown = _by_region(rng, size, brown_mean, brown_spread)
+    blotches = rng.uniform(0.02, 0.08) * noise(rng, size, 0.14, 4, 0.75)
+    red += blotches + rng.uniform(0.02, 0.06) * noise(rng, size, 0.02, 3, 0.8)
+    broad = rng.uniform(0.02, 0.07) * noise(rng, size, 0.3, 3)
+    speckles = rng.uniform(0.01, 0.03) * noise(rng, size, 0.012, 2, 0.9)
+    brown += broad + speckles * (1 + age)
+    return red, brown
 
 # %% ../../nbs/synth/20_skin.ipynb #3ead973e
+def _scattered(rng, size, where, counts, radii):
+    "Spots: how many and how large (mm) is drawn from two ranges."
+    count = int(rng.integers(*counts))
+    return spots(rng, size, where, count, rng.uniform(*radii))
+
+
+def _freckles(rng, size):
+    "Melanin of freckles."
+    p = parts(size)
+    where = p["cheek"] + p["nose"] + 0.25 * p["forehead"] + 0.08 * p["oval"]
+    return rng.uniform(0.15, 0.5) * _scattered(rng, size, where, (80, 600), (0.6, 1.1))
+
+
+def _moles(rng, size):
+    "Where moles are, if there are any."
+    p = parts(size)
+    where = p["oval"] * p["skin"] + 0.3 * p["neck"]
+    count = int(rng.poisson(2.5)) + 1
+    return spots(rng, size, where, count, rng.uniform(0.8, 1.6)) * (rng.random() < 0.7)
+
+
+def _age_spots(rng, size):
+    "Melanin of age spots."
+    p = parts(size)
+    where = p["forehead"] + p["cheek"] + 0.2 * p["oval"]
+    return rng.uniform(0.1, 0.3) * _scattered(rng, size, where, (3, 25), (1.2, 3))
+
+
+def _pimples(rng, size):
+    "Where pimples are."
+    p = parts(size)
+    where = p["forehead"] + p["chin"] + p["cheek"] * 1.5
+    return _scattered(rng, size, where, (3, 40), (0.8, 1.5))
+
+
+def _scar(rng, size):
+    "Where a scar runs."
+    start = rng.uniform([0.25, 0.35], [0.75, 0.9])
+    steps = rng.normal(0, 0.012, (4, 2)) + rng.normal(0, 0.02, 2)
+    return strokes(size, [curve(start + np.cumsum(steps, 0))], 0.004)
+
+
 def _marks(rng, size, age, freckled):
     "Haemoglobin, melanin and bump (mm) of freckles, moles, age spots, pimples and scars."
-    p = parts(size)
-    h, m, bump = (np.zeros((size, size), np.float32) for _ in range(3))
+    red, brown, bump = (np.zeros((size, size), np.float32) for _ in range(3))
     if freckled:
-        where = p["cheek"] + p["nose"] + 0.25 * p["forehead"] + 0.08 * p["oval"]
-        m += rng.uniform(0.15, 0.5) * spots(
-            rng, size, where, int(rng.integers(80, 600)), rng.uniform(0.6, 1.1)
-        )
-    moles = spots(
-        rng,
-        size,
-        p["oval"] * p["skin"] + 0.3 * p["neck"],
-        int(rng.poisson(2.5)) + 1,
-        rng.uniform(0.8, 1.6),
-    ) * (rng.random() < 0.7)
-    m += rng.uniform(0.3, 0.9) * moles
+        brown += _freckles(rng, size)
+    moles = _moles(rng, size)
+    brown += rng.uniform(0.3, 0.9) * moles
     bump += 0.25 * moles
     if rng.random() < age - 0.35:
-        m += rng.uniform(0.1, 0.3) * spots(
-            rng,
-            size,
-            p["forehead"] + p["cheek"] + 0.2 * p["oval"],
-            int(rng.integers(3, 25)),
-            rng.uniform(1.2, 3),
-        )
+        brown += _age_spots(rng, size)
     if rng.random() < 0.25 * (1.2 - age):
-        acne = spots(
-            rng,
-            size,
-            p["forehead"] + p["chin"] + p["cheek"] * 1.5,
-            int(rng.integers(3, 40)),
-            rng.uniform(0.8, 1.5),
-        )
-        h += rng.uniform(0.15, 0.5) * acne
-        bump += 0.2 * acne
+        pimples = _pimples(rng, size)
+        red += rng.uniform(0.15, 0.5) * pimples
+        bump += 0.2 * pimples
     if rng.random() < 0.06:
-        start = rng.uniform([0.25, 0.35], [0.75, 0.9])
-        line = start + np.cumsum(rng.normal(0, 0.012, (4, 2)) + rng.normal(0, 0.02, 2), 0)
-        scar = strokes(size, [curve(line)], 0.004)
-        m -= 0.15 * scar
-        h += rng.uniform(-0.05, 0.2) * scar
+        scar = _scar(rng, size)
+        brown -= 0.15 * scar
+        red += rng.uniform(-0.05, 0.2) * scar
         bump += rng.uniform(-0.25, 0.15) * scar
-    return h, m, bump
+    return red, brown, bump
 
 # %% ../../nbs/synth/20_skin.ipynb #c8691bda
+def _patches(rng, size, scale, low):
+    "Irregular patches of a size (UV); the higher `low`, the fewer."
+    return ramp(noise(rng, size, scale, 3), low, low + 0.5)
+
+
+def _rosacea(rng, size):
+    "Haemoglobin of red cheeks with fine veins."
+    p = parts(size)
+    veins = ramp(0.25 - np.abs(noise(rng, size, 0.03, 3)), 0.05, 0.25)
+    everywhere, in_veins = rng.uniform(0.1, 0.4), rng.uniform(0.05, 0.25)
+    amount = everywhere + in_veins * veins + 0.1 * noise(rng, size, 0.05, 3)
+    return (p["cheek"] + p["nose"]) * amount
+
+
+def _melasma(rng, size):
+    "Melanin of brown patches."
+    p = parts(size)
+    where = np.clip(p["cheek"] + p["forehead"] + p["moustache"], 0, 1)
+    return rng.uniform(0.15, 0.4) * _patches(rng, size, 0.12, -0.1) * where
+
+
+def _vitiligo(rng, size):
+    "Melanin that white patches lack."
+    p = parts(size)
+    where = np.clip(p["perioral"] + p["lid"] + p["chin"] + 0.4 * p["oval"], 0, 1)
+    return rng.uniform(0.4, 1.1) * _patches(rng, size, 0.15, 0.2) * where
+
+
+def _sunburn(rng, size):
+    "Haemoglobin of a burnt nose, cheeks and forehead."
+    p = parts(size)
+    amount = rng.uniform(0.1, 0.3)
+    exposed = p["nose"] + p["cheek"] + 0.7 * p["forehead"]
+    return amount * ramp(exposed + 0.1 * noise(rng, size, 0.2), 0.1, 0.8)
+
+
+def _under_hat(rng, size):
+    "Melanin that a forehead lacks which a hat kept from the sun."
+    v = texel_grid(size)[1]
+    return rng.uniform(0.08, 0.3) * ramp(v + 0.02 * noise(rng, size, 0.3, 1), 0.845, 0.875)
+
+
+def _dark_rings(rng, size):
+    "Haemoglobin and melanin below tired eyes."
+    inner = 0.7 * blob(size, 0.40, 0.70, 0.016, 0.014)
+    ring = np.clip(parts(size)["under_eye"] + inner, 0, 1)
+    brown = rng.uniform(0.05, 0.35) * ring
+    red = rng.uniform(0, 0.25) * ring
+    return red * (1 + 0.4 * noise(rng, size, 0.012, 2)), brown
+
+
+def _birthmark(rng, size):
+    "Haemoglobin of a birthmark somewhere."
+    red = rng.uniform(0.3, 0.8) * _patches(rng, size, 0.08, 0.0)
+    u, v = rng.uniform(0.2, 0.8), rng.uniform(0.35, 0.9)
+    return red * blob(size, u, v, 0.07, 0.07, False)
+
+
 def _conditions(rng, size, age):
     "Haemoglobin and melanin of what only some people have."
-    p, V = parts(size), texel_grid(size)[1]
-    h, m = (np.zeros((size, size), np.float32) for _ in range(2))
-    patch = lambda scale, lo: ramp(noise(rng, size, scale, 3), lo, lo + 0.5)
-    dice = rng.random(7)
-    if dice[0] < 0.08 + 0.06 * age:  # rosacea
-        veins = ramp(0.25 - np.abs(noise(rng, size, 0.03, 3)), 0.05, 0.25)
-        h += (p["cheek"] + p["nose"]) * (
-            rng.uniform(0.1, 0.4)
-            + rng.uniform(0.05, 0.25) * veins
-            + 0.1 * noise(rng, size, 0.05, 3)
-        )
-    if dice[1] < 0.05:
-        m += (
-            rng.uniform(0.15, 0.4)
-            * patch(0.12, -0.1)
-            * np.clip(p["cheek"] + p["forehead"] + p["moustache"], 0, 1)
-        )  # melasma
-    if dice[2] < 0.01:
-        m -= (
-            rng.uniform(0.4, 1.1)
-            * patch(0.15, 0.2)
-            * np.clip(p["perioral"] + p["lid"] + p["chin"] + 0.4 * p["oval"], 0, 1)
-        )  # vitiligo
-    if dice[3] < 0.05:
-        h += rng.uniform(0.1, 0.3) * ramp(
-            p["nose"] + p["cheek"] + 0.7 * p["forehead"] + 0.1 * noise(rng, size, 0.2), 0.1, 0.8
-        )  # sunburn
-    if dice[4] < 0.05:
-        m -= rng.uniform(0.08, 0.3) * ramp(
-            V + 0.02 * noise(rng, size, 0.3, 1), 0.845, 0.875
-        )  # under the hat
-    if dice[5] < 0.3:  # dark rings
-        ring = np.clip(p["under_eye"] + 0.7 * blob(size, 0.40, 0.70, 0.016, 0.014), 0, 1)
-        m += rng.uniform(0.05, 0.35) * ring
-        h += rng.uniform(0, 0.25) * ring * (1 + 0.4 * noise(rng, size, 0.012, 2))
-    if dice[6] < 0.012:  # birthmark
-        h += (
-            rng.uniform(0.3, 0.8)
-            * patch(0.08, 0.0)
-            * blob(size, rng.uniform(0.2, 0.8), rng.uniform(0.35, 0.9), 0.07, 0.07, False)
-        )
-    return h, m
+    red, brown = (np.zeros((size, size), np.float32) for _ in range(2))
+    chances = (0.08 + 0.06 * age, 0.05, 0.01, 0.05, 0.05, 0.3, 0.012)
+    rosacea, melasma, vitiligo, sunburn, hat, rings, birthmark = rng.random(7) < chances
+    if rosacea:
+        red += _rosacea(rng, size)
+    if melasma:
+        brown += _melasma(rng, size)
+    if vitiligo:
+        brown -= _vitiligo(rng, size)
+    if sunburn:
+        red += _sunburn(rng, size)
+    if hat:
+        brown -= _under_hat(rng, size)
+    if rings:
+        more_red, more_brown = _dark_rings(rng, size)
+        brown += more_brown
+        red += more_red
+    if birthmark:
+        red += _birthmark(rng, size)
+    return red, brown
 
 # %% ../../nbs/synth/20_skin.ipynb #edf10adc
 def _wet(rng, size):
@@ -216,19 +270,19 @@ def _wet(rng, size):
     wet = np.zeros((size, size), np.float32)
     sweaty, crying = rng.random(2) < (0.05, 0.02)
     if sweaty:
-        wet = np.clip(p["forehead"] + p["nose"] + 0.6 * p["perioral"], 0, 1) * ramp(
-            noise(rng, size, 0.02, 2), 0.2, 1.2
-        )
+        where = np.clip(p["forehead"] + p["nose"] + 0.6 * p["perioral"], 0, 1)
+        wet = where * ramp(noise(rng, size, 0.02, 2), 0.2, 1.2)
     if crying:
-        wet = np.maximum(
-            wet,
-            strokes(
-                size,
-                both([curve([(0.37, 0.70), (0.36, 0.66), (0.345, 0.58), (0.34, 0.5)])]),
-                0.012,
-            ),
-        )
+        track = curve([(0.37, 0.70), (0.36, 0.66), (0.345, 0.58), (0.34, 0.5)])
+        wet = np.maximum(wet, strokes(size, both([track]), 0.012))
     return wet
+
+
+def _oily_zone(size):
+    "Where oil shines: nose, forehead, cheeks, chin and lids."
+    p = parts(size)
+    t_zone = 0.25 * p["nose"] + 0.18 * p["forehead"]
+    return t_zone + 0.1 * p["cheek"] + 0.1 * p["chin"] + 0.1 * p["lid"]
 
 
 def sample_gloss(
@@ -239,29 +293,19 @@ def sample_gloss(
 ) -> tuple:  # specular strength (size, size) in [0, 1], roughness (size, size) in [.2, .65]
     "Draw maps of specular strength and roughness."
     p = parts(size)
-    oil, wet = rng.uniform(0.2, 1) * (1 - 0.6 * powder), _wet(rng, size)
-    zone = (
-        0.25 * p["nose"]
-        + 0.18 * p["forehead"]
-        + 0.1 * p["cheek"]
-        + 0.1 * p["chin"]
-        + 0.1 * p["lid"]
-    )
+    oil = rng.uniform(0.2, 1) * (1 - 0.6 * powder)
+    wet, zone = _wet(rng, size), _oily_zone(size)
     mottle = noise(rng, size, 0.08, 4, 0.8)
-    g = (rng.uniform(0.12, 0.4) + oil * zone - 0.06 * p["neck"]) * (1 + 0.12 * mottle)
+    strength = rng.uniform(0.12, 0.4) + oil * zone - 0.06 * p["neck"]
+    gloss = strength * (1 + 0.12 * mottle)
     lips = rng.uniform(0.05, 0.6)
-    g += p["lips"] * lips + 0.2 * p["mouth"]
-    r = (
-        rng.uniform(0.4, 0.52)
-        + 0.06 * powder
-        - 0.45 * oil * zone
-        - 0.02 * mottle
-        - (0.02 + 0.15 * lips) * np.clip(p["lips"] + p["mouth"], 0, 1)
-    )
-    gloss = np.clip((g + 0.6 * wet) * (1 - 0.75 * hair), 0, 1)
-    return gloss.astype(np.float32), np.clip(r - 0.2 * wet + 0.12 * hair, 0.2, 0.65).astype(
-        np.float32
-    )
+    gloss += p["lips"] * lips + 0.2 * p["mouth"]
+    dry = rng.uniform(0.4, 0.52) + 0.06 * powder
+    smooth_lips = (0.02 + 0.15 * lips) * np.clip(p["lips"] + p["mouth"], 0, 1)
+    roughness = dry - 0.45 * oil * zone - 0.02 * mottle - smooth_lips
+    gloss = np.clip((gloss + 0.6 * wet) * (1 - 0.75 * hair), 0, 1)
+    roughness = np.clip(roughness - 0.2 * wet + 0.12 * hair, 0.2, 0.65)
+    return gloss.astype(np.float32), roughness.astype(np.float32)
 
 # %% ../../nbs/synth/20_skin.ipynb #2c72e8c9
 @dataclass(frozen=True)
@@ -275,43 +319,56 @@ class Skin:
     tone: np.ndarray  # (3,) mean linear albedo of the bare skin
     hair: np.ndarray  # (3,) linear albedo of brows, beard and hair
     cover: float  # opacity of the hair on the scalp: 0 bald … 1
-    traits: dict  # age (0 young … 1 old), male, beard (style or None), length of the beard, made_up (0 … 1)
+    traits: dict  # age (0 … 1), male, beard (style or None), its length, made_up (0 … 1)
+
+
+def _with_mean(albedo, tone):
+    "An albedo scaled so that the mean of the bare skin is the tone."
+    skin = parts(len(albedo))["skin"]
+    weights = skin.ravel() / skin.sum()
+    for _ in range(3):  # repeated, as clipping shifts the mean
+        scale = tone / (weights @ albedo.reshape(-1, 3))
+        albedo = np.minimum(albedo * scale, np.float32(0.95))
+    return albedo.astype(np.float32)
 
 
 def _bare(rng, skins, size, tone, age):
     "Albedo and bump of skin and lips with the mean albedo wanted, before hair and make-up."
-    h, m = _pigment(rng, size, age)
+    red, brown = _pigment(rng, size, age)
     angle = float(ita(tone))
     pale = float(np.clip((angle + 50) / 80, 0.3, 1))
-    h2, m2, spots_bump = _marks(rng, size, age, rng.random() < 0.06 + 0.3 * (angle > 35))
-    h3, m3 = lip_pigment(rng, size, angle)
-    h4, m4 = _conditions(rng, size, age)
-    D = ((h + h2 + h4) * pale + h3)[..., None] * HAEMOGLOBIN + (m + m2 * pale + m3 + m4)[
-        ..., None
-    ] * MELANIN
+    freckled = rng.random() < 0.06 + 0.3 * (angle > 35)
+    marks_red, marks_brown, marks_bump = _marks(rng, size, age, freckled)
+    lips_red, lips_brown = lip_pigment(rng, size, angle)
+    rare_red, rare_brown = _conditions(rng, size, age)
+    red = (red + marks_red + rare_red) * pale + lips_red
+    brown = brown + marks_brown * pale + lips_brown + rare_brown
+    density = red[..., None] * HAEMOGLOBIN + brown[..., None] * MELANIN
     if skins and rng.random() < 0.75:
-        D = D + mix_skins(rng, skins, size) * (1 - parts(size)["lips"][..., None])
-    a, w = np.exp(-D), parts(size)["skin"].ravel() / parts(size)["skin"].sum()
-    for _ in range(3):
-        a = np.minimum(
-            a * (tone / (w @ a.reshape(-1, 3))), np.float32(0.95)
-        )  # repeated, as clipping shifts the mean
-    return a.astype(np.float32), spots_bump
+        lips = parts(size)["lips"][..., None]
+        density = density + mix_skins(rng, skins, size) * (1 - lips)
+    return _with_mean(np.exp(-density), tone), marks_bump
 
 # %% ../../nbs/synth/20_skin.ipynb #162d9818
-def _brow_and_scalp(rng, brows, size, male, age):
-    "Opacity of brows and of the hair on the scalp, and how much of the scalp it covers."
-    brow = (
-        place_brow(rng, brows[rng.integers(len(brows))], size)
-        if brows and rng.random() < 0.5
-        else draw_brows(rng, size)
-    )
-    thin = rng.random()
-    brow = brow * (
-        0 if thin < 0.03 else rng.uniform(0.3, 0.7) if thin < 0.15 else rng.uniform(0.9, 1)
-    )
-    cover = 0.0 if rng.random() < 0.2 + 0.15 * male * age else rng.uniform(0.35, 0.97)
-    return brow, hair_line(rng, size, cover) if cover else np.zeros_like(brow), float(cover)
+def _brows(rng, brows, size):
+    "Opacity of brows, imported or drawn; some are thin and a few shaved off."
+    if brows and rng.random() < 0.5:
+        brow = place_brow(rng, brows[rng.integers(len(brows))], size)
+    else:
+        brow = draw_brows(rng, size)
+    kind = rng.random()
+    if kind < 0.03:
+        return brow * 0
+    return brow * (rng.uniform(0.3, 0.7) if kind < 0.15 else rng.uniform(0.9, 1))
+
+
+def _scalp_hair(rng, size, male, age):
+    "Opacity of the hair on the scalp, and how much of the scalp it covers."
+    bald = rng.random() < 0.2 + 0.15 * male * age
+    if bald:
+        return np.zeros((size, size), np.float32), 0.0
+    cover = rng.uniform(0.35, 0.97)
+    return hair_line(rng, size, cover), float(cover)
 
 
 def _whiskers(rng, size, male, bald):
@@ -319,44 +376,53 @@ def _whiskers(rng, size, male, bald):
     none = np.zeros((size, size), np.float32)
     if not male or rng.random() < 0.15:
         return none, none, None, 0.0
-    length = float(
-        rng.choice(
-            [rng.uniform(0.003, 0.05), rng.uniform(0.05, 0.3), rng.uniform(0.3, 1)],
-            p=[0.6, 0.2, 0.2],
-        )
-    )
-    style = (
-        "full"
-        if length < 0.05 or rng.random() < 0.6
-        else list(BEARDS)[rng.integers(len(BEARDS) - bald)]
-    )  # no sideburns below a bald head
+    stubble, short, long = rng.uniform(0.003, 0.05), rng.uniform(0.05, 0.3), rng.uniform(0.3, 1)
+    length = float(rng.choice([stubble, short, long], p=[0.6, 0.2, 0.2]))
+    style = "full"
+    if length >= 0.05 and rng.random() >= 0.6:
+        styles = list(BEARDS)[: len(BEARDS) - bald]  # no sideburns below a bald head
+        style = styles[rng.integers(len(styles))]
     return *beard(rng, size, style, length), style, length
 
 # %% ../../nbs/synth/20_skin.ipynb #1b4cf87e
+def _stubble(rng, albedo, hair, chin, length):
+    "Short stubble shines through the skin: grey, not the hair's own colour."
+    dark = np.clip(1.5 - 6 * hair.mean(), 0.1, 1) * (1 - length / 0.12)
+    grey = np.float32([1, 0.97, rng.uniform(0.75, 0.95)])
+    return albedo * np.exp(-1.5 * dark * chin[..., None] * grey)
+
+
+def _brow_colour(rng, tone, hair):
+    "Skin shows between the hairs of a brow, which is nearly always darker than the skin."
+    warm = hair**0.7 * tone**0.3
+    of_hair = rng.uniform(0.35, 0.8)
+    of_skin = rng.uniform(0.4, 0.85) * tone.mean() / warm.mean()
+    return warm * np.float32(min(of_hair, of_skin))
+
+
 def _grow(rng, albedo, tone, hair, brow, chin, scalp, length):
-    "Put brows, beard and scalp hair on. Short stubble shines through the skin: grey, not the hair's own colour."
+    "Put brows, beard and scalp hair on."
     size = len(albedo)
     strands = np.exp(0.25 * streaks(rng, size, 0.03))[..., None]
     if length < 0.12:
-        dark = np.clip(1.5 - 6 * hair.mean(), 0.1, 1) * (1 - length / 0.12)
-        albedo, chin = (
-            albedo
-            * np.exp(
-                -1.5 * dark * chin[..., None] * np.float32([1, 0.97, rng.uniform(0.75, 0.95)])
-            ),
-            chin * length / 0.12,
-        )
-    warm = hair**0.7 * tone**0.3  # skin shows between the hairs of a brow
-    brows = warm * np.float32(
-        min(rng.uniform(0.35, 0.8), rng.uniform(0.4, 0.85) * tone.mean() / warm.mean())
-    )  # nearly always darker than the skin
-    for alpha, colour in (
-        (brow, brows),
-        (chin, hair * np.float32(rng.uniform(0.7, 1.2))),
-        (scalp, hair),
-    ):
-        albedo = lay_over(albedo, np.minimum(colour * strands, np.float32(0.8)), alpha)
+        albedo = _stubble(rng, albedo, hair, chin, length)
+        chin = chin * length / 0.12
+    brow_colour = _brow_colour(rng, tone, hair)
+    chin_colour = hair * np.float32(rng.uniform(0.7, 1.2))
+    for alpha, colour in ((brow, brow_colour), (chin, chin_colour), (scalp, hair)):
+        varied = np.minimum(colour * strands, np.float32(0.8))
+        albedo = lay_over(albedo, varied, alpha)
     return albedo
+
+
+def _ornaments(rng, albedo):
+    "A bindi or a painted face, both rare."
+    kind = rng.random()
+    if kind < 0.012:
+        colour, radius = rng.uniform(0.02, 0.6, 3), rng.uniform(0.006, 0.011)
+        bindi = ramp(blob(len(albedo), 0.5, 0.805, radius, radius), 0.4, 0.8)
+        return lay_over(albedo, colour, bindi)
+    return face_paint(rng, albedo) if kind < 0.02 else albedo
 
 # %% ../../nbs/synth/20_skin.ipynb #9689e2f8
 def sample_skin(
@@ -370,25 +436,19 @@ def sample_skin(
     albedo, bump = _bare(rng, skins, size, tone, age)
     albedo = darken_nostrils(rng, albedo)
     hair = sample_hair(rng, float(ita(tone)), age)
-    brow, scalp, cover = _brow_and_scalp(rng, brows, size, male, age)
+    brow = _brows(rng, brows, size)
+    scalp, cover = _scalp_hair(rng, size, male, age)
     chin, chin_bump, style, length = _whiskers(rng, size, male, not cover)
     made_up = float(rng.uniform(0.25, 1)) if rng.random() < (0.02 if male else 0.6) else 0.0
     if made_up:
-        albedo = make_up(rng, foundation(rng, albedo, tone, made_up), made_up)
-    albedo = _grow(
-        rng, draw_lashes(rng, albedo, made_up * rng.random()), tone, hair, brow, chin, scalp, length
-    )
-    rare = rng.random()
-    if rare < 0.012:
-        albedo = lay_over(
-            albedo,
-            rng.uniform(0.02, 0.6, 3),
-            ramp(blob(size, 0.5, 0.805, *[rng.uniform(0.006, 0.011)] * 2), 0.4, 0.8),
-        )  # bindi
-    elif rare < 0.02:
-        albedo = face_paint(rng, albedo)
+        even = foundation(rng, albedo, tone, made_up)
+        albedo = make_up(rng, even, made_up)
+    albedo = draw_lashes(rng, albedo, made_up * rng.random())
+    albedo = _grow(rng, albedo, tone, hair, brow, chin, scalp, length)
+    albedo = np.clip(_ornaments(rng, albedo), 0, 1).astype(np.float32)
     alpha = np.maximum(np.maximum(brow, chin), scalp)
     bump = bump + relief(rng, size, age) * (1 - 0.8 * alpha) + 0.15 * brow + chin_bump
+    bump = bump.astype(np.float32)
     gloss, roughness = sample_gloss(rng, size, alpha, made_up * rng.random())
     traits = dict(
         age=round(age, 3),
@@ -397,34 +457,28 @@ def sample_skin(
         length=round(length, 3),
         made_up=round(made_up, 3),
     )
-    return Skin(
-        np.clip(albedo, 0, 1).astype(np.float32),
-        gloss,
-        bump.astype(np.float32),
-        roughness,
-        tone,
-        hair,
-        cover,
-        traits,
-    )
+    return Skin(albedo, gloss, bump, roughness, tone, hair, cover, traits)
 
 # %% ../../nbs/synth/20_skin.ipynb #810b59fa
+def _varied(rng, colour):
+    "A colour somewhat darker or lighter, and of a somewhat other hue."
+    change = rng.normal(0, 0.12) + rng.normal(0, 0.12 / 3, 3)
+    return np.clip(np.float32(colour) * np.exp(change), 0.004, 0.9).astype(np.float32)
+
+
 def sample_parts(
     rng: np.random.Generator,
     skin: Skin = None,  # the head behind the face takes its hair or tone
 ) -> dict:  # name → (3,) float32 linear albedo
     "Draw flat tones of what the face tile does not cover: teeth, gums, tongue, mouth, head."
-    vary = lambda c, s=0.12: np.clip(
-        np.float32(c) * np.exp(rng.normal(0, s) + rng.normal(0, s / 3, 3)), 0.004, 0.9
-    ).astype(np.float32)
     tone = skin.tone if skin else sample_tone(rng)
     hair = skin.hair if skin else sample_hair(rng, float(ita(tone)), rng.random())
     cover = skin.cover if skin else rng.random()
     return {
-        "teeth": vary((0.62, 0.57, 0.46)),
-        "gums": vary((0.40, 0.13, 0.12)),
-        "tongue": vary((0.38, 0.13, 0.12)),
-        "mouth": vary((0.16, 0.04, 0.04)),
+        "teeth": _varied(rng, (0.62, 0.57, 0.46)),
+        "gums": _varied(rng, (0.40, 0.13, 0.12)),
+        "tongue": _varied(rng, (0.38, 0.13, 0.12)),
+        "mouth": _varied(rng, (0.16, 0.04, 0.04)),
         "head": ((1 - cover) * tone + cover * hair).astype(np.float32),
         "hair": hair,
         "skin": tone,
