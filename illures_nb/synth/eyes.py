@@ -25,14 +25,18 @@ def _iris_colour(rng, pale):
         at = 7 * rng.beta(0.7, 0.7)
     else:
         at = min(abs(rng.normal(0, 0.9)), 7)
-    colour = np.array([np.interp(at, np.arange(8), IRIS[:, c]) for c in range(3)])
+    steps = np.arange(len(IRIS))
+    colour = np.array([np.interp(at, steps, channel) for channel in IRIS.T])
     return colour * np.exp(rng.normal(-0.35, 0.25))
 
 
 def _fibres(rng, around):
     "Waves around the pupil: five of 5 to 39 periods."
-    periods = rng.integers(5, 40, 5)
-    return sum(np.cos(n * around + rng.uniform(0, 6.3)) * rng.uniform(0.03, 0.1) for n in periods)
+    waves = 0.0
+    for periods in rng.integers(5, 40, 5):
+        wave = np.cos(periods * around + rng.uniform(0, 6.3))
+        waves = waves + wave * rng.uniform(0.03, 0.1)
+    return waves
 
 
 def _sclera(rng, radius, y):

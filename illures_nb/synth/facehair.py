@@ -48,14 +48,15 @@ def _brow_path(rng, arch):
     "The middle line of a brow, from the nose outwards."
     path = UV_LANDMARKS[21:16:-1]
     end = (rng.normal(-0.004, 0.008), -0.6 * arch)
-    moved = np.array([(0.0, -0.002), (0, 0), (0, arch), (0, 0.6 * arch), end])
-    return curve(path + moved, 12)
+    moves = [(0.0, -0.002), (0, 0), (0, arch), (0, 0.6 * arch), end]
+    return curve(path + np.array(moves), 12)
 
 
 def _along(path, t):
     "Points of a path: t = 0 at its beginning … 1 at its end."
     steps = np.linspace(0, 1, len(path))
-    return np.stack([np.interp(t, steps, path[:, k]) for k in (0, 1)], -1)
+    u, v = (np.interp(t, steps, column) for column in path.T)
+    return np.stack([u, v], -1)
 
 
 def _brow_hairs(rng):
@@ -67,11 +68,13 @@ def _brow_hairs(rng):
     t = rng.random(n) ** rng.uniform(0.8, 1.1)  # 0 at the nose … 1 outside
     height = rng.uniform(-1, 1, n)  # −1 at the lower edge … 1 at the upper
     root = _along(path, t)
-    half = 0.5 * thick * np.interp(t, [0, 0.2, 0.6, 1], [0.55, 0.9, 1, 0.3])
+    width = np.interp(t, [0, 0.2, 0.6, 1], [0.55, 0.9, 1, 0.3])
+    half = 0.5 * thick * width
     root[:, 1] += shift + height * half
     usual = 60 * (1 - t) ** 3 + 10 - 25 * height - 22 * t
     angle = np.deg2rad(usual + rng.normal(0, 9, n))
-    each = rng.uniform(0.4, 1, n) * np.interp(t, [0, 0.15, 1], [0.45, 1, 0.9])
+    usual_length = np.interp(t, [0, 0.15, 1], [0.45, 1, 0.9])
+    each = rng.uniform(0.4, 1, n) * usual_length
     direction = np.stack([-np.cos(angle), np.sin(angle)], -1)
     step = length * each[:, None] * direction * 0.5
     tip = root + 1.9 * step + [(0, -0.0015)]
@@ -109,10 +112,12 @@ def place_brow(
     lift = size * fine * (rng.normal(0.006, 0.004))
     left = inner[0] * size * fine
     top = (1 - inner[1]) * size * fine - 0.6 * len(brow) + lift
-    placing = np.float32([[1, 0, left], [rng.normal(0, 0.05), 1, top]])
+    slant = rng.normal(0, 0.05)
+    placing = np.float32([[1, 0, left], [slant, 1, top]])
     canvas = cv2.warpAffine(brow, placing, (size * fine, size * fine))
     one = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
-    return np.clip(rng.uniform(0.85, 1.3) * (one + one[:, ::-1]), 0, 0.97)
+    pair = one + one[:, ::-1]
+    return np.clip(rng.uniform(0.85, 1.3) * pair, 0, 0.97)
 
 # %% ../../nbs/synth/15_facehair.ipynb #d2aa2407
 BEARDS = {

@@ -42,8 +42,8 @@ def flatten(
     fine = density - soft
     middle = soft - cv2.GaussianBlur(density, (0, 0), 0.09 * size)
     grey = middle.mean(-1, keepdims=True)
-    luminance = 0.15 * np.tanh(keep * grey / 0.15)
-    colour = 0.10 * np.tanh(0.5 * (middle - grey) / 0.10)
+    luminance = _limited(keep * grey, 0.15)
+    colour = _limited(0.5 * (middle - grey), 0.10)
     weight = _open_face(size)[..., None]
     detail = weight * (luminance + colour + _limited(fine, 0.2))
     mean = detail.sum((0, 1)) / weight.sum()
@@ -150,8 +150,7 @@ def _upper_brow(opacity):
     gap = top + np.argmin(rows[top:bottom])
     brow = opacity[:gap]
     ys, xs = np.nonzero(brow > 0.25)
-    rows, columns = slice(ys.min(), ys.max() + 1), slice(xs.min(), xs.max() + 1)
-    return brow[rows, columns]
+    return brow[ys.min() : ys.max() + 1][:, xs.min() : xs.max() + 1]
 
 
 def load_brows(

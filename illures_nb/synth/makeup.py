@@ -35,8 +35,9 @@ def lip_pigment(
 def _lash_lines(wing):
     "Lines of the upper and the lower lashes of both eyes; a wing lengthens the upper ones (UV)."
     l = UV_LANDMARKS
-    outer, inner = l[36] + (-wing - 0.003, wing * 0.5 + 0.002), l[39] + (-0.002, 0.004)
-    upper = curve([outer, l[37] + (0, 0.005), l[38] + (0, 0.005), inner])
+    outer = l[36] + (-wing - 0.003, wing * 0.5 + 0.002)
+    above = [l[37] + (0, 0.005), l[38] + (0, 0.005)]
+    upper = curve([outer, *above, l[39] + (-0.002, 0.004)])
     below = [l[41] + (0, -0.002), l[40] + (0, -0.002)]
     lower = curve([l[36], *below, l[39] + (-0.004, 0)])
     return both([upper]), both([lower])

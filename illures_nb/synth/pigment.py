@@ -48,7 +48,8 @@ def linear_to_lab(
     dark = relative * (29 / 6) ** 2 / 3 + 4 / 29
     f = np.where(relative > (6 / 29) ** 3, np.cbrt(relative), dark)
     fx, fy, fz = np.moveaxis(f, -1, 0)
-    return np.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], -1)
+    a, b = 500 * (fx - fy), 200 * (fy - fz)
+    return np.stack([116 * fy - 16, a, b], -1)
 
 
 def lab_to_linear(
@@ -76,7 +77,8 @@ def sample_tone(
 ) -> np.ndarray:  # (3,) mean linear skin albedo
     "Draw a skin tone, evenly in ITA from −50° to 65°."
     angle = rng.uniform(-50, 65)
-    usual_yellow = np.interp(angle, [-50, -20, 20, 45, 65], [18, 20.5, 21, 18.5, 15.5])
+    angles, yellows = [-50, -20, 20, 45, 65], [18, 20.5, 21, 18.5, 15.5]
+    usual_yellow = np.interp(angle, angles, yellows)
     deviation = np.interp(angle, [-50, 0], [2.4, 2.2])
     b = usual_yellow + deviation * np.clip(rng.normal(), -2, 2)
     usual_hue = np.interp(angle, [-50, 10, 60], [56, 54, 49])

@@ -16,7 +16,7 @@ import numpy as np
 from .regions import MM_PER_UV, UV_LANDMARKS, blob, both, curve, noise, parts
 from .regions import polygon, ramp, strokes, texel_grid
 
-# %% ../../nbs/synth/14_relief.ipynb #c5cc1394
+# %% ../../nbs/synth/14_relief.ipynb #a61c0e11
 def _wavering(rng, points, deviation):
     "A curve through points that waver."
     wobble = rng.normal(0, deviation, (len(points), 2))
@@ -36,7 +36,7 @@ class _Grooves(NamedTuple):
     depth: float
     width: float
 
-
+# %% ../../nbs/synth/14_relief.ipynb #c5cc1394
 @dataclass(frozen=True)
 class _Ageing:
     "Draws the grooves of a face of an age (0 young … 1 old)."
@@ -66,7 +66,8 @@ class _Ageing:
 
     def glabella(self):
         "One or two upright lines between the brows, and one across the root of the nose."
-        upright = both([self.line([(0.478, 0.77), (0.480, 0.80), (0.474, 0.83)], 0.003)])
+        points = [(0.478, 0.77), (0.480, 0.80), (0.474, 0.83)]
+        upright = both([self.line(points, 0.003)])
         count = int(self.rng.integers(1, 3))
         across = self.line([(0.475, 0.742), (0.5, 0.738), (0.525, 0.742)], 0.002)
         return [*upright[:count], across]
@@ -90,7 +91,8 @@ class _Ageing:
         count = int(self.rng.integers(1, 4))
         lines = []
         for d in (0.0, 0.03, 0.055)[:count]:
-            points = [(0.33 - d, 0.60 - 0.5 * d), (0.315 - d, 0.53), (0.325 - d, 0.45 + 0.6 * d)]
+            top, bottom = (0.33 - d, 0.60 - 0.5 * d), (0.325 - d, 0.45 + 0.6 * d)
+            points = [top, (0.315 - d, 0.53), bottom]
             lines.append(self.line(points, 0.006))
         return both(lines)
 
@@ -105,35 +107,38 @@ class _Ageing:
     def neck(self):
         "Two lines around the neck."
         heights = self.rng.uniform(0.12, 0.24, 2)
-        return [self.line([(0.3, v), (0.5, v - 0.02), (0.7, v)], 0.008) for v in heights]
+        around = [[(0.3, v), (0.5, v - 0.02), (0.7, v)] for v in heights]
+        return [self.line(points, 0.008) for points in around]
 
     def chin(self):
         "The crease above the chin."
         return [self.line([(0.46, 0.348), (0.5, 0.354), (0.54, 0.348)], 0.003)]
 
-    def upper(self):
-        "Grooves above the nose."
-        forehead, glabella = self.forehead(), self.glabella()
-        crows_feet, under_eyes = self.crows_feet(), self.under_eyes()
-        return [
-            _Grooves(forehead, 1.1 * self.depth(0.15), 2.0),
-            _Grooves(glabella, 1.3 * self.depth(0.1), 2.3),
-            _Grooves(crows_feet, 0.8 * self.depth(0.15), 1.6),
-            _Grooves(under_eyes, 0.5 * self.depth(0.2), 1.4),
-        ]
-
-    def lower(self):
-        "Grooves below it."
-        cheeks, above_lip = self.cheeks(), self.above_lip()
-        neck, chin = self.neck(), self.chin()
-        return [
-            _Grooves(cheeks, 0.9 * max(self.depth(0.1) - 0.3, 0), 2.3),
-            _Grooves(above_lip, 0.35 * max(self.depth(0.1) - 0.35, 0), 1.2),
-            _Grooves(neck, 0.6 * self.depth(0.2) + 0.1, 2.5),
-            _Grooves(chin, 0.6 * self.depth(0) + 0.1, 3.0),
-        ]
-
 # %% ../../nbs/synth/14_relief.ipynb #0ff6c96c
+def _upper_grooves(ageing):
+    "Grooves above the nose."
+    forehead, glabella = ageing.forehead(), ageing.glabella()
+    crows_feet, under_eyes = ageing.crows_feet(), ageing.under_eyes()
+    return [
+        _Grooves(forehead, 1.1 * ageing.depth(0.15), 2.0),
+        _Grooves(glabella, 1.3 * ageing.depth(0.1), 2.3),
+        _Grooves(crows_feet, 0.8 * ageing.depth(0.15), 1.6),
+        _Grooves(under_eyes, 0.5 * ageing.depth(0.2), 1.4),
+    ]
+
+
+def _lower_grooves(ageing):
+    "Grooves below it."
+    cheeks, above_lip = ageing.cheeks(), ageing.above_lip()
+    neck, chin = ageing.neck(), ageing.chin()
+    return [
+        _Grooves(cheeks, 0.9 * max(ageing.depth(0.1) - 0.3, 0), 2.3),
+        _Grooves(above_lip, 0.35 * max(ageing.depth(0.1) - 0.35, 0), 1.2),
+        _Grooves(neck, 0.6 * ageing.depth(0.2) + 0.1, 2.5),
+        _Grooves(chin, 0.6 * ageing.depth(0) + 0.1, 3.0),
+    ]
+
+
 def wrinkles(
     rng: np.random.Generator,
     size: int,
@@ -141,8 +146,9 @@ def wrinkles(
 ) -> np.ndarray:  # (size, size) height in mm, ≤ 0
     "Grooves of the ageing face."
     ageing = _Ageing(rng, age)
+    grooves = _upper_grooves(ageing) + _lower_grooves(ageing)
     height = np.zeros((size, size), np.float32)
-    for lines, depth, width in ageing.upper() + ageing.lower():
+    for lines, depth, width in grooves:
         if depth < 0.03:
             continue
         wide = width / MM_PER_UV
@@ -311,7 +317,8 @@ def _unevenness(rng, size, age):
 def _lip_relief(rng, size, age):
     "Full lips with upright furrows."
     across = np.linspace(0.40, 0.60, 46) + rng.normal(0, 0.0012, 46)
-    lines = [np.array([(u, 0.365), (0.5 + 0.92 * (u - 0.5), 0.44), (u, 0.51)]) for u in across]
+    waists = 0.5 + 0.92 * (across - 0.5)
+    lines = [np.array([(u, 0.365), (w, 0.44), (u, 0.51)]) for u, w in zip(across, waists)]
     furrows = strokes(size, lines, 0.0014, rng.uniform(0.2, 1, 46))
     lips, depth = parts(size)["lips"], rng.uniform(0.015, 0.05) * (1 + age)
     return lips * (0.25 * lips - depth * furrows)
@@ -347,7 +354,8 @@ def _groove(n, lines, width):
     "Soft grooves with height 1, width in mm, on both sides."
     wide = width / MM_PER_UV
     drawn = strokes(n, both(lines), 0.7 * wide)
-    return np.clip(1.6 * cv2.GaussianBlur(drawn, (0, 0), max(0.4 * wide * n, 0.6)), 0, 1.2)
+    soft = cv2.GaussianBlur(drawn, (0, 0), max(0.4 * wide * n, 0.6))
+    return np.clip(1.6 * soft, 0, 1.2)
 
 
 def _cheek_folds(rng, n):

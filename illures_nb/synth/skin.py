@@ -88,8 +88,8 @@ _all_ = [  # what a skin is made of
 REGIONS = {  # part: haemoglobin mean, spread; melanin mean, spread (in densities of green)
     'nose': (.15, .12, .02, .05), 'wing': (.14, .10, .04, .04), 'cheek': (.16, .13, .00, .06),
     'ear': (.17, .10, .00, .04), 'lid': (.10, .09, .13, .11), 'under_eye': (.08, .09, .12, .11),
-    'forehead': (-.04, .08, .05, .08), 'perioral': (-.02, .08, .10, .10), 'chin': (.06, .09, .02, .06),
-    'neck': (.02, .05, .04, .06), 'fold': (.02, .03, .0, .02)}
+    'forehead': (-.04, .08, .05, .08), 'perioral': (-.02, .08, .10, .10),
+    'chin': (.06, .09, .02, .06), 'neck': (.02, .05, .04, .06), 'fold': (.02, .03, .0, .02)}
 # fmt: on
 
 
@@ -376,7 +376,8 @@ def _whiskers(rng, size, male, bald):
     none = np.zeros((size, size), np.float32)
     if not male or rng.random() < 0.15:
         return none, none, None, 0.0
-    stubble, short, long = rng.uniform(0.003, 0.05), rng.uniform(0.05, 0.3), rng.uniform(0.3, 1)
+    stubble, short = rng.uniform(0.003, 0.05), rng.uniform(0.05, 0.3)
+    long = rng.uniform(0.3, 1)
     length = float(rng.choice([stubble, short, long], p=[0.6, 0.2, 0.2]))
     style = "full"
     if length >= 0.05 and rng.random() >= 0.6:
@@ -432,7 +433,8 @@ def sample_skin(
     size: int = 256,  # texels
 ) -> Skin:
     "Draw a random person's skin: tone even in ITA, age, sex-typical hair, marks and make-up."
-    tone, age, male = sample_tone(rng), float(rng.beta(1.5, 1.3)), bool(rng.random() < 0.5)
+    tone = sample_tone(rng)
+    age, male = float(rng.beta(1.5, 1.3)), bool(rng.random() < 0.5)
     albedo, bump = _bare(rng, skins, size, tone, age)
     albedo = darken_nostrils(rng, albedo)
     hair = sample_hair(rng, float(ita(tone)), age)

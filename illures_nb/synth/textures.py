@@ -201,7 +201,7 @@ def _halftone(light, x, y, f):
     return 1 - ramp(from_middle, radius, radius + 0.1)
 
 
-_PICTORIAL = {  # field in [0, 1] of the face's light in [0, 1], the phases x and y, f(scale, octaves)
+_PICTORIAL = {  # field in [0, 1] of the face's light in [0, 1], of x and y, and of f
     "poster": _poster,
     "solarised": _solarised,
     "hatching": _hatching,
