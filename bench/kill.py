@@ -66,7 +66,7 @@ def kill_after(job, out, seconds):
 def film(path, frames):
     "Write pictures as a clip."
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 12.5, frames[0].shape[1::-1])
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 12.5, frames[0].shape[1::-1])
     for frame in frames:
         writer.write(np.ascontiguousarray(frame[..., ::-1]))
     writer.release()
@@ -121,10 +121,10 @@ def videos_job(folder):
     clips = folder / "clips"
     picture = np.asarray(Image.open(PORTRAIT).convert("RGB"))[:300, 80:400]
     for k in range(12):
-        film(clips / f"clip{k}.mp4", list(swaying(picture, 24)))
+        film(clips / f"clip{k}.avi", list(swaying(picture, 24)))
 
     def command(out):
-        return ["videos", clips, "--out", out, "--landmarks", "ours", "--size", 64]
+        return ["videos", clips, "--out", out, "--landmarks", "ours"]
     return Job("videos", command, lambda out, finished: list(unreadable_pictures(out)), shard_bytes, lambda out: len(shard_bytes(out)))
 
 

@@ -91,6 +91,9 @@ def prepared(line, photo):
     words = shlex.split(line, comments=True)[1:]
     for before, name in zip(words, words[1:]):
         if before == "--out" or Path(name).exists(): continue
+        if name == "holiday":  # a folder of photos
+            Path(name).mkdir()
+            Image.fromarray(photo).save(f"{name}/beach.jpg")
         if name.endswith((".jpg", ".png")): Image.fromarray(photo).save(name)
         if name.endswith(".hdr"): cv2.imwrite(name, np.linspace(0, 1, 16*32*3, dtype=np.float32).reshape(16, 32, 3))
     return words + (QUICK.get(words[0], []) if "--help" not in words else [])
