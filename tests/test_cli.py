@@ -191,7 +191,7 @@ def test_the_installed_command(astronaut_path, weights, tmp_path):
 
 
 ENCODINGS = ["ascii", "cp437", "cp932", "gbk", "cp1250", "cp1251", "cp1252", "latin-1", "utf-8"]
-PROCESS = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])}
+PROCESS = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))}
 
 
 def started(*words, **how):
