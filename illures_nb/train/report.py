@@ -67,9 +67,11 @@ def read_log(path:Path # log.csv
 def add_row(path:Path, # log.csv
             row:dict # column → number
            )->None:
-    "Append a row, or put it in the place of the one of the same step; columns that are new are empty before."
+    "Append a row in the place of those of its step and later ones, which a killed run made in vain; new columns are empty before."
     path = Path(path)
-    rows = [*(r for r in read_log(path) if "step" not in row or r.get("step") != str(row["step"])), row]
+    step = row.get("step")
+    before = [r for r in read_log(path) if step is None or not r.get("step") or int(r["step"]) < step]
+    rows = [*before, row]
     tmp = path.with_suffix(".tmp")
     try:
         with open(tmp, "w", newline="") as f:
