@@ -46,6 +46,9 @@ bench-train: $(VENV)/dev.done  ## steps a second of every training stage, and th
 bench-demo: $(VENV)/dev.done  ## frames a second of the demo's page, 20 visitors at once, memory after 200 photos
 	@$(BIN)/python bench/demo.py
 
+style:  ## print how the code reads: full lines, wide lines, long functions, notebooks (bench/style.py)
+	@$(PYTHON) bench/style.py
+
 export: $(VENV)/dev.done  ## after editing notebooks: clean them and write the package
 	$(BIN)/nbdev_clean
 	$(BIN)/nbdev_export
@@ -78,4 +81,4 @@ $(VENV)/lab.done: $(VENV)/dev.done
 	@$(PIP) jupyterlab
 	@touch $@
 
-.PHONY: help demo app test lint notebooks pytest lowest bench bench-synth bench-train bench-demo export outputs lab
+.PHONY: help demo app test lint notebooks pytest lowest style bench bench-synth bench-train bench-demo export outputs lab
