@@ -126,6 +126,7 @@ def new_file(taken, name): # path
 def friendly(path=""):
     "Whatever is wrong with a file or an argument, as one sentence without a path of this machine."
     try: yield
+    except gr.Error: raise # a sentence already; Gradio has it be a ValueError
     except (ValueError, OSError, ImportError) as e: raise gr.Error(sentence(e).replace(str(path), Path(path).name), print_exception=False) from e
 
 

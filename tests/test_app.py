@@ -397,3 +397,10 @@ def test_a_refusal_is_short_whatever_was_sent(client, astronaut_path):
 
 def test_layers_have_a_limit(client, astronaut_path):
     assert "at most 100 layers" in ask(client, handle_file(astronaut_path), ["beard"] * 5000, api_name="/edit_albedo")
+
+
+def test_a_refused_reference_is_said_as_it_is(client, astronaut_path, tmp_path):
+    "One sentence, not the quotation of one."
+    (tmp_path / "light.json").write_text("{")
+    text = ask(client, handle_file(astronaut_path), reference=handle_file(tmp_path / "light.json"), api_name="/relight")
+    assert text.startswith("light.json is not a light")

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PARTS', 'ATLAS', 'CELLS', 'CELL_OF_REGION', 'CENTRE', 'DEGREE', 'HANGING', 'LATITUDES', 'LONGITUDES', 'Piece',
            'Person', 'Head', 'cell_uv', 'fill_cell', 'BareHead', 'bare_head', 'build', 'read_texture', 'cross',
-           'length', 'smooth_step', 'to_and_fro', 'globe', 'read_globe', 'random_globe', 'grid_faces',
-           'surface_normals', 'Body', 'fine']
+           'length', 'to_and_fro', 'globe', 'read_globe', 'random_globe', 'grid_faces', 'surface_normals', 'Body',
+           'fine']
 
 # %% ../../nbs/synth/40_body.ipynb #1d0f1397
 from dataclasses import dataclass
@@ -222,12 +222,6 @@ def cross(a, b):
 def length(x):
     "Lengths of vectors (..., 3), as (..., 1)."
     return np.sqrt(np.einsum("...i,...i->...", x, x))[..., None]
-
-
-def smooth_step(x, low, high):
-    "Step smoothly from 0 at low to 1 at high (low > high: the other way)."
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def to_and_fro(x):

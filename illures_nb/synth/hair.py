@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LINE_AT', 'FRONTS', 'SIDES', 'FLOWS', 'STYLES', 'AROUND', 'NO_HAT', 'Style', 'read_table', 'hair_line', 'Hair',
            'over_ears', 'draw_hair', 'hair_shell', 'lock_roots', 'combed', 'Locks', 'comb', 'hair_locks', 'ribbons',
-           'grow', 'own_generator', 'paint_hair', 'paint_head', 'beard_places', 'beard_opacity', 'grow_beard']
+           'grow', 'paint_hair', 'paint_head', 'beard_places', 'beard_opacity', 'grow_beard']
 
 # %% ../../nbs/synth/42_hair.ipynb #8c38db51
 from dataclasses import dataclass, replace
@@ -29,11 +29,10 @@ from illures_nb.synth.body import (
     random_globe,
     read_globe,
     read_texture,
-    smooth_step,
     to_and_fro,
 )
 from .raster import vertex_normals
-from .skin import parts
+from .regions import own_generator, parts, ramp
 
 # %% ../../nbs/synth/42_hair.ipynb #0a2efcd6
 # fmt: off
@@ -129,10 +128,10 @@ def hair_line(
     left = one_side(style.front, common)
     line = np.where(AROUND > 0, right, left)
     if swept:
-        to_right = smooth_step(AROUND, -10, 10)
+        to_right = ramp(AROUND, -10, 10)
         line = to_right * right + (1 - to_right) * left
     natural = np.array(FRONTS["natural"] + SIDES["short"])
-    free = smooth_step(np.interp(away, LINE_AT, natural) - line, 9, 15)
+    free = ramp(np.interp(away, LINE_AT, natural) - line, 9, 15)
     return line.astype(np.float32), free.astype(np.float32)
 
 # %% ../../nbs/synth/42_hair.ipynb #2fb854c3
@@ -160,14 +159,14 @@ class Hair:
     ) -> np.ndarray:  # centimetres, float32
         "Height of the hair over the skin."
         free, above = read_table(self.free, longitude), latitude - read_table(self.line, longitude)
-        grown = smooth_step(above, -2, 16) * (1 - free)
-        grow = grown + free * (0.45 + 0.55 * smooth_step(above, 0, 25))
-        crown = 1 + 0.35 * smooth_step(latitude, 30, 70)
+        grown = ramp(above, -2, 16) * (1 - free)
+        grow = grown + free * (0.45 + 0.55 * ramp(above, 0, 25))
+        crown = 1 + 0.35 * ramp(latitude, 30, 70)
         waves = np.clip(1 + 0.22 * read_globe(self.uneven, latitude, longitude), 0.3, 2)
         height = self.lift * grow * crown * waves
         if self.top < 90:
-            height *= smooth_step(latitude, self.top, self.top - 10)
-        rooted = 0.06 * (1 - smooth_step(above, 0, 5)) * (1 - free)
+            height *= ramp(latitude, self.top, self.top - 10)
+        rooted = 0.06 * (1 - ramp(above, 0, 5)) * (1 - free)
         height = height + 0.08 * free - rooted
         if self.style.side in ("bob", "long", "ears"):
             height = height + over_ears(latitude, abs((longitude + 180) % 360 - 180))
@@ -178,7 +177,7 @@ class Hair:
 def over_ears(latitude, away):
     "Room for the ears, centimetres; away is the longitude's distance from the front."
     at_ear = np.exp(-(((away - 91) / 17) ** 2))
-    return 1.2 * at_ear * smooth_step(latitude, 12, 0)
+    return 1.2 * at_ear * ramp(latitude, 12, 0)
 
 # %% ../../nbs/synth/42_hair.ipynb #4c555beb
 def draw_hair(
@@ -240,7 +239,7 @@ def combed(flow, lat, lon, part_at):
     e, f = np.radians(np.clip(lat, HANGING, 86)), np.radians(lon)
     cos_lat, sin_lat = np.cos(e), np.sin(e)
     cos_lon, sin_lon = np.cos(f), np.sin(f)
-    on_top = smooth_step(lat, 15, 42) * smooth_step(cos_lon, -0.4, 0.3)
+    on_top = ramp(lat, 15, 42) * ramp(cos_lon, -0.4, 0.3)
     direction = on_top * top + (1 - on_top) * side
     from_parting = 9 * cos_lat * sin_lon - part_at
     direction[0] *= np.tanh(from_parting / 0.6)
@@ -370,11 +369,6 @@ def grow(
     return hair_shell(body, hair, rng), hair_locks(body, hair, part_at, rng)
 
 # %% ../../nbs/synth/42_hair.ipynb #c15121d7
-def own_generator(rng):
-    "Start a generator that may draw as much as it wants: the parent moves on by one draw."
-    return np.random.default_rng(rng.integers(2**63))
-
-
 def paint_hair(
     atlas: np.ndarray,  # (T, 2T, 6), painted in place
     colour: np.ndarray,  # (3,) linear albedo
@@ -411,8 +405,8 @@ def paint_head(
     lon = np.where(from_back > 0, 180 - from_back, -180 - from_back)
     lat = np.degrees(np.arctan2(v * 36 - 24 - CENTRE[1], 8.8))
     line = np.interp(abs(lon), LINE_AT, FRONTS["natural"] + SIDES["short"])
-    bald_above = smooth_step(lat, 45, 30) if style == "horseshoe" else 1
-    hairy = (cover * smooth_step(lat - line, -4, 5) * bald_above)[..., None]
+    bald_above = ramp(lat, 45, 30) if style == "horseshoe" else 1
+    hairy = (cover * ramp(lat - line, -4, 5) * bald_above)[..., None]
     fill_cell(atlas, "head", tone * (1 - hairy) + hair * hairy, 0.2, 0.45)
 
 # %% ../../nbs/synth/42_hair.ipynb #6508ee04
@@ -462,7 +456,7 @@ def grow_beard(
     out = normals[vertex[at]]
     down = np.array([0, -1, 0.15]) + rng.normal(0, 0.25, (count, 3))
     along_skin = down - (down * out).sum(1, keepdims=True) * out
-    longest = (0.15 + 2.2 * reach**2) * smooth_step(root[:, 1], -3, -8)
+    longest = (0.15 + 2.2 * reach**2) * ramp(root[:, 1], -3, -8)
     how_long = np.where(moustache[at], 0.35, longest) * rng.uniform(0.5, 1, count)
     t = np.linspace(0, 1, steps)[:, None, None]
     stands_off = out * (0.05 + 0.35 * t * (1 - 0.4 * t))

@@ -31,13 +31,13 @@ from illures_nb.synth.body import (
     length,
     random_globe,
     read_globe,
-    smooth_step,
     surface_normals,
     to_and_fro,
 )
 from .facekit import REGIONS
-from .hair import AROUND, over_ears, own_generator
+from .hair import AROUND, over_ears
 from .raster import unit
+from .regions import own_generator, ramp
 
 # %% ../../nbs/synth/44_wear.ipynb #1bb7bf99
 def cloth_colour(rng: np.random.Generator) -> np.ndarray:  # (3,)
@@ -142,13 +142,13 @@ class Hat:
     def lift(self, latitude, longitude):
         "Height over the skin, centimetres."
         low, high = self.kind.lift
-        rise = low + (high - low) * smooth_step(latitude, 25, 80)
+        rise = low + (high - low) * ramp(latitude, 25, 80)
         rise = rise + read_globe(self.uneven, latitude, longitude)
         if self.name == "knitted hat":  # it is turned up
-            rise = rise + 0.3 * smooth_step(latitude - self.line(longitude), 20, 17)
+            rise = rise + 0.3 * ramp(latitude - self.line(longitude), 20, 17)
         if self.name == "head scarf":  # it closes below the chin
             below = 0.02 * np.maximum(HANGING - latitude, 0)
-            rise = rise - below * smooth_step(abs(longitude), 120, 80)
+            rise = rise - below * ramp(abs(longitude), 120, 80)
         if self.name != "cap":
             rise = rise + over_ears(latitude, abs(longitude))
         return rise
