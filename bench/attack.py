@@ -2,6 +2,7 @@
 
 Uploads that break off, names that lead elsewhere or hold HTML, files of other people, bombs (pictures, numbers and nesting that grow when they are
 read). After each the server must answer an honest visitor as before; memory and disk must not grow; every refusal must be one sentence."""
+
 import http.client
 import io
 import json
@@ -45,7 +46,13 @@ def zeros(size):
 def png(width, height, data, *chunks):
     "An 8-bit RGB PNG with this content."
     head = struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(chunks) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + b"".join(chunks)
+        + chunk(b"IDAT", data)
+        + chunk(b"IEND", b"")
+    )
 
 
 def small_png(*chunks):
@@ -56,7 +63,17 @@ def small_png(*chunks):
 def tiff(width, height):
     "A TIFF of one strip of deflated zeros."
     data = zeros(min(width * height * 3, 1 << 30))
-    tags = [(256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 8), (262, 3, 2), (273, 4, 200), (277, 3, 3), (278, 4, height), (279, 4, len(data))]
+    tags = [
+        (256, 4, width),
+        (257, 4, height),
+        (258, 3, 8),
+        (259, 3, 8),
+        (262, 3, 2),
+        (273, 4, 200),
+        (277, 3, 3),
+        (278, 4, height),
+        (279, 4, len(data)),
+    ]
     entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
     head = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + bytes(4)
     return head.ljust(200, b"\0") + data
@@ -65,6 +82,7 @@ def tiff(width, height):
 def exr(width, height):
     "An EXR whose blocks of 16 lines are deflated zeros."
     from illures_nb.image import write_exr
+
     with tempfile.TemporaryFile() as file:
         band = np.zeros((16, width, 3), np.float32)
         write_exr(file, height, width, (band for _ in range(height // 16)))
@@ -90,10 +108,13 @@ def bombs():
         "text.png": small_png(chunk(b"zTXt", b"Comment\0\0" + zeros(1 << 30))),
         "wide.tif": tiff(100_000, 100_000),
         "allowed.tif": tiff(8_900, 8_900),
-        "wide.exr": exr(64, 64).replace(struct.pack("<4i", 0, 0, 63, 63), struct.pack("<4i", 0, 0, 16_383, 16_383)),
+        "wide.exr": exr(64, 64).replace(
+            struct.pack("<4i", 0, 0, 63, 63), struct.pack("<4i", 0, 0, 16_383, 16_383)
+        ),
         "allowed.exr": exr(8_192, 8_192),
         "wide.gif": gif(65_535, 65_535),
-        "header.hdr": b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 2000000000 +X 2000000000\n" + bytes(100),
+        "header.hdr": b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 2000000000 +X 2000000000\n"
+        + bytes(100),
         "digits.json": b'{"coeffs": [[' + b"9" * 20_000_000 + b", 1, 1]]}",
         "nested.json": b'{"coeffs": ' + b"[" * 3_000_000 + b"]" * 3_000_000 + b"}",
         "infinite.json": b'{"coeffs": [' + b", ".join([b"[1e999, -1e999, NaN]"] * 9) + b"]}",
@@ -101,8 +122,21 @@ def bombs():
     }
 
 
-NAMES = ("../../../escaped.png", "..\\..\\escaped.png", "/etc/escaped.png", "....jpg", "<img src=x onerror=alert(1)>.png", "a\r\nSet-Cookie: x=1.png",
-         "%2e%2e%2fescaped.png", "con.png", "x" * 400 + ".png", "\u202egnp.exe.png", "'; drop table faces; --.png", "{{7*7}}.png", "$(touch escaped).png")
+NAMES = (
+    "../../../escaped.png",
+    "..\\..\\escaped.png",
+    "/etc/escaped.png",
+    "....jpg",
+    "<img src=x onerror=alert(1)>.png",
+    "a\r\nSet-Cookie: x=1.png",
+    "%2e%2e%2fescaped.png",
+    "con.png",
+    "x" * 400 + ".png",
+    "\u202egnp.exe.png",
+    "'; drop table faces; --.png",
+    "{{7*7}}.png",
+    "$(touch escaped).png",
+)
 
 
 # ---- talking to the server without a client's manners
@@ -139,7 +173,7 @@ def break_off(url, share):
     for name, value in {**HEADERS, "Content-Length": str(len(body))}.items():
         c.putheader(name, value)
     c.endheaders()
-    c.send(body[:int(share * len(body))])
+    c.send(body[: int(share * len(body))])
     c.close()
 
 
@@ -162,8 +196,10 @@ def disk(folder):
 
 class Attack:
     "A server, an honest client, and what went wrong."
+
     def __init__(self, url, process, folder):
         from gradio_client import Client
+
         self.url, self.process, self.folder, self.faults = url, process, folder, []
         self.client = Client(url, verbose=False, download_files=str(folder / "client"))
 
@@ -175,6 +211,7 @@ class Attack:
     def honest(self, after):
         "An honest visitor is served as before."
         from gradio_client import handle_file
+
         began = time.time()
         result, refusal = said(self.client, handle_file(PHOTO), light="window", api_name="/relight")
         if result is None:
@@ -184,20 +221,27 @@ class Attack:
     def refused(self, what, refusal):
         "A refusal is a sentence that shows nothing of the machine."
         words = ("Traceback", "/tmp", "/home", str(ROOT), "site-packages")
-        if refusal is None or len(refusal) > 600 or "\n" in refusal or any(w in refusal for w in words):
+        if (
+            refusal is None
+            or len(refusal) > 600
+            or "\n" in refusal
+            or any(w in refusal for w in words)
+        ):
             self.fault(f"{what}: {str(refusal)[:400]}")
 
     def vanish(self):
         "Twenty visitors break off their uploads."
         before = disk(self.folder / "server")
         for k in range(20):
-            break_off(self.url, .05 + .045 * k)
+            break_off(self.url, 0.05 + 0.045 * k)
         time.sleep(3)
         for path in (self.folder / "server").glob("*"):  # as if a while had gone by
             os.utime(path, (0, time.time() - 3600))
         self.honest("broken uploads")
         files, size = disk(self.folder / "server")
-        print(f"20 broken uploads: {files - before[0]} files more on the server's disk, {(size - before[1]) / 1e6:.1f} MB")
+        print(
+            f"20 broken uploads: {files - before[0]} files more on the server's disk, {(size - before[1]) / 1e6:.1f} MB"
+        )
         if size - before[1] > 30e6:
             self.fault(f"broken uploads leave {(size - before[1]) / 1e6:.0f} MB on disk")
 
@@ -214,19 +258,34 @@ class Attack:
             result, refusal = said(self.client, given, "zip", api_name="/export")
             if result is None:
                 self.refused(f"a photo named {name!r}", refusal)
-        escaped = [p for place in (ROOT, Path("/"), Path("/etc"), Path("/tmp"), self.folder) for p in place.glob("escaped*")]
+        escaped = [
+            p
+            for place in (ROOT, Path("/"), Path("/etc"), Path("/tmp"), self.folder)
+            for p in place.glob("escaped*")
+        ]
         print(f"{len(NAMES)} names: {len(escaped)} files outside")
         if escaped:
             self.fault(f"files outside: {escaped}")
 
     def theft(self):
         "Files that are not the visitor's."
-        for path in ("/etc/passwd", "/proc/self/environ", str(ROOT / "settings.ini"), "../../etc/passwd", "file:///etc/passwd", "http://127.0.0.1:1/x.png"):
+        for path in (
+            "/etc/passwd",
+            "/proc/self/environ",
+            str(ROOT / "settings.ini"),
+            "../../etc/passwd",
+            "file:///etc/passwd",
+            "http://127.0.0.1:1/x.png",
+        ):
             given = {"path": path, "meta": {"_type": "gradio.FileData"}}
             result, refusal = said(self.client, given, api_name="/decompose")
             if result is not None:
                 self.fault(f"{path} was read")
-            for place in (f"/gradio_api/file={path}", f"/studio/{path}", f"/studio/..%2f..%2f{path}"):
+            for place in (
+                f"/gradio_api/file={path}",
+                f"/studio/{path}",
+                f"/studio/..%2f..%2f{path}",
+            ):
                 c = connection(self.url)
                 c.request("GET", place)
                 answer = c.getresponse()
@@ -238,17 +297,25 @@ class Attack:
     def bombs(self):
         "Files that grow when they are read."
         from gradio_client import handle_file
+
         for name, data in bombs().items():
             path = self.folder / name
             path.write_bytes(data)
             began = time.time()
             if name.endswith((".json", ".exr", ".hdr")):
-                result, refusal = said(self.client, handle_file(PHOTO), reference=handle_file(path), api_name="/relight")
+                result, refusal = said(
+                    self.client,
+                    handle_file(PHOTO),
+                    reference=handle_file(path),
+                    api_name="/relight",
+                )
             else:
                 result, refusal = said(self.client, handle_file(path), api_name="/decompose")
             held = megabytes(self.process)
-            print(f"{name}: {len(data) / 1e6:.2f} MB, {time.time() - began:.1f} s, server {held:.0f} MB, peak {peak(self.process):.0f} MB: "
-                  f"{'taken' if result else (refusal or '')[:160]}")
+            print(
+                f"{name}: {len(data) / 1e6:.2f} MB, {time.time() - began:.1f} s, server {held:.0f} MB, peak {peak(self.process):.0f} MB: "
+                f"{'taken' if result else (refusal or '')[:160]}"
+            )
             if result is None:
                 self.refused(name, refusal)
             path.unlink()
@@ -259,11 +326,22 @@ class Attack:
     def arguments(self):
         "Arguments that are no such thing."
         from gradio_client import handle_file
+
         deep = []
         for _ in range(400):
             deep = [deep]
-        for bad in ({"light": "9" * 1_000_000}, {"light": "nan,inf"}, {"light": "{" * 100_000}, {"layers": deep}, {"layers": [{"kind": "x" * 100_000}]},
-                    {"layers": ["beard"] * 5_000}, {"residual": 1e308}, {"face": -1}, {"face": 1e30}, {"light": "<script>alert(1)</script>"}):
+        for bad in (
+            {"light": "9" * 1_000_000},
+            {"light": "nan,inf"},
+            {"light": "{" * 100_000},
+            {"layers": deep},
+            {"layers": [{"kind": "x" * 100_000}]},
+            {"layers": ["beard"] * 5_000},
+            {"residual": 1e308},
+            {"face": -1},
+            {"face": 1e30},
+            {"light": "<script>alert(1)</script>"},
+        ):
             began = time.time()
             result, refusal = said(self.client, handle_file(PHOTO), api_name="/relight", **bad)
             if result is None:
@@ -289,13 +367,17 @@ def main():
         process, url = start()
         try:
             attack = Attack(url, process, folder)
-            print(f"honest visitor: {attack.honest('the start'):.1f} s; server {megabytes(process):.0f} MB")
+            print(
+                f"honest visitor: {attack.honest('the start'):.1f} s; server {megabytes(process):.0f} MB"
+            )
             for step in (attack.vanish, attack.names, attack.theft, attack.arguments, attack.bombs):
                 step()
                 if process.poll() is not None:
                     attack.fault(f"the server ended after {step.__name__}")
                     break
-            print(f"honest visitor: {attack.honest('everything'):.1f} s; server {megabytes(process):.0f} MB, {len(attack.faults)} faults")
+            print(
+                f"honest visitor: {attack.honest('everything'):.1f} s; server {megabytes(process):.0f} MB, {len(attack.faults)} faults"
+            )
         finally:
             process.terminate()
             process.wait()

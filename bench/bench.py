@@ -1,5 +1,6 @@
 """Speed of every stage on two cores, alone and beside a process that keeps one busy: `make bench`.
 Alone and beside take turns, five calls each, so that both columns saw the same machine."""
+
 import argparse
 import contextlib
 import os
@@ -28,7 +29,8 @@ BLOCK = 5  # calls in a row, alone or beside
 
 def two_cores():
     "Keep this process and its children on two cores, where the system can."
-    if hasattr(os, "sched_setaffinity"): os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
     torch.set_num_threads(THREADS)
     cv2.setNumThreads(THREADS)
 
@@ -37,9 +39,12 @@ def two_cores():
 def neighbours(count):
     "Processes that do nothing but keep a core each busy."
     spin = "import os\nparent = os.getppid()\nprint(flush=True)\nwhile os.getppid() == parent: pass"  # ends with us
-    running = [subprocess.Popen([sys.executable, "-c", spin], stdout=subprocess.PIPE) for _ in range(count)]
+    running = [
+        subprocess.Popen([sys.executable, "-c", spin], stdout=subprocess.PIPE) for _ in range(count)
+    ]
     try:
-        for p in running: p.stdout.readline()
+        for p in running:
+            p.stdout.readline()
         yield
     finally:
         for p in running:
@@ -49,6 +54,7 @@ def neighbours(count):
 
 class Times(NamedTuple):
     "Milliseconds of the same calls under both conditions."
+
     alone: list
     beside: list
 
@@ -63,7 +69,7 @@ def timed(f, runs):
     for _ in range(runs):
         start = time.perf_counter()
         f()
-        out.append(1e3*(time.perf_counter() - start))
+        out.append(1e3 * (time.perf_counter() - start))
     return out
 
 
@@ -74,29 +80,45 @@ def measure(f, runs, count=1):
     while len(out.alone) < runs:
         block = min(BLOCK, runs - len(out.alone))
         out.alone.extend(timed(f, block))
-        with neighbours(count): out.beside.extend(timed(f, block))
+        with neighbours(count):
+            out.beside.extend(timed(f, block))
     return out
 
 
 def photo(height=1080, width=1920):
     "The NASA portrait of scikit-image on a 1920×1080 picture; its face is about 330 px high."
     from skimage.data import astronaut
-    head = cv2.resize(astronaut()[:300, 80:400], None, fx=height/300, fy=height/300, interpolation=cv2.INTER_CUBIC)
+
+    head = cv2.resize(
+        astronaut()[:300, 80:400],
+        None,
+        fx=height / 300,
+        fy=height / 300,
+        interpolation=cv2.INTER_CUBIC,
+    )
     out = np.full((height, width, 3), 128, np.uint8)
-    out[:, 400:400 + head.shape[1]] = head
+    out[:, 400 : 400 + head.shape[1]] = head
     return out
 
 
 def import_ms(runs):
     "`import illures_nb` and its `Decomposer` in fresh processes, beyond what torch's own import takes."
-    code = "\n".join(("import time, torch", "t = time.perf_counter()", "import illures_nb",
-                      "illures_nb.Decomposer", "print(time.perf_counter() - t)"))
+    code = "\n".join(
+        (
+            "import time, torch",
+            "t = time.perf_counter()",
+            "import illures_nb",
+            "illures_nb.Decomposer",
+            "print(time.perf_counter() - t)",
+        )
+    )
 
     def run():
         call = [sys.executable, "-c", code]
         return float(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
+
     run()
-    return [1e3*run() for _ in range(runs)]
+    return [1e3 * run() for _ in range(runs)]
 
 
 def command(picture, runs):
@@ -111,7 +133,12 @@ def command(picture, runs):
             start, before = time.perf_counter(), os.times()
             subprocess.run(call, check=True, capture_output=True)
             after = os.times()
-            used = after.children_user + after.children_system - before.children_user - before.children_system
+            used = (
+                after.children_user
+                + after.children_system
+                - before.children_user
+                - before.children_system
+            )
             out.append((time.perf_counter() - start, used))
     return [statistics.median(x) for x in zip(*out[1:])]
 
@@ -123,69 +150,92 @@ def stages(d, picture):
     maps = d.look(cut)[0]
     view = view_transform(f.photo.face.landmarks)
     small = resize(picture, 512)
-    k = small.shape[1]/picture.shape[1]
-    shrinking = np.array([[k, 0, k/2 - .5], [0, k, k/2 - .5]])
+    k = small.shape[1] / picture.shape[1]
+    shrinking = np.array([[k, 0, k / 2 - 0.5], [0, k, k / 2 - 0.5]])
     levels = [(small, shrinking), (picture, np.eye(2, 3))]  # what `detect_faces` hands to `refine`
-    return {"photo to floats": lambda: cv2.convertScaleAbs(read_image(picture), alpha=255),
-            "detection": lambda: detect_faces(picture),
-            "landmarks": lambda: refine(levels, [view]),
-            "crop": lambda: crop(x, crop_transform(f.photo.face.landmarks, d.size), d.size),
-            "network, with its mirror image": lambda: d.look(cut),
-            "mask and light fit": lambda: assemble(maps, f.photo)}
+    return {
+        "photo to floats": lambda: cv2.convertScaleAbs(read_image(picture), alpha=255),
+        "detection": lambda: detect_faces(picture),
+        "landmarks": lambda: refine(levels, [view]),
+        "crop": lambda: crop(x, crop_transform(f.photo.face.landmarks, d.size), d.size),
+        "network, with its mirror image": lambda: d.look(cut),
+        "mask and light fit": lambda: assemble(maps, f.photo),
+    }
 
 
 def row(name, times, of=None, budget=None, worst_budget=None):
     "Print medians and worst calls of one stage, its share, and what is over its budget."
     alone, beside = (statistics.median(x) for x in times)
     worst = max(times.beside)
-    share = f"{alone/of:8.0%}" if of else f"{'':8}"
+    share = f"{alone / of:8.0%}" if of else f"{'':8}"
     many = len(times.alone) > 1  # a difference of medians has no worst call
     columns = [f"{max(t):9.1f}" if many else f"{'':9}" for t in times]
-    text = f"{name:34}{alone:9.1f}{columns[0]}{share}{beside:12.1f}{columns[1]}{beside/alone:8.2f}"
-    over = [f"median alone over {budget}"]*bool(budget and alone > budget)
-    over += [f"worst beside over {worst_budget}"]*bool(worst_budget and worst > worst_budget)
+    text = (
+        f"{name:34}{alone:9.1f}{columns[0]}{share}{beside:12.1f}{columns[1]}{beside / alone:8.2f}"
+    )
+    over = [f"median alone over {budget}"] * bool(budget and alone > budget)
+    over += [f"worst beside over {worst_budget}"] * bool(worst_budget and worst > worst_budget)
     print(text, ", ".join(over))
 
 
 def main(args=None):
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--runs", type=int, default=20, help="calls of a stage, alone and beside each (default: 20)")
+    p.add_argument(
+        "--runs", type=int, default=20, help="calls of a stage, alone and beside each (default: 20)"
+    )
     p.add_argument("--preset", default="lite", help="network (default: lite)")
-    p.add_argument("--busy", type=int, default=1, help="processes that keep a core busy each (default: 1)")
+    p.add_argument(
+        "--busy", type=int, default=1, help="processes that keep a core busy each (default: 1)"
+    )
     opts = p.parse_args(args)
     two_cores()
     trained = weights_path(opts.preset).is_file()
-    if trained: d = Decomposer.from_pretrained(opts.preset, device="cpu")
-    else: d = Decomposer(build(opts.preset), device="cpu")
+    if trained:
+        d = Decomposer.from_pretrained(opts.preset, device="cpu")
+    else:
+        d = Decomposer(build(opts.preset), device="cpu")
     picture, light = photo(), SHLight.preset("rembrandt_left")
     f = d(picture)[0]
     x0, y0, x1, y1 = f.photo.face.box
-    def times(call): return measure(call, opts.runs, opts.busy)
+
+    def times(call):
+        return measure(call, opts.runs, opts.busy)
 
     whole = times(lambda: d(picture))
     parts = {name: times(call) for name, call in stages(d, picture).items()}
     parts["detection"] -= parts["landmarks"]
-    relit = {"relight": times(lambda: f.relight(light).rendering),
-             "composite": times(f.relight(light).composite)}
+    relit = {
+        "relight": times(lambda: f.relight(light).rendering),
+        "composite": times(f.relight(light).composite),
+    }
     both = times(lambda: f.relight(light).composite())
     another = times(lambda: f.relight(light).reconstruction)
 
-    print(f"{opts.preset}{'' if trained else ' (untrained: speed only)'}, one face "
-          f"({y1 - y0:.0f} px high) of a 1920×1080 photo, two cores, "
-          f"milliseconds of {opts.runs} calls; torch {torch.__version__}, OpenCV {cv2.__version__}, {platform.machine()}")
-    print(f"\n{'':34}{'alone':>9}{'worst':>9}{'share':>8}{f'beside {opts.busy}':>12}{'worst':>9}{'ratio':>8}")
+    print(
+        f"{opts.preset}{'' if trained else ' (untrained: speed only)'}, one face "
+        f"({y1 - y0:.0f} px high) of a 1920×1080 photo, two cores, "
+        f"milliseconds of {opts.runs} calls; torch {torch.__version__}, OpenCV {cv2.__version__}, {platform.machine()}"
+    )
+    print(
+        f"\n{'':34}{'alone':>9}{'worst':>9}{'share':>8}{f'beside {opts.busy}':>12}{'worst':>9}{'ratio':>8}"
+    )
     row("decompose, detection to maps", whole, budget=150, worst_budget=300)
     total = sum(statistics.median(t.alone) for t in parts.values())
-    for name, t in parts.items(): row(f"  {name}", t, total)
+    for name, t in parts.items():
+        row(f"  {name}", t, total)
     row("relight + composite at 1080p", both, budget=60)
     total = sum(statistics.median(t.alone) for t in relit.values())
-    for name, t in relit.items(): row(f"  {name}", t, total)
+    for name, t in relit.items():
+        row(f"  {name}", t, total)
     row("one more light at crop size", another, budget=3)
     print(f"{'import, beyond torch itself':34}{statistics.median(import_ms(5)):9.1f}")
     seconds, used = command(picture, 5)
-    print(f"\nillures decompose, one photo, from a cold start: {seconds:.2f} s, "
-          f"{used:.2f} s of processor time (medians of 5)")
+    print(
+        f"\nillures decompose, one photo, from a cold start: {seconds:.2f} s, "
+        f"{used:.2f} s of processor time (medians of 5)"
+    )
 
 
 if __name__ == "__main__":
-    with safe_printing(): main()
+    with safe_printing():
+        main()

@@ -1,4 +1,5 @@
 "The demo under load, and its frame rate: `python bench/demo.py [--clients 20] [--seconds 60]`. Starts the demo on this machine and stops it again."
+
 import argparse
 import os
 import shutil
@@ -17,7 +18,7 @@ from illures_nb.cli import safe_printing
 ROOT = Path(__file__).resolve().parents[1]
 PRESETS = ("window", "neon", "split_left", "golden_hour", "rembrandt_left", "campfire")
 ANY_WEBGL = """const ask = WebGL2RenderingContext.prototype.getExtension
-WebGL2RenderingContext.prototype.getExtension = function(name) { return name === "WEBGL_debug_renderer_info" ? null : ask.call(this, name) }""" # who plays it is hidden
+WebGL2RenderingContext.prototype.getExtension = function(name) { return name === "WEBGL_debug_renderer_info" ? null : ask.call(this, name) }"""  # who plays it is hidden
 DRAG = """async seconds => {
     const times = [], start = performance.now()
     let last = start
@@ -36,19 +37,40 @@ def start():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    env = {**os.environ, "GRADIO_SERVER_PORT": str(port), "SPACE_ID": "bench", "GRADIO_ANALYTICS_ENABLED": "False"} # SPACE_ID: opens no browser
-    process = subprocess.Popen([sys.executable, str(ROOT / "app.py")], env=env, stdout=subprocess.DEVNULL)
+    env = {
+        **os.environ,
+        "GRADIO_SERVER_PORT": str(port),
+        "SPACE_ID": "bench",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+    }  # SPACE_ID: opens no browser
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "app.py")], env=env, stdout=subprocess.DEVNULL
+    )
     while process.poll() is None:
-        try: socket.create_connection(("127.0.0.1", port), 1).close(); return process, f"http://127.0.0.1:{port}"
-        except OSError: time.sleep(.2)
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return process, f"http://127.0.0.1:{port}"
+        except OSError:
+            time.sleep(0.2)
     sys.exit("The demo did not start.")
 
 
-def megabytes(process): return int(next(o for o in Path(f"/proc/{process.pid}/status").read_text().splitlines() if o.startswith("VmRSS")).split()[1])/1024
+def megabytes(process):
+    return (
+        int(
+            next(
+                o
+                for o in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+                if o.startswith("VmRSS")
+            ).split()[1]
+        )
+        / 1024
+    )
 
 
 def visit(url, photo, until, times, errors, folder):
     from gradio_client import Client, handle_file
+
     try:
         client = Client(url, verbose=False, download_files=folder)
         client.predict(handle_file(photo), api_name="/decompose")
@@ -56,7 +78,8 @@ def visit(url, photo, until, times, errors, folder):
             t = time.time()
             client.predict(light=PRESETS[len(times) % len(PRESETS)], api_name="/relight")
             times.append(time.time() - t)
-    except Exception as e: errors.append(repr(e)[:200])
+    except Exception as e:
+        errors.append(repr(e)[:200])
 
 
 def load(url, process, clients, seconds, photo):
@@ -64,47 +87,68 @@ def load(url, process, clients, seconds, photo):
     with tempfile.TemporaryDirectory() as folder:
         visit(url, photo, time.time() + 3, [], errors, folder)
         before, until = megabytes(process), time.time() + seconds
-        threads = [threading.Thread(target=visit, args=(url, photo, until, times, errors, folder)) for _ in range(clients)]
-        for t in threads: t.start()
-        for t in threads: t.join()
-    print(f"{clients} clients for {seconds} s: {len(times)} requests, {len(errors)} errors, median {np.median(times):.2f} s, p95 {np.percentile(times, 95):.2f} s; "
-          f"server {before:.0f} MB before, {megabytes(process):.0f} MB after")
-    for e in errors[:3]: print(e)
+        threads = [
+            threading.Thread(target=visit, args=(url, photo, until, times, errors, folder))
+            for _ in range(clients)
+        ]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    print(
+        f"{clients} clients for {seconds} s: {len(times)} requests, {len(errors)} errors, median {np.median(times):.2f} s, p95 {np.percentile(times, 95):.2f} s; "
+        f"server {before:.0f} MB before, {megabytes(process):.0f} MB after"
+    )
+    for e in errors[:3]:
+        print(e)
 
 
 def memory(url, process, photo, requests):
     "Memory of the server while one client asks again and again."
     from gradio_client import Client, handle_file
+
     with tempfile.TemporaryDirectory() as folder:
         client, seen = Client(url, verbose=False, download_files=folder), []
         for i in range(requests + 1):
             client.predict(handle_file(photo), light=PRESETS[i % len(PRESETS)], api_name="/relight")
-            if i % (requests//4) == 0: seen.append(f"{megabytes(process):.0f}")
-    print(f"memory after 0, {', '.join(str(requests*i//4) for i in (1, 2, 3, 4))} photos: {', '.join(seen)} MB")
+            if i % (requests // 4) == 0:
+                seen.append(f"{megabytes(process):.0f}")
+    print(
+        f"memory after 0, {', '.join(str(requests * i // 4) for i in (1, 2, 3, 4))} photos: {', '.join(seen)} MB"
+    )
 
 
 def frames(url):
     from playwright.sync_api import sync_playwright
+
     with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
-                                    args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"])
-        for script in ("", ANY_WEBGL): # without a GPU: as it is, and WebGL played by the CPU
-            page = browser.new_context(viewport={"width": 1280, "height": 860}, reduced_motion="reduce").new_page()
+        browser = p.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+            args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+        )
+        for script in ("", ANY_WEBGL):  # without a GPU: as it is, and WebGL played by the CPU
+            page = browser.new_context(
+                viewport={"width": 1280, "height": 860}, reduced_motion="reduce"
+            ).new_page()
             page.set_default_timeout(120_000)
-            if script: page.add_init_script(script)
+            if script:
+                page.add_init_script(script)
             page.goto(url)
             page.wait_for_function("globalThis.illures?.seen && illures.face.paint")
             page.evaluate("illures.use('window')")
             page.wait_for_timeout(2000)
             o = page.evaluate(DRAG, 8)
-            print(f"dragging the light, {o['by']}, {o['size'][0]} x {o['size'][1]}: {o['fps']:.0f} frames a second, median {o['median']:.0f} ms; "
-                  f"shading and gain at best {o['relight']:.1f} ms, whole picture {o['draw']:.1f} ms")
+            print(
+                f"dragging the light, {o['by']}, {o['size'][0]} x {o['size'][1]}: {o['fps']:.0f} frames a second, median {o['median']:.0f} ms; "
+                f"shading and gain at best {o['relight']:.1f} ms, whole picture {o['draw']:.1f} ms"
+            )
         browser.close()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in (("clients", 20), ("seconds", 60), ("requests", 200)): parser.add_argument(f"--{name}", type=int, default=default)
+    for name, default in (("clients", 20), ("seconds", 60), ("requests", 200)):
+        parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
     photo = ROOT / "assets" / "examples" / "ada.jpg"
     process, url = start()
@@ -119,4 +163,5 @@ def main():
 
 
 if __name__ == "__main__":
-    with safe_printing(): main()
+    with safe_printing():
+        main()

@@ -5,6 +5,7 @@
 `nobody`: pictures without a face: what is found in them.
 `speed`: processor time of ordinary photos.
 """
+
 import argparse
 import time
 from collections import Counter
@@ -18,10 +19,41 @@ from skimage import data
 from illures_nb.face import detect_faces, transform_points
 from illures_nb.train.landmarks import read_portraits, read_videos
 
-NEAR = .25  # a found face is the right one within this distance of its landmarks, in distances of the outer eye corners
-FACELESS = ("brick", "camera", "cell", "chelsea", "clock", "coffee", "coins", "colorwheel", "grass", "gravel", "horse", "hubble_deep_field",
-            "immunohistochemistry", "logo", "microaneurysms", "moon", "page", "retina", "rocket", "text")
-SCENES = ("brick", "coffee", "coins", "grass", "gravel", "rocket", "retina", "immunohistochemistry", "chelsea", "text")
+NEAR = 0.25  # a found face is the right one within this distance of its landmarks, in distances of the outer eye corners
+FACELESS = (
+    "brick",
+    "camera",
+    "cell",
+    "chelsea",
+    "clock",
+    "coffee",
+    "coins",
+    "colorwheel",
+    "grass",
+    "gravel",
+    "horse",
+    "hubble_deep_field",
+    "immunohistochemistry",
+    "logo",
+    "microaneurysms",
+    "moon",
+    "page",
+    "retina",
+    "rocket",
+    "text",
+)
+SCENES = (
+    "brick",
+    "coffee",
+    "coins",
+    "grass",
+    "gravel",
+    "rocket",
+    "retina",
+    "immunohistochemistry",
+    "chelsea",
+    "text",
+)
 
 
 def picture(name):
@@ -52,7 +84,7 @@ def samples(folder, count):
     folder = Path(folder)
     videos = (folder / "index.csv").is_file()
     held = read_videos(folder, True, 6) if videos else read_portraits(folder, True)
-    return held[::max(1, len(held) // count)][:count]
+    return held[:: max(1, len(held) // count)][:count]
 
 
 def outcome(faces, points):
@@ -66,7 +98,9 @@ def outcome(faces, points):
 def rolls(folders, count, step):
     "Counts outcomes for every roll."
     people = [s for folder in folders for s in samples(folder, count)]
-    print(f"{len(people)} pictures: roll, right, nothing, wrong (of these scored above .8; of these first of the list), error of those found")
+    print(
+        f"{len(people)} pictures: roll, right, nothing, wrong (of these scored above .8; of these first of the list), error of those found"
+    )
     total = Counter()
     for degrees in range(-180, 180, step):
         seen, error = Counter(), []
@@ -74,11 +108,14 @@ def rolls(folders, count, step):
             x, q = turned(image, p, degrees)
             faces = detect_faces(x)
             kind, score, first = outcome(faces, q)
-            seen.update({kind: 1, "sure": score > .8, "first": first})
+            seen.update({kind: 1, "sure": score > 0.8, "first": first})
             error += [e for e in (gap(f.landmarks, q) for f in faces) if e < NEAR]
         total.update(seen)
         mean = np.mean(error) if error else np.nan
-        print(f"{degrees:+4d}°: {seen['right']:3d} {seen['nothing']:3d} {seen['wrong']:3d} ({seen['sure']}; {seen['first']})  {mean:.2%}", flush=True)
+        print(
+            f"{degrees:+4d}°: {seen['right']:3d} {seen['nothing']:3d} {seen['wrong']:3d} ({seen['sure']}; {seen['first']})  {mean:.2%}",
+            flush=True,
+        )
     print({k: total[k] for k in ("right", "nothing", "wrong", "sure", "first")})
 
 
@@ -90,30 +127,33 @@ def canvas(h, w, rng):
         for x in range(0, w, side):
             tile = picture(rng.choice(SCENES))
             tile = cv2.resize(tile, (side, side), interpolation=cv2.INTER_CUBIC)
-            if rng.random() < .5: tile = cv2.GaussianBlur(tile, (0, 0), rng.uniform(1, 6))
-            tile = np.clip(tile * rng.uniform(.5, 1.1), 0, 255).astype(np.uint8)
-            out[y:y+side, x:x+side] = tile[:h-y, :w-x]
+            if rng.random() < 0.5:
+                tile = cv2.GaussianBlur(tile, (0, 0), rng.uniform(1, 6))
+            tile = np.clip(tile * rng.uniform(0.5, 1.1), 0, 255).astype(np.uint8)
+            out[y : y + side, x : x + side] = tile[: h - y, : w - x]
     return out
 
 
 def pasted(out, image, points, height, at, roll, exposure):
     "Pastes a portrait so that its landmarks are `height` px high; their places on the canvas."
     k = height / np.ptp(points[:, 1])
-    small = cv2.resize(image, None, fx=k, fy=k, interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC)
+    small = cv2.resize(
+        image, None, fx=k, fy=k, interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC
+    )
     s = np.array(small.shape[1::-1]) / image.shape[1::-1]
-    p = (points + .5) * s - .5
+    p = (points + 0.5) * s - 0.5
     h, w = small.shape[:2]
     middle = (w - 1) / 2, (h - 1) / 2
     M = cv2.getRotationMatrix2D(middle, roll, 1)
     M[:, 2] += np.asarray(at) - middle
     inside = np.ones((h, w), np.float32)
-    edge = max(1, round(.04 * w))
+    edge = max(1, round(0.04 * w))
     inside[:edge] = inside[:, :edge] = inside[-edge:] = inside[:, -edge:] = 0
     inside = cv2.blur(inside, (edge, edge))
     reach = int(np.hypot(h, w) / 2) + 2
     x0, y0 = int(at[0]) - reach, int(at[1]) - reach
     M[:, 2] -= x0, y0
-    part = out[y0:y0 + 2*reach, x0:x0 + 2*reach]
+    part = out[y0 : y0 + 2 * reach, x0 : x0 + 2 * reach]
     size = part.shape[1::-1]
     soft = cv2.warpAffine(inside, M, size)[..., None]
     lit = np.clip(small * exposure, 0, 255).astype(np.float32)
@@ -129,14 +169,19 @@ def group(people, h, w, heights, rng):
         reach = height / np.ptp(p[:, 1]) * np.hypot(*image.shape[:2]) / 2 + 4
         for _ in range(200):
             at = rng.uniform(reach, (w - reach, h - reach))
-            if all(np.hypot(*(at - a)) > reach + r for a, r in taken): break
-        else: continue
+            if all(np.hypot(*(at - a)) > reach + r for a, r in taken):
+                break
+        else:
+            continue
         taken.append((at, reach))
         roll = rng.normal(0, 12)
-        truth.append((height, pasted(out, image, p, height, at, roll, rng.choice([.5, .8, 1, 1.2]))))
+        truth.append(
+            (height, pasted(out, image, p, height, at, roll, rng.choice([0.5, 0.8, 1, 1.2])))
+        )
     return out, truth
 
 
+# fmt: off
 KINDS = {"six of 100 on 12 MP": (3000, 4000, [100]*6),
          "selfie of seven, 12 MP": (3000, 4000, [620, 420, 330, 260, 240, 200, 180]),
          "near and far, 12 MP": (3000, 4000, [400, 300, 200, 150, 100, 75, 48, 48, 36, 36, 24, 24, 24]),
@@ -144,6 +189,7 @@ KINDS = {"six of 100 on 12 MP": (3000, 4000, [100]*6),
          "portrait and people behind, 1080p": (1080, 1920, [330, 60, 40, 30, 24]),
          "small on 48 MP": (6000, 8000, [200, 100, 48, 48, 36, 36] + [32]*4 + [24]*8),
          "panorama of 80 MP": (5000, 16000, [200, 100, 48, 48, 36, 36] + [32]*4 + [24]*8)}
+# fmt: on
 
 
 def groups(folders, count, repeats, only):
@@ -151,7 +197,8 @@ def groups(folders, count, repeats, only):
     people = [s for folder in folders for s in samples(folder, count)]
     everything, megapixels, false_all = {}, 0, 0
     for name, (h, w, heights) in KINDS.items():
-        if only and only not in name: continue
+        if only and only not in name:
+            continue
         rng, seen, false, spent = np.random.default_rng(5), {}, 0, []
         for _ in range(repeats):
             x, truth = group(people, h, w, heights, rng)
@@ -160,15 +207,24 @@ def groups(folders, count, repeats, only):
             spent.append(time.process_time() - start)
             for height, q in truth:
                 hit = any(gap(f.landmarks, q) < NEAR for f in faces)
-                for table in (seen, everything): table.setdefault(height, []).append(hit)
-            wrong = [f for f in faces if min((gap(f.landmarks, q) for _, q in truth), default=9) >= NEAR]
+                for table in (seen, everything):
+                    table.setdefault(height, []).append(hit)
+            wrong = [
+                f for f in faces if min((gap(f.landmarks, q) for _, q in truth), default=9) >= NEAR
+            ]
             false += len(wrong)
             megapixels += h * w / 1e6
         false_all += false
         recall = {k: f"{sum(v)}/{len(v)}" for k, v in sorted(seen.items())}
-        print(f"{name}: {recall}, false {false}, {np.median(spent):.2f} s of processor time", flush=True)
+        print(
+            f"{name}: {recall}, false {false}, {np.median(spent):.2f} s of processor time",
+            flush=True,
+        )
     if everything:
-        print({k: f"{np.mean(v):.0%} of {len(v)}" for k, v in sorted(everything.items())}, f"{false_all} false in {megapixels:.0f} megapixels")
+        print(
+            {k: f"{np.mean(v):.0%} of {len(v)}" for k, v in sorted(everything.items())},
+            f"{false_all} false in {megapixels:.0f} megapixels",
+        )
 
 
 def nobody(places):
@@ -179,6 +235,7 @@ def nobody(places):
     pictures |= {f"mosaic {k}": canvas(2000, 3000, rng) for k in range(3)}
     if places:
         from illures_nb.train.landmarks import read_places
+
         pictures |= {f"place {k}": x for k, x in enumerate(read_places(places, held_out=True))}
     count, megapixels = 0, 0
     for name, x in pictures.items():
@@ -186,15 +243,25 @@ def nobody(places):
             faces = detect_faces(np.ascontiguousarray(np.rot90(x, turn)))
             megapixels += x.size / 3e6
             count += len(faces)
-            if faces: print(f"{name}{' upside down' * (turn == 2)}: {[(f.box.astype(int).tolist(), round(f.score, 2)) for f in faces]}", flush=True)
+            if faces:
+                print(
+                    f"{name}{' upside down' * (turn == 2)}: {[(f.box.astype(int).tolist(), round(f.score, 2)) for f in faces]}",
+                    flush=True,
+                )
     print(f"{count} faces in {2 * len(pictures)} pictures without any, {megapixels:.0f} megapixels")
 
 
 def speed(runs=7):
     "Median processor time of ordinary photos, milliseconds."
     from bench import photo
+
     a = data.astronaut()
-    for name, x in {"portrait of 1920 × 1080": photo(), "512 × 512": a, "12 megapixels": cv2.resize(a, (4000, 3000)), "brick, 1920 × 1080": cv2.resize(picture("brick"), (1920, 1080))}.items():
+    for name, x in {
+        "portrait of 1920 × 1080": photo(),
+        "512 × 512": a,
+        "12 megapixels": cv2.resize(a, (4000, 3000)),
+        "brick, 1920 × 1080": cv2.resize(picture("brick"), (1920, 1080)),
+    }.items():
         detect_faces(x)
         spent = []
         for _ in range(runs):
@@ -205,22 +272,41 @@ def speed(runs=7):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("what", choices=("rolls", "groups", "nobody", "speed"))
-    p.add_argument("folders", nargs="*", help="of portraits (landmarks68.npz, images/) or clips (index.csv)")
-    p.add_argument("--count", type=int, default=20, help="people of each folder (default: %(default)s)")
-    p.add_argument("--step", type=int, default=15, help="degrees from roll to roll (default: %(default)s)")
-    p.add_argument("--repeats", type=int, default=2, help="canvases of each kind of group (default: %(default)s)")
+    p.add_argument(
+        "folders", nargs="*", help="of portraits (landmarks68.npz, images/) or clips (index.csv)"
+    )
+    p.add_argument(
+        "--count", type=int, default=20, help="people of each folder (default: %(default)s)"
+    )
+    p.add_argument(
+        "--step", type=int, default=15, help="degrees from roll to roll (default: %(default)s)"
+    )
+    p.add_argument(
+        "--repeats",
+        type=int,
+        default=2,
+        help="canvases of each kind of group (default: %(default)s)",
+    )
     p.add_argument("--only", help="groups whose name contains this")
     p.add_argument("--places", help="nobody: .npz of environment maps")
     a = p.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    if a.what in ("rolls", "groups") and not a.folders: p.error(f"{a.what} needs folders of portraits")
-    if a.what == "rolls": rolls(a.folders, a.count, a.step)
-    if a.what == "groups": groups(a.folders, a.count, a.repeats, a.only)
-    if a.what == "nobody": nobody(a.places)
-    if a.what == "speed": speed()
+    if a.what in ("rolls", "groups") and not a.folders:
+        p.error(f"{a.what} needs folders of portraits")
+    if a.what == "rolls":
+        rolls(a.folders, a.count, a.step)
+    if a.what == "groups":
+        groups(a.folders, a.count, a.repeats, a.only)
+    if a.what == "nobody":
+        nobody(a.places)
+    if a.what == "speed":
+        speed()
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 Twenty times each, `illures synth`, `videos`, `train` and a batch of `decompose` are ended by SIGKILL somewhere in their work and started again with the
 same command. Looked for: a half file that is taken for a whole one, more than one checkpoint's work lost, an end that differs from an undisturbed one."""
+
 import argparse
 import json
 import os
@@ -28,18 +29,26 @@ ENV = {**os.environ, "OMP_NUM_THREADS": "1"}
 @dataclass(frozen=True)
 class Job:
     "A command that takes a while, and what must hold of its folder."
+
     name: str
     command: Callable  # output folder → arguments of `illures`
-    faults: Callable   # output folder, whether it is finished → sentences about what is wrong
-    result: Callable   # output folder → what must be the same as in an undisturbed run
-    done: Callable     # output folder → pieces of work that need not be done again
+    faults: Callable  # output folder, whether it is finished → sentences about what is wrong
+    result: Callable  # output folder → what must be the same as in an undisturbed run
+    done: Callable  # output folder → pieces of work that need not be done again
 
 
 def start(arguments):
     "The command as a process of its own, the leader of a group."
     code = "import sys; from illures_nb.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, env=ENV, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command,
+        env=ENV,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def finish(job, out):
@@ -66,7 +75,9 @@ def kill_after(job, out, seconds):
 def film(path, frames):
     "Write pictures as a clip."
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 12.5, frames[0].shape[1::-1])
+    writer = cv2.VideoWriter(
+        str(path), cv2.VideoWriter_fourcc(*"MJPG"), 12.5, frames[0].shape[1::-1]
+    )
     for frame in frames:
         writer.write(np.ascontiguousarray(frame[..., ::-1]))
     writer.release()
@@ -76,7 +87,9 @@ def swaying(picture, count):
     "A picture moved to and fro."
     h, w = picture.shape[:2]
     for k in range(count):
-        stretch = np.array([[1 + .05 * np.sin(k), .06 * np.cos(1.7 * k), 0], [0, 1 - .08 * np.sin(1.3 * k), 0]])
+        stretch = np.array(
+            [[1 + 0.05 * np.sin(k), 0.06 * np.cos(1.7 * k), 0], [0, 1 - 0.08 * np.sin(1.3 * k), 0]]
+        )
         stretch[:, 2] = [w / 2, h / 2] - stretch[:, :2] @ [w / 2, h / 2]
         yield cv2.warpAffine(picture, stretch, (w, h), borderMode=cv2.BORDER_REPLICATE)
 
@@ -99,6 +112,7 @@ def unreadable_pictures(folder):
 def set_faults(out, finished):
     "What `illures synth verify` says of a set, sentence by sentence."
     from illures_nb.synth.shards import verify
+
     if not (out / "dataset.json").exists():
         return []
     return [line for _, line in verify(out) if finished or "missing" not in line]
@@ -111,8 +125,10 @@ def shard_bytes(out):
 
 def synth_job(folder):
     "A set of synthetic faces."
+
     def command(out):
         return ["synth", "sfsnet-syn", "--out", out, "--scale", ".03", "--size", 32, "--workers", 2]
+
     return Job("synth", command, set_faults, shard_bytes, lambda out: len(shard_bytes(out)))
 
 
@@ -125,12 +141,20 @@ def videos_job(folder):
 
     def command(out):
         return ["videos", clips, "--out", out, "--landmarks", "ours"]
-    return Job("videos", command, lambda out, finished: list(unreadable_pictures(out)), shard_bytes, lambda out: len(shard_bytes(out)))
+
+    return Job(
+        "videos",
+        command,
+        lambda out, finished: list(unreadable_pictures(out)),
+        shard_bytes,
+        lambda out: len(shard_bytes(out)),
+    )
 
 
 def steps_done(out):
     "The step of a training's last checkpoint."
     from safetensors import safe_open
+
     path = out / "state.safetensors"
     if not path.exists():
         return 0
@@ -142,6 +166,7 @@ def train_faults(out, finished):
     "Whether weights, state and log of a training can be read, and belong to the same checkpoint or the one after it."
     import csv
     from illures_nb.networks import load_weights
+
     if not (out / "log.csv").exists():
         return []
     rows = list(csv.DictReader(open(out / "log.csv", newline="")))
@@ -149,24 +174,67 @@ def train_faults(out, finished):
     if steps != sorted(set(steps)):
         return [f"log.csv holds the steps {steps}"]
     load_weights(out / "weights.safetensors")
-    return [] if finished or steps_done(out) >= steps[-1] - 1000 else ["state.safetensors is older than the log"]
+    return (
+        []
+        if finished or steps_done(out) >= steps[-1] - 1000
+        else ["state.safetensors is older than the log"]
+    )
 
 
 def final_weights(out):
     "The tensors of a finished training."
     from safetensors import safe_open
+
     with safe_open(out / "weights.safetensors", "pt") as f:
         return {k: f.get_tensor(k).numpy().tobytes() for k in sorted(f.keys())}
 
 
 def train_job(folder):
     "A training of forty steps with a checkpoint every second."
-    finish(Job("the set for train", lambda out: ["synth", "sfsnet-syn", "--out", out, "--scale", ".002", "--size", 32, "--workers", 0],
-               None, None, None), folder / "pool")
+    finish(
+        Job(
+            "the set for train",
+            lambda out: [
+                "synth",
+                "sfsnet-syn",
+                "--out",
+                out,
+                "--scale",
+                ".002",
+                "--size",
+                32,
+                "--workers",
+                0,
+            ],
+            None,
+            None,
+            None,
+        ),
+        folder / "pool",
+    )
 
     def command(out):
-        return ["train", "stage1b", "--data", folder / "pool", "--out", out, "--size", 32, "--batch", 2,
-                "--steps", 40, "--every", 1, "--device", "cpu", "--workers", 0]
+        return [
+            "train",
+            "stage1b",
+            "--data",
+            folder / "pool",
+            "--out",
+            out,
+            "--size",
+            32,
+            "--batch",
+            2,
+            "--steps",
+            40,
+            "--every",
+            1,
+            "--device",
+            "cpu",
+            "--workers",
+            0,
+        ]
+
     return Job("train", command, train_faults, final_weights, steps_done)
 
 
@@ -184,8 +252,14 @@ def decompose_job(folder):
 
     def command(out):
         return ["decompose", *sorted(photos.glob("*.png")), "--out", out, "--exr"]
-    return Job("decompose", command, lambda out, finished: list(unreadable_pictures(out)), map_bytes,
-               lambda out: sum(1 for p in out.glob("*") if p.is_dir()))
+
+    return Job(
+        "decompose",
+        command,
+        lambda out, finished: list(unreadable_pictures(out)),
+        map_bytes,
+        lambda out: sum(1 for p in out.glob("*") if p.is_dir()),
+    )
 
 
 JOBS = {"synth": synth_job, "videos": videos_job, "train": train_job, "decompose": decompose_job}
@@ -211,12 +285,12 @@ def torture(job, folder, times, rng):
             rounds, out = rounds + 1, folder / f"killed-{rounds}"
             out.mkdir()
         before = job.done(out)
-        if kill_after(job, out, rng.uniform(.1, 1) * duration):
+        if kill_after(job, out, rng.uniform(0.1, 1) * duration):
             kills += 1
             faults += job.faults(out, False)
             if job.done(out) < before:
                 lost.append(before - job.done(out))
-        if kills == times or rng.random() < .3:
+        if kills == times or rng.random() < 0.3:
             finish(job, out)
             faults += job.faults(out, True)
             if job.result(out) != expected:
@@ -225,14 +299,18 @@ def torture(job, folder, times, rng):
             if left:
                 faults.append(f"killed-{rounds} keeps {left}")
             out = None
-    print(f"{job.name}: {kills} kills in {rounds} folders (undisturbed {duration:.1f} s), {len(faults)} faults, work lost that was done: {lost or 'none'}")
+    print(
+        f"{job.name}: {kills} kills in {rounds} folders (undisturbed {duration:.1f} s), {len(faults)} faults, work lost that was done: {lost or 'none'}"
+    )
     for fault in faults:
         print("  ", fault)
     return len(faults) + len(lost)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("jobs", nargs="*", choices=[*JOBS, []], help="which (default: all)")
     parser.add_argument("--times", type=int, default=20, help="kills of each (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
@@ -240,7 +318,9 @@ def main():
     faults = 0
     for name in args.jobs or JOBS:
         with tempfile.TemporaryDirectory() as folder:
-            faults += torture(JOBS[name](Path(folder)), Path(folder), args.times, random.Random(args.seed))
+            faults += torture(
+                JOBS[name](Path(folder)), Path(folder), args.times, random.Random(args.seed)
+            )
     return int(bool(faults))
 
 

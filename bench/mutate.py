@@ -2,6 +2,7 @@
 
 Every file follows from its number alone: `python bench/mutate.py --only 1234` makes and tries that one again, `--keep DIR` writes it down.
 A file must be read, or refused in one sentence: no other exception, no crash of the process, no file outside the output folder, bounded memory."""
+
 import argparse
 import io
 import json
@@ -25,8 +26,8 @@ from PIL import Image, ImageCms
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTO = ROOT / "assets" / "examples" / "ada.jpg"
-SLOW = 60        # seconds after which a file counts as one that hangs
-MEMORY = 3000    # MB that a process may hold at most while it tries small files
+SLOW = 60  # seconds after which a file counts as one that hangs
+MEMORY = 3000  # MB that a process may hold at most while it tries small files
 WAYS = ("reader", "command", "page")
 
 
@@ -48,6 +49,7 @@ def deep_png(pixels):
 def exr(pixels):
     "An EXR as the package writes it."
     from illures_nb.image import srgb_to_linear, write_image
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.exr"
         write_image(path, srgb_to_linear(pixels / np.float32(255)))
@@ -62,6 +64,7 @@ def radiance(pixels):
 def light_file():
     "A light.json."
     from illures_nb import SHLight
+
     return SHLight.preset("window").to_json().encode()
 
 
@@ -77,7 +80,9 @@ def whole_files():
         "plain.jpg": encoded(picture, "JPEG", quality=85, exif=exif, icc_profile=profile),
         "steps.jpg": encoded(picture, "JPEG", progressive=True, dpi=(300, 300)),
         "inks.jpg": encoded(picture.convert("CMYK"), "JPEG"),
-        "plain.png": encoded(picture, "PNG", compress_level=0, exif=exif, icc_profile=profile, dpi=(72, 72)),
+        "plain.png": encoded(
+            picture, "PNG", compress_level=0, exif=exif, icc_profile=profile, dpi=(72, 72)
+        ),
         "deep.png": deep_png(pixels),
         "few.png": encoded(picture.quantize(64), "PNG"),
         "clear.png": encoded(picture.convert("RGBA"), "PNG"),
@@ -94,6 +99,7 @@ def whole_files():
     }
     try:
         import pillow_heif
+
         pillow_heif.register_heif_opener()
         files["phone.heic"] = encoded(picture, "HEIF")
     except ImportError:
@@ -114,19 +120,19 @@ def flipped(data, rng):
 
 def cut(data, rng):
     "The end missing."
-    return data[:rng.randrange(len(data))]
+    return data[: rng.randrange(len(data))]
 
 
 def hole(data, rng):
     "A piece missing."
     start = rng.randrange(len(data))
-    return data[:start] + data[start + rng.choice((1, 4, 100, 3000)):]
+    return data[:start] + data[start + rng.choice((1, 4, 100, 3000)) :]
 
 
 def repeated(data, rng):
     "A piece twice, or many times."
     start = rng.randrange(len(data))
-    piece = data[start:start + rng.choice((1, 4, 100, 3000))]
+    piece = data[start : start + rng.choice((1, 4, 100, 3000))]
     return data[:start] + piece * rng.choice((1, 2, 50)) + data[start:]
 
 
@@ -137,8 +143,10 @@ def extreme(data, rng):
         first = rng.choice((0, 8, 8, 8))  # mostly behind the bytes that tell the kind of file
         at = first + rng.randrange(max(1, min(len(data), rng.choice((64, 512, 1 << 30))) - first))
         pattern = rng.choice(("<H", ">H", "<I", ">I"))
-        number = struct.pack(pattern, rng.choice(values) & (0xFFFF if pattern[1] == "H" else 0xFFFFFFFF))
-        data[at:at + len(number)] = number
+        number = struct.pack(
+            pattern, rng.choice(values) & (0xFFFF if pattern[1] == "H" else 0xFFFFFFFF)
+        )
+        data[at : at + len(number)] = number
     return data
 
 
@@ -146,25 +154,25 @@ def noisy(data, rng):
     "A stretch of noise."
     start = rng.randrange(len(data))
     length = min(rng.choice((4, 40, 400)), len(data) - start)
-    data[start:start + length] = rng.randbytes(length)
+    data[start : start + length] = rng.randbytes(length)
     return data
 
 
 def spliced(data, rng):
     "The start of one file and the end of another."
     other = whole_files()[rng.choice(sorted(whole_files()))]
-    return data[:rng.randrange(len(data))] + other[rng.randrange(len(other)):]
+    return data[: rng.randrange(len(data))] + other[rng.randrange(len(other)) :]
 
 
 def repaired(data):
     "A PNG's checksums made right again, so that the damage gets past them."
     at = 8
     while at + 12 <= len(data):
-        size = int.from_bytes(data[at:at + 4], "big")
+        size = int.from_bytes(data[at : at + 4], "big")
         end = at + 8 + size
         if end + 4 > len(data):
             break
-        data[end:end + 4] = struct.pack(">I", zlib.crc32(data[at + 4:end]))
+        data[end : end + 4] = struct.pack(">I", zlib.crc32(data[at + 4 : end]))
         at = end + 4
     return data
 
@@ -180,7 +188,7 @@ def damaged_file(number):
     data = bytearray(whole_files()[name])
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         data = rng.choice(DAMAGE)(data, rng) or data
-    if name.endswith(".png") and rng.random() < .7:
+    if name.endswith(".png") and rng.random() < 0.7:
         data = repaired(data)
     return f"{number:05d}-{name}", bytes(data)
 
@@ -197,6 +205,7 @@ def through_reader(name, data, folder):
     "What the reader makes of a file: read, refused, or what went wrong."
     from illures_nb import SHLight
     from illures_nb.image import ImageReadError, read_image, read_linear
+
     path = folder / name
     path.write_bytes(data)
     try:
@@ -204,7 +213,9 @@ def through_reader(name, data, folder):
             SHLight.load(path)
         else:
             picture = read_image(path)
-            if not (picture.dtype == np.float32 and picture.ndim == 3 and np.isfinite(picture).all()):
+            if not (
+                picture.dtype == np.float32 and picture.ndim == 3 and np.isfinite(picture).all()
+            ):
                 return f"the reader gave {picture.dtype} {picture.shape}"
             if name.endswith((".exr", ".hdr")):
                 read_linear(path)
@@ -218,6 +229,7 @@ def through_reader(name, data, folder):
 def through_command(name, data, folder):
     "What `illures decompose` (or relight, for lights) makes of a file."
     from illures_nb.cli import main
+
     path = folder / name
     path.write_bytes(data)
     out = folder / "out"
@@ -245,25 +257,31 @@ def through_command(name, data, folder):
 
 class Page:
     "The demo in a process of its own, and a client of it."
+
     def __init__(self):
         sys.path.insert(0, str(ROOT / "bench"))
         from demo import start
+
         self.process, self.url = start()
         self.connect()
 
     def connect(self):
         from gradio_client import Client
+
         self.folder = tempfile.mkdtemp()
         self.client = Client(self.url, verbose=False, download_files=self.folder)
 
     def __call__(self, name, data, folder):
         "What the page's endpoints make of a file."
         from gradio_client import handle_file
+
         path = folder / name
         path.write_bytes(data)
         try:
             if name.endswith((".json", ".hdr", ".exr")):
-                self.client.predict(handle_file(PHOTO), reference=handle_file(path), api_name="/relight")
+                self.client.predict(
+                    handle_file(PHOTO), reference=handle_file(path), api_name="/relight"
+                )
             else:
                 self.client.predict(handle_file(path), api_name="/decompose")
             return "read"
@@ -271,7 +289,11 @@ class Page:
             text = str(e)
             if self.process.poll() is not None:
                 return f"the server ended: {text[:200]}"
-            return "refused" if is_sentence(text) and not text.startswith(("Error", "The upstream")) else f"no sentence: {text[:300]}"
+            return (
+                "refused"
+                if is_sentence(text) and not text.startswith(("Error", "The upstream"))
+                else f"no sentence: {text[:300]}"
+            )
         finally:
             path.unlink()
 
@@ -282,6 +304,7 @@ class Page:
 def worker(way, numbers):
     "Try files one after the other and say a line of JSON of each; the parent notices where this process ends too early."
     from illures_nb import Decomposer  # noqa: F401  everything is loaded before the first file
+
     attempt = {"reader": through_reader, "command": through_command}.get(way) or Page()
     said = sys.stdout
     with tempfile.TemporaryDirectory() as folder:
@@ -294,7 +317,13 @@ def worker(way, numbers):
             except BaseException as e:  # noqa: B036  anything that gets here is what we look for
                 result = f"{type(e).__name__}: {str(e)[:300]}"
             held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            row = {"number": number, "name": name, "result": result, "seconds": time.time() - before, "memory": held}
+            row = {
+                "number": number,
+                "name": name,
+                "result": result,
+                "seconds": time.time() - before,
+                "memory": held,
+            }
             print(json.dumps(row), file=said, flush=True)
     if way == "page":
         attempt.process.terminate()
@@ -304,8 +333,21 @@ def rows_of(way, numbers):
     "Run a worker over numbers; yield its rows, and one for each file that ended or stopped it."
     left = list(numbers)
     while left:
-        command = [sys.executable, __file__, "--worker", way, "--numbers", f"{left[0]}:{left[-1] + 1}"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        command = [
+            sys.executable,
+            __file__,
+            "--worker",
+            way,
+            "--numbers",
+            f"{left[0]}:{left[-1] + 1}",
+        ]
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
         now = None
         for line in process.stdout:
             row = json.loads(line)
@@ -319,15 +361,24 @@ def rows_of(way, numbers):
             return
         lost = now if now in left else left[0]
         left = [n for n in left if n > lost]
-        yield {"number": lost, "name": damaged_file(lost)[0], "result": f"the process ended with code {code}", "seconds": 0, "memory": 0}
+        yield {
+            "number": lost,
+            "name": damaged_file(lost)[0],
+            "result": f"the process ended with code {code}",
+            "seconds": 0,
+            "memory": 0,
+        }
 
 
 def try_files(way, numbers):
     "Try damaged files one way; print the counts and every fault. Returns the faults."
     from tqdm import tqdm
+
     counts, faults, kinds = Counter(), [], Counter()
-    slowest, held, memory = 0., 0, []
-    for row in tqdm(rows_of(way, numbers), total=len(numbers), unit="file", desc=way, mininterval=5):
+    slowest, held, memory = 0.0, 0, []
+    for row in tqdm(
+        rows_of(way, numbers), total=len(numbers), unit="file", desc=way, mininterval=5
+    ):
         good = row["result"] in ("read", "refused")
         counts[row["result"] if good else "fault"] += 1
         kinds[row["name"].partition(".")[2], row["result"] if good else "fault"] += 1
@@ -337,20 +388,39 @@ def try_files(way, numbers):
         if not good or row["seconds"] > SLOW or row["memory"] > MEMORY:
             faults.append(row)
             tqdm.write(json.dumps(row))
-    print(f"{way}: {len(numbers)} files, {counts['read']} read, {counts['refused']} refused in a sentence, {len(faults)} faults; "
-          f"slowest {slowest:.1f} s, most memory {held} MB")
+    print(
+        f"{way}: {len(numbers)} files, {counts['read']} read, {counts['refused']} refused in a sentence, {len(faults)} faults; "
+        f"slowest {slowest:.1f} s, most memory {held} MB"
+    )
     for kind in sorted({k for k, _ in kinds}):
-        print(f"  {kind:5}", ", ".join(f"{result} {kinds[kind, result]}" for result in ("read", "refused", "fault") if kinds[kind, result]))
+        print(
+            f"  {kind:5}",
+            ", ".join(
+                f"{result} {kinds[kind, result]}"
+                for result in ("read", "refused", "fault")
+                if kinds[kind, result]
+            ),
+        )
     return faults
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--files", type=int, default=10_000, help="how many (default: 10,000)")
     parser.add_argument("--first", type=int, default=0, help="number of the first (default: 0)")
-    parser.add_argument("--through", nargs="+", choices=WAYS, default=list(WAYS), help="which ways (default: all three)")
+    parser.add_argument(
+        "--through",
+        nargs="+",
+        choices=WAYS,
+        default=list(WAYS),
+        help="which ways (default: all three)",
+    )
     parser.add_argument("--only", type=int, nargs="+", metavar="N", help="try these numbers alone")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="with --only: write the files into this folder")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="with --only: write the files into this folder"
+    )
     parser.add_argument("--worker", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--numbers", help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -1,6 +1,7 @@
 """Fingerprints of synthetic faces: `python bench/samples.py [--assets DIR] > before.txt`, change the code, once more, `diff`.
 
 Prints a hash of every array of `sample(recipe, seed, index)`, so that a change that should not change any face can show that it did not."""
+
 import argparse
 import hashlib
 import json
@@ -25,8 +26,12 @@ def fingerprint(x):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--assets", metavar="DIR", help="what `illures assets import` wrote (default: no assets)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--assets", metavar="DIR", help="what `illures assets import` wrote (default: no assets)"
+    )
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES), help="which (default: all)")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,4 +1,5 @@
 "Speed of the synthetic faces: rasterised and path-traced, with a profile, memory and a leak test: `python bench/synth.py --assets DIR`."
+
 import argparse
 import multiprocessing
 import os
@@ -26,8 +27,12 @@ MB = 2**20
 
 def resident():
     "Memory of this process in megabytes; NaN where there is no /proc."
-    try: return int(Path("/proc/self/statm").read_text().split()[1])*os.sysconf("SC_PAGE_SIZE")/MB
-    except OSError: return float("nan")
+    try:
+        return (
+            int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MB
+        )
+    except OSError:
+        return float("nan")
 
 
 def processor(who=resource.RUSAGE_SELF):
@@ -48,14 +53,27 @@ def rasterised(assets, n, size):
     "SfSNet-syn: new faces under SH light, new faces with 16 shadowed lights, and their light alone: name → (faces, timing)."
     out, rng = {}, np.random.default_rng(0)
     recipes.sfsnet_syn(assets, 0, 8, size)
-    with timed() as t: recipes.sfsnet_syn(assets, 64, n, size)
+    with timed() as t:
+        recipes.sfsnet_syn(assets, 64, n, size)
     out["new face, SH light"] = n, t
-    draw = lambda start, n: Geometry.cat([recipes._drawn(recipes.RECIPES["sfsnet-syn"], assets, 0, i, size, 16)[0] for i in range(start, start + n)])
-    light = lambda g: illuminate(g, sample_light(g, assets.environments(), rng), torch.full((len(g.albedo),), .1), torch.full((len(g.albedo),), 20.))
+    draw = lambda start, n: Geometry.cat(
+        [
+            recipes._drawn(recipes.RECIPES["sfsnet-syn"], assets, 0, i, size, 16)[0]
+            for i in range(start, start + n)
+        ]
+    )
+    light = lambda g: illuminate(
+        g,
+        sample_light(g, assets.environments(), rng),
+        torch.full((len(g.albedo),), 0.1),
+        torch.full((len(g.albedo),), 20.0),
+    )
     light(draw(0, 8))
-    with timed() as t: g = draw(8, n)
+    with timed() as t:
+        g = draw(8, n)
     out["new face, 16 shadowed lights, not lit"] = n, t
-    with timed() as t: light(g)
+    with timed() as t:
+        light(g)
     out["another light with shadows and shine"] = n, t
     return out
 
@@ -71,20 +89,41 @@ def _drawn(assets, start, n, size):
 def rasterised_together(assets, n, size, workers):
     "New faces under SH light a second, drawn by several processes at once."
     with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
-        times = [job.result() for job in [pool.submit(_drawn, assets, 6400*(1 + w), n, size) for w in range(workers)]]
-    return sum(n/(ended - begun) for begun, ended in times)
+        times = [
+            job.result()
+            for job in [
+                pool.submit(_drawn, assets, 6400 * (1 + w), n, size) for w in range(workers)
+            ]
+        ]
+    return sum(n / (ended - begun) for begun, ended in times)
 
 
 def path_traced(assets, n, size, spp, workers):
     "About n pictures of Expre-syn, written as shards: pictures, seconds, processor seconds, megabytes of the largest worker, megabytes on disk."
-    people = max(2, round(n/recipes.RECIPES["expre-syn"].pictures))
+    people = max(2, round(n / recipes.RECIPES["expre-syn"].pictures))
     with tempfile.TemporaryDirectory() as folder:
         before, cpu = time.perf_counter(), processor(resource.RUSAGE_CHILDREN) + processor()
-        write_shards("expre-syn", folder, assets, people/recipes.RECIPES["expre-syn"].identities, size=size, spp=spp, workers=workers)
-        wall, cpu = time.perf_counter() - before, processor(resource.RUSAGE_CHILDREN) + processor() - cpu
+        write_shards(
+            "expre-syn",
+            folder,
+            assets,
+            people / recipes.RECIPES["expre-syn"].identities,
+            size=size,
+            spp=spp,
+            workers=workers,
+        )
+        wall, cpu = (
+            time.perf_counter() - before,
+            processor(resource.RUSAGE_CHILDREN) + processor() - cpu,
+        )
         pictures = sum(len(arrays["image"]) for arrays, _ in Shards(folder))
-        disk = sum(f.stat().st_size for f in Path(folder).glob("*.tar"))/MB
-    most = resource.getrusage(resource.RUSAGE_CHILDREN if workers > 1 else resource.RUSAGE_SELF).ru_maxrss/1024
+        disk = sum(f.stat().st_size for f in Path(folder).glob("*.tar")) / MB
+    most = (
+        resource.getrusage(
+            resource.RUSAGE_CHILDREN if workers > 1 else resource.RUSAGE_SELF
+        ).ru_maxrss
+        / 1024
+    )
     return pictures, wall, cpu, most, disk
 
 
@@ -94,67 +133,104 @@ def profile(assets, size, spp, units):
 
     def watch(owner, name, label):
         f = getattr(owner, name)
+
         def timer(*args, **kw):
             start = processor()
-            try: return f(*args, **kw)
-            finally: total[label] = total.get(label, 0) + processor() - start
+            try:
+                return f(*args, **kw)
+            finally:
+                total[label] = total.get(label, 0) + processor() - start
+
         setattr(owner, name, timer)
         return lambda: setattr(owner, name, f)
 
     recipes.sample(r, assets, 0, 0, size, spp)
-    undo = [watch(*x) for x in ((recipes, "_fine_head", "person, expression, relief"), (recipes, "trace", "trace"), (pathtrace, "_scene", "mesh, search tree, textures"),
-                                (pathtrace, "_layers", "layers"), (pathtrace, "_light", "setting lights"), (pathtrace, "_calm", "fireflies"), (recipes, "sample", "all"))]
+    undo = [
+        watch(*x)
+        for x in (
+            (recipes, "_fine_head", "person, expression, relief"),
+            (recipes, "trace", "trace"),
+            (pathtrace, "_scene", "mesh, search tree, textures"),
+            (pathtrace, "_layers", "layers"),
+            (pathtrace, "_light", "setting lights"),
+            (pathtrace, "_calm", "fireflies"),
+            (recipes, "sample", "all"),
+        )
+    ]
     try:
-        for i in range(1, 1 + units): recipes.sample(r, assets, 0, i, size, spp)
+        for i in range(1, 1 + units):
+            recipes.sample(r, assets, 0, i, size, spp)
     finally:
-        for f in undo: f()
+        for f in undo:
+            f()
     inside = ("mesh, search tree, textures", "layers", "setting lights", "fireflies")
     total["path pass"] = total.pop("trace") - sum(total[k] for k in inside)
     whole = total.pop("all")
     total["camera, SH fit, encoding"] = whole - sum(total.values())
-    return {k: v/units/r.lights for k, v in total.items()}, whole/units/r.lights
+    return {k: v / units / r.lights for k, v in total.items()}, whole / units / r.lights
 
 
 def growth(assets, pictures, size):
     "Megabytes after every tenth of many quick path-traced pictures."
     r, out = recipes.RECIPES["expre-syn"], []
-    units = max(10, pictures//r.lights)
+    units = max(10, pictures // r.lights)
     for i in range(units):
         recipes.sample(r, assets, 0, i % r.each, size, 4)
-        if (i + 1) % max(1, units//10) == 0: out.append(resident())
+        if (i + 1) % max(1, units // 10) == 0:
+            out.append(resident())
     return out
 
 
 def main(args=None):
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--assets", type=Path, help="folder of imported assets (default: none, the analytic head)")
-    p.add_argument("--n", type=int, default=500, help="path-traced pictures to write, in people of 120 (default: 500)")
+    p.add_argument(
+        "--assets", type=Path, help="folder of imported assets (default: none, the analytic head)"
+    )
+    p.add_argument(
+        "--n",
+        type=int,
+        default=500,
+        help="path-traced pictures to write, in people of 120 (default: 500)",
+    )
     p.add_argument("--faces", type=int, default=64, help="rasterised faces (default: 64)")
     p.add_argument("--leak", type=int, default=200, help="pictures of the leak test (default: 200)")
     p.add_argument("--size", type=int, default=128)
     p.add_argument("--spp", type=int, default=64)
-    p.add_argument("--workers", type=int, default=2, help="processes (default: 2); each has one thread")
+    p.add_argument(
+        "--workers", type=int, default=2, help="processes (default: 2); each has one thread"
+    )
     opts = p.parse_args(args)
     assets = (Assets() if opts.assets is None else Assets.find(opts.assets)).read()
     torch.set_num_threads(1)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {opts.size}², {opts.spp} paths; {': '.join(pathtrace.backend())}\n")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {opts.size}², {opts.spp} paths; {': '.join(pathtrace.backend())}\n"
+    )
 
     print(f"{'rasterised, one thread':44}{'faces/s':>9}{'per cpu-s':>11}")
-    for name, (n, t) in rasterised(assets, opts.faces, opts.size).items(): print(f"  {name:42}{n/t.wall:9.0f}{n/t.cpu:11.0f}")
-    print(f"  {f'new face, SH light, {opts.workers} processes':42}{rasterised_together(assets, 3*opts.faces, opts.size, opts.workers):9.0f}   (target 60 on two idle cores)")
+    for name, (n, t) in rasterised(assets, opts.faces, opts.size).items():
+        print(f"  {name:42}{n / t.wall:9.0f}{n / t.cpu:11.0f}")
+    print(
+        f"  {f'new face, SH light, {opts.workers} processes':42}{rasterised_together(assets, 3 * opts.faces, opts.size, opts.workers):9.0f}   (target 60 on two idle cores)"
+    )
 
     parts, whole = profile(assets, opts.size, opts.spp, 8)
     print(f"\n{'path-traced, one thread':44}{'ms':>9}{'share':>11}")
-    for name, s in sorted(parts.items(), key=lambda x: -x[1]): print(f"  {name:42}{1e3*s:9.0f}{s/whole:11.0%}")
-    print(f"  {'a picture':42}{1e3*whole:9.0f}   bound by {max(parts, key=parts.get)}")
+    for name, s in sorted(parts.items(), key=lambda x: -x[1]):
+        print(f"  {name:42}{1e3 * s:9.0f}{s / whole:11.0%}")
+    print(f"  {'a picture':42}{1e3 * whole:9.0f}   bound by {max(parts, key=parts.get)}")
 
     memory = growth(assets, opts.leak, opts.size)
-    print(f"\nmemory over {opts.leak} pictures: {', '.join(f'{m:.0f}' for m in memory)} MB; the second half grew by {memory[-1] - memory[len(memory)//2]:+.0f} MB")
+    print(
+        f"\nmemory over {opts.leak} pictures: {', '.join(f'{m:.0f}' for m in memory)} MB; the second half grew by {memory[-1] - memory[len(memory) // 2]:+.0f} MB"
+    )
 
     n, wall, cpu, most, disk = path_traced(assets, opts.n, opts.size, opts.spp, opts.workers)
-    print(f"\n{n} path-traced pictures written in {wall:.0f} s by {opts.workers} processes: {n/wall:.2f} a second (target 2.5 on two idle cores), "
-          f"{cpu/n:.2f} processor seconds each, {most:.0f} MB at most in a worker, {disk:.0f} MB of shards")
+    print(
+        f"\n{n} path-traced pictures written in {wall:.0f} s by {opts.workers} processes: {n / wall:.2f} a second (target 2.5 on two idle cores), "
+        f"{cpu / n:.2f} processor seconds each, {most:.0f} MB at most in a worker, {disk:.0f} MB of shards"
+    )
 
 
 if __name__ == "__main__":
-    with safe_printing(): main()
+    with safe_printing():
+        main()

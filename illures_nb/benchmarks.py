@@ -19,9 +19,28 @@ from pathlib import Path
 import cv2, numpy as np, torch
 
 from .decompose import Decomposer, as_picture, fit_light, infer
-from .evaluate import (_answer, _progress, Truth, albedo_constancy, angular_error, best_rotation, correlation, dominant_direction, light_ranks,
-                                 markdown, relief_slope, relight_error, run_yale, si_log_rmse, toy_head, yale_input, yale_photo, yale_report,
-                                 yale_subjects, YALE_LIGHTS)
+from illures_nb.evaluate import (
+    _answer,
+    _progress,
+    Truth,
+    albedo_constancy,
+    angular_error,
+    best_rotation,
+    correlation,
+    dominant_direction,
+    light_ranks,
+    markdown,
+    relief_slope,
+    relight_error,
+    run_yale,
+    si_log_rmse,
+    toy_head,
+    yale_input,
+    yale_photo,
+    yale_report,
+    yale_subjects,
+    YALE_LIGHTS,
+)
 from .face import TEMPLATE, detect_faces, face_mask, transform_points
 from .image import linear_to_srgb, read_image, srgb_to_linear, write_image
 from .light import SHLight, sh_basis
@@ -31,613 +50,1267 @@ from .networks import Maps
 @dataclass(frozen=True, eq=False)
 class Scene:
     "One face under several lights, and everything that is true about it."
-    albedo:np.ndarray   # (S, S, 3) linear
-    normals:np.ndarray  # (S, S, 3) unit
-    mask:np.ndarray     # (S, S) bool: the face, without hair, glasses, neck and ears
-    pictures:np.ndarray # (L, S, S, 3) sRGB [0, 1], 8 bits
-    images:np.ndarray   # (L, S, S, 3) linear, not clipped
-    lights:np.ndarray   # (L, 9, 3) in the picture's exposure
-    info:dict           # set, index, kinds of light, yaw, …
 
-    def residual(self, i:int # number of the light
-                )->np.ndarray: # (S, S, 3) linear, signed
+    albedo: np.ndarray  # (S, S, 3) linear
+    normals: np.ndarray  # (S, S, 3) unit
+    mask: np.ndarray  # (S, S) bool: the face, without hair, glasses, neck and ears
+    pictures: np.ndarray  # (L, S, S, 3) sRGB [0, 1], 8 bits
+    images: np.ndarray  # (L, S, S, 3) linear, not clipped
+    lights: np.ndarray  # (L, 9, 3) in the picture's exposure
+    info: dict  # set, index, kinds of light, yaw, …
+
+    def residual(
+        self,
+        i: int,  # number of the light
+    ) -> np.ndarray:  # (S, S, 3) linear, signed
         "What albedo, normals and light leave over."
-        return self.images[i] - self.albedo*(sh_basis(self.normals) @ self.lights[i])
+        return self.images[i] - self.albedo * (sh_basis(self.normals) @ self.lights[i])
 
-    def smaller(self, size:int # None or S: as it is
-               ):              # Scene of size² pixels
+    def smaller(
+        self,
+        size: int,  # None or S: as it is
+    ):  # Scene of size² pixels
         "Averaged down, in linear light, for networks that work on smaller crops."
-        if not size or size == len(self.mask): return self
-        down = lambda x: cv2.resize(np.ascontiguousarray(x, np.float32), (size, size), interpolation=cv2.INTER_AREA)
+        if not size or size == len(self.mask):
+            return self
+        down = lambda x: cv2.resize(
+            np.ascontiguousarray(x, np.float32), (size, size), interpolation=cv2.INTER_AREA
+        )
         normals, each = down(self.normals), lambda xs: np.stack([down(x) for x in xs])
-        return Scene(down(self.albedo), normals/np.linalg.norm(normals, axis=-1, keepdims=True).clip(1e-6), down(self.mask) > .99,
-                     linear_to_srgb(each(srgb_to_linear(self.pictures))), each(self.images), self.lights, self.info)
+        return Scene(
+            down(self.albedo),
+            normals / np.linalg.norm(normals, axis=-1, keepdims=True).clip(1e-6),
+            down(self.mask) > 0.99,
+            linear_to_srgb(each(srgb_to_linear(self.pictures))),
+            each(self.images),
+            self.lights,
+            self.info,
+        )
 
 # %% ../nbs/71_benchmarks.ipynb #04539c3b
-def exposed(image:np.ndarray,  # (S, S, 3) linear, any scale
-            albedo:np.ndarray, # (S, S, 3) linear
-            mask:np.ndarray,   # (S, S) bool
-           )->float:           # factor
+def exposed(
+    image: np.ndarray,  # (S, S, 3) linear, any scale
+    albedo: np.ndarray,  # (S, S, 3) linear
+    mask: np.ndarray,  # (S, S) bool
+) -> float:  # factor
     "An exposure like those of `60_data`, without chance and white balance: skin about as bright as it is pale, hardly anything above 1."
-    if not mask.any(): return 1.
-    target = .26*(albedo[mask].mean()/.25)**.4
-    return float(min(target/max(image[mask].mean(), 1e-4), 1/max(np.quantile(image[mask].max(-1), .93), 1e-4)))
+    if not mask.any():
+        return 1.0
+    target = 0.26 * (albedo[mask].mean() / 0.25) ** 0.4
+    return float(
+        min(
+            target / max(image[mask].mean(), 1e-4),
+            1 / max(np.quantile(image[mask].max(-1), 0.93), 1e-4),
+        )
+    )
 
-def _scene(images, albedo, normals, lights, mask, head, landmarks, info): # channels last, float; head (S, S)
-    inside = (mask*face_mask(landmarks, len(mask)) > .5) & (np.linalg.norm(normals, axis=-1) > .5)
+
+def _scene(
+    images, albedo, normals, lights, mask, head, landmarks, info
+):  # channels last, float; head (S, S)
+    inside = (mask * face_mask(landmarks, len(mask)) > 0.5) & (
+        np.linalg.norm(normals, axis=-1) > 0.5
+    )
     gains = np.float32([exposed(x, albedo, inside) for x in images])
-    images = np.minimum(images*gains[:, None, None, None], 1.2).astype(np.float32)
-    pictures = linear_to_srgb(images.clip(0, 1)) + .5*(1 - head[..., None])
-    return Scene(albedo.astype(np.float32), normals.astype(np.float32), inside, (np.round(pictures.clip(0, 1)*255)/255).astype(np.float32),
-                 images, (lights*gains[:, None, None]).astype(np.float32), info)
+    images = np.minimum(images * gains[:, None, None, None], 1.2).astype(np.float32)
+    pictures = linear_to_srgb(images.clip(0, 1)) + 0.5 * (1 - head[..., None])
+    return Scene(
+        albedo.astype(np.float32),
+        normals.astype(np.float32),
+        inside,
+        (np.round(pictures.clip(0, 1) * 255) / 255).astype(np.float32),
+        images,
+        (lights * gains[:, None, None]).astype(np.float32),
+        info,
+    )
 
 # %% ../nbs/71_benchmarks.ipynb #bed61097
-def _last(x): return np.moveaxis(np.asarray(x, np.float32), -3, -1)
+def _last(x):
+    return np.moveaxis(np.asarray(x, np.float32), -3, -1)
 
-def _about(info, **more): return dict(set=info['recipe'], index=info['index'], yaw=abs(info['camera']['yaw'])) | more
 
-def _traced_scene(x, info): # a path-traced sample
-    normals = _last(x['normals']); normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
-    kinds = [l['scene'].split()[0] for l in info['lights']]
-    return _scene(_last(x['image']), srgb_to_linear(_last(x['albedo'])/255), normals*(x['head'] > 0)[..., None], x['light'], x['mask']/255, x['head']/255,
-                  x['landmarks'], _about(info, kinds=kinds))
+def _about(info, **more):
+    return dict(set=info["recipe"], index=info["index"], yaw=abs(info["camera"]["yaw"])) | more
 
-def _raster_scene(x, info, envs, lights): # geometry of one face: lit here, the same way every time
+
+def _traced_scene(x, info):  # a path-traced sample
+    normals = _last(x["normals"])
+    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
+    kinds = [l["scene"].split()[0] for l in info["lights"]]
+    return _scene(
+        _last(x["image"]),
+        srgb_to_linear(_last(x["albedo"]) / 255),
+        normals * (x["head"] > 0)[..., None],
+        x["light"],
+        x["mask"] / 255,
+        x["head"] / 255,
+        x["landmarks"],
+        _about(info, kinds=kinds),
+    )
+
+
+def _raster_scene(x, info, envs, lights):  # geometry of one face: lit here, the same way every time
     from illures_nb.synth.lighting import illuminate, on_directions, sample_lighting
     from illures_nb.synth.raster import Geometry
-    rng = np.random.default_rng([info['seed'], info['index'], 71])
-    g = Geometry(**{f.name: torch.from_numpy(np.stack([x[f.name]]*lights)) for f in fields(Geometry)})
+
+    rng = np.random.default_rng([info["seed"], info["index"], 71])
+    g = Geometry(
+        **{f.name: torch.from_numpy(np.stack([x[f.name]] * lights)) for f in fields(Geometry)}
+    )
     scenes = [sample_lighting(envs, rng) for _ in range(lights)]
-    E = torch.from_numpy(np.stack([on_directions(s, x['directions']) for s in scenes]))
-    lit = illuminate(g, E, torch.full((lights,), float(rng.uniform(0, .06))), torch.full((lights,), float(np.exp(rng.uniform(2, 4)))))
-    return _scene(*(_last(v) for v in (lit.image, lit.albedo[0], lit.normals[0])), lit.light.numpy(), lit.mask[0, 0].numpy(), x['head']/255, x['landmarks'],
-                  _about(info, kinds=[s.scene.split()[0] for s in scenes]))
+    E = torch.from_numpy(np.stack([on_directions(s, x["directions"]) for s in scenes]))
+    lit = illuminate(
+        g,
+        E,
+        torch.full((lights,), float(rng.uniform(0, 0.06))),
+        torch.full((lights,), float(np.exp(rng.uniform(2, 4)))),
+    )
+    return _scene(
+        *(_last(v) for v in (lit.image, lit.albedo[0], lit.normals[0])),
+        lit.light.numpy(),
+        lit.mask[0, 0].numpy(),
+        x["head"] / 255,
+        x["landmarks"],
+        _about(info, kinds=[s.scene.split()[0] for s in scenes]),
+    )
 
 # %% ../nbs/71_benchmarks.ipynb #3815cc46
-def scenes(folder,            # a set that `illures synth` wrote
-           envs:np.ndarray,   # (n, 32, 64, 3) environments no training has seen, for rasterised sets
-           everyone:bool=False, # path-traced sets: all people, not only the held-out one
-           lights:int=3,      # lights of a rasterised face
-           most:int=120,      # rasterised faces at most
-           size:int=None,     # side they are averaged down to
-          ):                  # yields Scene
+def scenes(
+    folder,  # a set that `illures synth` wrote
+    envs: np.ndarray,  # (n, 32, 64, 3) environments no training has seen, for rasterised sets
+    everyone: bool = False,  # path-traced sets: all people, not only the held-out one
+    lights: int = 3,  # lights of a rasterised face
+    most: int = 120,  # rasterised faces at most
+    size: int = None,  # side they are averaged down to
+):  # yields Scene
     "What can be held out of a set, always the same."
     from illures_nb.synth.shards import Shards
-    shards = Shards(folder); recipe = shards.about['recipe']
-    if recipe not in ('sfsnet-syn', 'expre-syn', 'caric-syn'): raise ValueError(f'{folder} holds {recipe}: faces are measured on sfsnet-syn, expre-syn and caric-syn')
-    if size and size > shards.about['size']: raise ValueError(f'{folder} holds faces of {shards.about["size"]}² pixels, but the network wants {size}²')
-    if recipe != 'sfsnet-syn':
-        for x, info in shards.where(**({} if everyone else {'split': 'test'})): yield _traced_scene(x, info).smaller(size)
+
+    shards = Shards(folder)
+    recipe = shards.about["recipe"]
+    if recipe not in ("sfsnet-syn", "expre-syn", "caric-syn"):
+        raise ValueError(
+            f"{folder} holds {recipe}: faces are measured on sfsnet-syn, expre-syn and caric-syn"
+        )
+    if size and size > shards.about["size"]:
+        raise ValueError(
+            f"{folder} holds faces of {shards.about['size']}² pixels, but the network wants {size}²"
+        )
+    if recipe != "sfsnet-syn":
+        for x, info in shards.where(**({} if everyone else {"split": "test"})):
+            yield _traced_scene(x, info).smaller(size)
         return
     for i, (x, info) in enumerate(shards):
-        if i == most: return
+        if i == most:
+            return
         yield _raster_scene(x, info, envs, lights).smaller(size)
 
 # %% ../nbs/71_benchmarks.ipynb #0af2e2ef
-_GREY = np.float32([.2126, .7152, .0722])
+_GREY = np.float32([0.2126, 0.7152, 0.0722])
 
-def tone(albedo:np.ndarray # (N, 3) linear
-        )->np.ndarray:     # CIELAB
+
+def tone(
+    albedo: np.ndarray,  # (N, 3) linear
+) -> np.ndarray:  # CIELAB
     "The colour of a skin: the median of its pixels."
     from illures_nb.synth.skin import linear_to_lab
+
     return linear_to_lab(np.median(albedo, 0))
 
-def typology(lab:np.ndarray # CIELAB
-            )->float:       # degrees
+
+def typology(
+    lab: np.ndarray,  # CIELAB
+) -> float:  # degrees
     "Individual typology angle (Chardon et al. 1991)."
     return float(np.degrees(np.arctan2(lab[0] - 50, lab[2])))
 
-ITA_BINS = {'very light': 55, 'light': 41, 'intermediate': 28, 'tan': 10, 'brown': -30, 'dark': -181} # and their lower ends, degrees
 
-def ita_bin(ita:float # degrees
-           )->str:    # a key of ITA_BINS
+ITA_BINS = {
+    "very light": 55,
+    "light": 41,
+    "intermediate": 28,
+    "tan": 10,
+    "brown": -30,
+    "dark": -181,
+}  # and their lower ends, degrees
+
+
+def ita_bin(
+    ita: float,  # degrees
+) -> str:  # a key of ITA_BINS
     "The usual name of a skin tone."
     return next(k for k, low in ITA_BINS.items() if ita >= low)
 
 # %% ../nbs/71_benchmarks.ipynb #d4a84f72
-def _light_errors(light, true): # (9, 3) both → relative error of the coefficients, angle of the linear parts
+def _light_errors(
+    light, true
+):  # (9, 3) both → relative error of the coefficients, angle of the linear parts
     grey, grey_true = light @ _GREY, true @ _GREY
-    return float(np.linalg.norm(light - true)/max(np.linalg.norm(true), 1e-9)), float(angular_error(dominant_direction(grey), dominant_direction(grey_true)))
+    return float(np.linalg.norm(light - true) / max(np.linalg.norm(true), 1e-9)), float(
+        angular_error(dominant_direction(grey), dominant_direction(grey_true))
+    )
 
-def score_picture(guess:Maps,  # of NumPy arrays, channels last
-                  scene:Scene,
-                  i:int,       # number of the light
-                 )->dict:      # figures by name
+
+def score_picture(
+    guess: Maps,  # of NumPy arrays, channels last
+    scene: Scene,
+    i: int,  # number of the light
+) -> dict:  # figures by name
     "Errors of all four layers on one picture."
-    m = scene.mask; a, t, n = guess.albedo[m], scene.albedo[m], angular_error(guess.normals[m], scene.normals[m])
+    m = scene.mask
+    a, t, n = guess.albedo[m], scene.albedo[m], angular_error(guess.normals[m], scene.normals[m])
     R, R_true, I = guess.residual[m], scene.residual(i)[m], scene.images[i][m]
-    local, local_true = a*(sh_basis(guess.normals[m]) @ guess.light), t*(sh_basis(scene.normals[m]) @ scene.lights[i])
+    local, local_true = (
+        a * (sh_basis(guess.normals[m]) @ guess.light),
+        t * (sh_basis(scene.normals[m]) @ scene.lights[i]),
+    )
     encode = lambda x: linear_to_srgb(np.clip(x, 0, 1))
-    lab, lab_true = tone(a), tone(t); rel, angle = _light_errors(guess.light, scene.lights[i])
-    energy = max(float((I*I).sum()), 1e-9)
-    return dict(normals=n.mean(), **{f'under{k}': float((n < k).mean()) for k in (20, 25, 30)}, slope=relief_slope(guess.normals[m], scene.normals[m]),
-        albedo=si_log_rmse(a.ravel(), t.ravel()), corr=correlation(a @ _GREY, t @ _GREY), delta_e=float(np.linalg.norm(lab - lab_true)),
-        ita=typology(lab_true), ita_off=typology(lab) - typology(lab_true), ita_abs=abs(typology(lab) - typology(lab_true)), light_rel=rel, light_angle=angle,
-        residual=abs(R - R_true).mean(), share=float((R*R).sum())/energy, share_true=float((R_true*R_true).sum())/energy,
-        local=abs(encode(local) - encode(local_true)).mean(), recon=abs(encode(local + R) - scene.pictures[i][m]).mean())
+    lab, lab_true = tone(a), tone(t)
+    rel, angle = _light_errors(guess.light, scene.lights[i])
+    energy = max(float((I * I).sum()), 1e-9)
+    return dict(
+        normals=n.mean(),
+        **{f"under{k}": float((n < k).mean()) for k in (20, 25, 30)},
+        slope=relief_slope(guess.normals[m], scene.normals[m]),
+        albedo=si_log_rmse(a.ravel(), t.ravel()),
+        corr=correlation(a @ _GREY, t @ _GREY),
+        delta_e=float(np.linalg.norm(lab - lab_true)),
+        ita=typology(lab_true),
+        ita_off=typology(lab) - typology(lab_true),
+        ita_abs=abs(typology(lab) - typology(lab_true)),
+        light_rel=rel,
+        light_angle=angle,
+        residual=abs(R - R_true).mean(),
+        share=float((R * R).sum()) / energy,
+        share_true=float((R_true * R_true).sum()) / energy,
+        local=abs(encode(local) - encode(local_true)).mean(),
+        recon=abs(encode(local + R) - scene.pictures[i][m]).mean(),
+    )
 
 # %% ../nbs/71_benchmarks.ipynb #c0bd5643
-def score_scene(guesses:list, # of Maps, one per light
-                scene:Scene,
-               )->dict:       # figures by name
+def score_scene(
+    guesses: list,  # of Maps, one per light
+    scene: Scene,
+) -> dict:  # figures by name
     "Constancy over lights and cross-relighting of one face."
     m, grey = scene.mask, lambda x: x @ _GREY
-    albedos = np.stack([grey(g.albedo[m]) for g in guesses]); std_log, cv = albedo_constancy(albedos)
+    albedos = np.stack([grey(g.albedo[m]) for g in guesses])
+    std_log, cv = albedo_constancy(albedos)
     mean = np.mean([g.normals[m] for g in guesses], 0)
-    shaded = lambda maps, light: grey(maps.albedo*np.maximum(sh_basis(maps.normals) @ light, 0))
-    truth = Maps(scene.albedo, scene.normals, None, None); ways = dict(cross=[], cross_own=[], oracle=[], unchanged=[])
+    shaded = lambda maps, light: grey(maps.albedo * np.maximum(sh_basis(maps.normals) @ light, 0))
+    truth = Maps(scene.albedo, scene.normals, None, None)
+    ways = dict(cross=[], cross_own=[], oracle=[], unchanged=[])
     for i, j in permutations(range(len(guesses)), 2):
-        shown = dict(cross=shaded(guesses[i], scene.lights[j]), cross_own=shaded(guesses[i], guesses[j].light),
-                     oracle=shaded(truth, scene.lights[j]), unchanged=grey(scene.images[i]))
-        for k, x in shown.items(): ways[k].append(relight_error(x, grey(scene.images[j]), m))
-    out = {k: float(np.mean([e[0] for e in v])) for k, v in ways.items()} | {f'{k}_ssim': float(np.mean([e[1] for e in v])) for k, v in ways.items()}
+        shown = dict(
+            cross=shaded(guesses[i], scene.lights[j]),
+            cross_own=shaded(guesses[i], guesses[j].light),
+            oracle=shaded(truth, scene.lights[j]),
+            unchanged=grey(scene.images[i]),
+        )
+        for k, x in shown.items():
+            ways[k].append(relight_error(x, grey(scene.images[j]), m))
+    out = {k: float(np.mean([e[0] for e in v])) for k, v in ways.items()} | {
+        f"{k}_ssim": float(np.mean([e[1] for e in v])) for k, v in ways.items()
+    }
     wobble = float(np.mean([angular_error(g.normals[m], mean).mean() for g in guesses]))
-    return out | dict(std_log=std_log, cv=cv, std_log_pixels=albedo_constancy(grey(scene.images[:, m]))[0], wobble=wobble)
+    return out | dict(
+        std_log=std_log,
+        cv=cv,
+        std_log_pixels=albedo_constancy(grey(scene.images[:, m]))[0],
+        wobble=wobble,
+    )
 
 # %% ../nbs/71_benchmarks.ipynb #8e4c1949
-def _net(method): # a Decomposer's network, or a network
-    return (method.net, method.size) if isinstance(method, Decomposer) else (method, int(float(getattr(method, 'meta', {}).get('size', 0))))
+def _net(method):  # a Decomposer's network, or a network
+    return (
+        (method.net, method.size)
+        if isinstance(method, Decomposer)
+        else (method, int(float(getattr(method, "meta", {}).get("size", 0))))
+    )
 
-def look(net, # answers (B, 3, S, S) with `Maps`
-         pictures:np.ndarray # (L, S, S, 3) sRGB
-        )->list: # of Maps of NumPy arrays, channels last
+
+def look(
+    net,  # answers (B, 3, S, S) with `Maps`
+    pictures: np.ndarray,  # (L, S, S, 3) sRGB
+) -> list:  # of Maps of NumPy arrays, channels last
     "A network's answers to the pictures of a scene."
     p = next(net.parameters(), None) if isinstance(net, torch.nn.Module) else None
-    out = infer(net, torch.from_numpy(pictures).permute(0, 3, 1, 2).to('cpu' if p is None else p.device))
+    out = infer(
+        net, torch.from_numpy(pictures).permute(0, 3, 1, 2).to("cpu" if p is None else p.device)
+    )
     hwc = lambda x: (x.permute(0, 2, 3, 1) if x.ndim == 4 else x).float().cpu().numpy()
     return [Maps(*x) for x in zip(*map(hwc, out))]
 
-def fitted(guess:Maps,   # channels last
-           scene:Scene,
-           i:int,        # number of the light
-          )->np.ndarray: # (9, 3)
+
+def fitted(
+    guess: Maps,  # channels last
+    scene: Scene,
+    i: int,  # number of the light
+) -> np.ndarray:  # (9, 3)
     "The light that fits the picture best, given albedo and normals: what the package hands out."
-    x = srgb_to_linear(scene.pictures[i]); w = scene.mask*(scene.pictures[i].max(-1) < .985)
+    x = srgb_to_linear(scene.pictures[i])
+    w = scene.mask * (scene.pictures[i].max(-1) < 0.985)
     return fit_light(x, guess.albedo, guess.normals, w, SHLight(guess.light)).coeffs
 
 # %% ../nbs/71_benchmarks.ipynb #42a20044
-_COLUMNS = dict(normals='.1f', under20='.0%', under25='.0%', under30='.0%', slope='.2f', albedo='.3f', corr='.2f', delta_e='.1f', ita_off='+.0f', ita_abs='.0f',
-                light_rel='.2f', light_angle='.0f', fit_rel='.2f', fit_angle='.0f', residual='.3f', share='.1%', share_true='.1%', local='.3f', recon='.3f', pictures='d')
-_LIT = dict(std_log='.3f', std_log_pixels='.3f', wobble='.1f', cross='.3f', cross_ssim='.2f', cross_own='.3f', cross_own_ssim='.2f', oracle='.3f', oracle_ssim='.2f', unchanged='.3f',
-            unchanged_ssim='.2f', faces='d')
-_HEADS = dict(normals='normals (°)', under20='< 20°', under25='< 25°', under30='< 30°', slope='relief', albedo='albedo SI log-RMSE', corr='correlation', delta_e='tone ΔE',
-              ita_off='ITA off (°)', ita_abs='± (°)', light_rel='light, rel.', light_angle='direction (°)', fit_rel='fitted light, rel.', fit_angle='direction (°)', residual='residual L1',
-              share='its energy', share_true='true energy', local='A∘f L1', recon='reconstruction L1', std_log='std of log albedo', std_log_pixels='of pixels', wobble='normals wobble (°)',
-              cross='cross-relighting SI-RMSE', cross_ssim='SSIM', cross_own='predicted light', cross_own_ssim='SSIM', oracle='true layers', oracle_ssim='SSIM', unchanged='left alone',
-              unchanged_ssim='SSIM')
+_COLUMNS = dict(
+    normals=".1f",
+    under20=".0%",
+    under25=".0%",
+    under30=".0%",
+    slope=".2f",
+    albedo=".3f",
+    corr=".2f",
+    delta_e=".1f",
+    ita_off="+.0f",
+    ita_abs=".0f",
+    light_rel=".2f",
+    light_angle=".0f",
+    fit_rel=".2f",
+    fit_angle=".0f",
+    residual=".3f",
+    share=".1%",
+    share_true=".1%",
+    local=".3f",
+    recon=".3f",
+    pictures="d",
+)
+_LIT = dict(
+    std_log=".3f",
+    std_log_pixels=".3f",
+    wobble=".1f",
+    cross=".3f",
+    cross_ssim=".2f",
+    cross_own=".3f",
+    cross_own_ssim=".2f",
+    oracle=".3f",
+    oracle_ssim=".2f",
+    unchanged=".3f",
+    unchanged_ssim=".2f",
+    faces="d",
+)
+_HEADS = dict(
+    normals="normals (°)",
+    under20="< 20°",
+    under25="< 25°",
+    under30="< 30°",
+    slope="relief",
+    albedo="albedo SI log-RMSE",
+    corr="correlation",
+    delta_e="tone ΔE",
+    ita_off="ITA off (°)",
+    ita_abs="± (°)",
+    light_rel="light, rel.",
+    light_angle="direction (°)",
+    fit_rel="fitted light, rel.",
+    fit_angle="direction (°)",
+    residual="residual L1",
+    share="its energy",
+    share_true="true energy",
+    local="A∘f L1",
+    recon="reconstruction L1",
+    std_log="std of log albedo",
+    std_log_pixels="of pixels",
+    wobble="normals wobble (°)",
+    cross="cross-relighting SI-RMSE",
+    cross_ssim="SSIM",
+    cross_own="predicted light",
+    cross_own_ssim="SSIM",
+    oracle="true layers",
+    oracle_ssim="SSIM",
+    unchanged="left alone",
+    unchanged_ssim="SSIM",
+)
 
 # %% ../nbs/71_benchmarks.ipynb #ffec807d
 @dataclass
 class SyntheticResult:
     "What was measured on held-out synthetic faces."
-    rows:list  # one dict per picture: set, index, number, kind, yaw, ita, and the figures
-    faces:list # one dict per face under several lights
 
-    def mean(self, rows:list=None # these rows only
-            )->dict:              # figure → mean over pictures, and over faces
+    rows: list  # one dict per picture: set, index, number, kind, yaw, ita, and the figures
+    faces: list  # one dict per face under several lights
+
+    def mean(
+        self,
+        rows: list = None,  # these rows only
+    ) -> dict:  # figure → mean over pictures, and over faces
         "Mean figures."
         rows = self.rows if rows is None else rows
-        keys = {(r['set'], r['index']) for r in rows}; lit = [f for f in self.faces if (f['set'], f['index']) in keys]
-        middle = lambda k: np.median if k.startswith('share') else np.mean            # a face in the dark, lit along its rim, is nearly all residual
-        out = {k: float(middle(k)([r[k] for r in rows])) for k in _COLUMNS if k in rows[0]} | dict(pictures=len(rows), faces=len(lit))
-        return out | ({k: float(np.mean([f[k] for f in lit])) for k in _LIT if k in lit[0]} if lit else {})
+        keys = {(r["set"], r["index"]) for r in rows}
+        lit = [f for f in self.faces if (f["set"], f["index"]) in keys]
+        middle = lambda k: (
+            np.median if k.startswith("share") else np.mean
+        )  # a face in the dark, lit along its rim, is nearly all residual
+        out = {k: float(middle(k)([r[k] for r in rows])) for k in _COLUMNS if k in rows[0]} | dict(
+            pictures=len(rows), faces=len(lit)
+        )
+        return out | (
+            {k: float(np.mean([f[k] for f in lit])) for k in _LIT if k in lit[0]} if lit else {}
+        )
 
-    def by(self, key # name of a column, or row → group
-          )->dict: # group → rows
+    def by(
+        self,
+        key,  # name of a column, or row → group
+    ) -> dict:  # group → rows
         "Rows in groups."
         of, out = key if callable(key) else lambda r: r[key], {}
-        for r in self.rows: out.setdefault(of(r), []).append(r)
+        for r in self.rows:
+            out.setdefault(of(r), []).append(r)
         return out
 
-    def table(self, groups:dict, # name → rows
-              columns:dict=_COLUMNS # figure → format
-             )->str: # markdown
+    def table(
+        self,
+        groups: dict,  # name → rows
+        columns: dict = _COLUMNS,  # figure → format
+    ) -> str:  # markdown
         "One line per group."
         return markdown([dict(name=k, **self.mean(v)) for k, v in groups.items()], columns, _HEADS)
 
 # %% ../nbs/71_benchmarks.ipynb #603ba599
-def _turn(r): return 'yaw ' + next(f'{a}–{b}°' for a, b in ((0, 15), (15, 35), (35, 90)) if r['yaw'] <= b)
+def _turn(r):
+    return "yaw " + next(f"{a}–{b}°" for a, b in ((0, 15), (15, 35), (35, 90)) if r["yaw"] <= b)
 
-def synthetic(method, # a `Decomposer` or a network
-              folders, # sets that `illures synth` wrote, or one
-              envs:np.ndarray=None, # environments no training has seen, for rasterised sets; None: painted ones
-              everyone:bool=False, lights:int=3, most:int=120, # see `scenes`
-              progress:bool=True, # count on stderr
-             )->SyntheticResult:
+
+def synthetic(
+    method,  # a `Decomposer` or a network
+    folders,  # sets that `illures synth` wrote, or one
+    envs: np.ndarray = None,  # environments no training has seen, for rasterised sets; None: painted ones
+    everyone: bool = False,
+    lights: int = 3,
+    most: int = 120,  # see `scenes`
+    progress: bool = True,  # count on stderr
+) -> SyntheticResult:
     "All four layers, constancy and cross-relighting on held-out synthetic faces."
     from illures_nb.synth.assets import Assets
+
     (net, size), rows, lit = _net(method), [], []
-    envs = Assets().environments('test') if envs is None else envs
+    envs = Assets().environments("test") if envs is None else envs
     for folder in [folders] if isinstance(folders, (str, Path)) else folders:
         before = len(rows)
         for k, s in enumerate(scenes(folder, envs, everyone, lights, most, size)):
-            if progress: print(f'\r{folder}: face {k + 1}', end='', file=sys.stderr, flush=True)
-            if s.mask.sum() < 100: continue                                            # hardly anything of a face to be seen
-            guesses, where = look(net, s.pictures), dict(set=s.info['set'], index=s.info['index'], folder=str(folder))
-            for i, (g, kind) in enumerate(zip(guesses, s.info['kinds'])):
+            if progress:
+                print(f"\r{folder}: face {k + 1}", end="", file=sys.stderr, flush=True)
+            if s.mask.sum() < 100:
+                continue  # hardly anything of a face to be seen
+            guesses, where = (
+                look(net, s.pictures),
+                dict(set=s.info["set"], index=s.info["index"], folder=str(folder)),
+            )
+            for i, (g, kind) in enumerate(zip(guesses, s.info["kinds"])):
                 rel, angle = _light_errors(fitted(g, s, i), s.lights[i])
-                rows.append(where | dict(number=i, kind=kind, yaw=s.info['yaw']) | score_picture(g, s, i) | dict(fit_rel=rel, fit_angle=angle))
-            if len(guesses) > 1: lit.append(where | score_scene(guesses, s))
-        if progress: print(file=sys.stderr)
-        if len(rows) == before: raise FileNotFoundError(f'{folder} holds no faces of the test split yet: they are in its first shard')
+                rows.append(
+                    where
+                    | dict(number=i, kind=kind, yaw=s.info["yaw"])
+                    | score_picture(g, s, i)
+                    | dict(fit_rel=rel, fit_angle=angle)
+                )
+            if len(guesses) > 1:
+                lit.append(where | score_scene(guesses, s))
+        if progress:
+            print(file=sys.stderr)
+        if len(rows) == before:
+            raise FileNotFoundError(
+                f"{folder} holds no faces of the test split yet: they are in its first shard"
+            )
     return SyntheticResult(rows, lit)
 
 # %% ../nbs/71_benchmarks.ipynb #8b0d4124
-def synthetic_report(result:SyntheticResult,
-                     name:str='this method',
-                    )->str: # markdown
+def synthetic_report(
+    result: SyntheticResult,
+    name: str = "this method",
+) -> str:  # markdown
     "Everything measured, as one page."
-    sets, order = result.by('set'), list(ITA_BINS)
-    tones = {k: v for k, v in sorted(result.by(lambda r: ita_bin(r['ita'])).items(), key=lambda kv: order.index(kv[0]))}
-    groups = {f'**{name}**': result.rows} | ({f'{name}: {k}': v for k, v in sets.items()} if len(sets) > 1 else {})
-    parts = ['# Held-out synthetic faces', result.table(groups), '## The same face under several lights', result.table(groups, _LIT)]
-    for title, part in (('Per kind of light', result.by('kind')), ('Per skin tone (ITA)', tones), ('Per view', dict(sorted(result.by(_turn).items())))):
+    sets, order = result.by("set"), list(ITA_BINS)
+    tones = {
+        k: v
+        for k, v in sorted(
+            result.by(lambda r: ita_bin(r["ita"])).items(), key=lambda kv: order.index(kv[0])
+        )
+    }
+    groups = {f"**{name}**": result.rows} | (
+        {f"{name}: {k}": v for k, v in sets.items()} if len(sets) > 1 else {}
+    )
+    parts = [
+        "# Held-out synthetic faces",
+        result.table(groups),
+        "## The same face under several lights",
+        result.table(groups, _LIT),
+    ]
+    for title, part in (
+        ("Per kind of light", result.by("kind")),
+        ("Per skin tone (ITA)", tones),
+        ("Per view", dict(sorted(result.by(_turn).items()))),
+    ):
         for k in sets:
-            mine = {g: [r for r in v if r['set'] == k] for g, v in part.items()}
-            parts += [f'## {title}: {k}', result.table({g: v for g, v in mine.items() if v})]
-    return '\n\n'.join(parts) + '\n'
+            mine = {g: [r for r in v if r["set"] == k] for g, v in part.items()}
+            parts += [f"## {title}: {k}", result.table({g: v for g, v in mine.items() if v})]
+    return "\n\n".join(parts) + "\n"
 
 # %% ../nbs/71_benchmarks.ipynb #3ba80ebe
-def synthetic_sheet(guess:Maps, # channels last
-                    scene:Scene,
-                    i:int,      # number of the light
-                   )->np.ndarray: # (2·S, 7·S, 3) sRGB: prediction above, truth below
+def synthetic_sheet(
+    guess: Maps,  # channels last
+    scene: Scene,
+    i: int,  # number of the light
+) -> np.ndarray:  # (2·S, 7·S, 3) sRGB: prediction above, truth below
     "One picture: itself; normals, albedo, residual, shading, reconstruction; angular error (0–45°)."
     m = scene.mask[..., None]
+
     def row(maps, first):
         shading = np.maximum(sh_basis(maps.normals) @ maps.light, 0)
-        tiles = [as_picture('normals', maps.normals), as_picture('albedo', maps.albedo), as_picture('residual', maps.residual), as_picture('shading', shading*2),
-                 as_picture('reconstruction', linear_to_srgb(np.clip(maps.albedo*shading + maps.residual, 0, 1)))]
-        return [first, *(np.where(m, x/255, .17) for x in tiles)]
-    e = np.clip(angular_error(guess.normals, scene.normals)/45, 0, 1)*scene.mask
-    heat = cv2.applyColorMap((e*255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]/255
+        tiles = [
+            as_picture("normals", maps.normals),
+            as_picture("albedo", maps.albedo),
+            as_picture("residual", maps.residual),
+            as_picture("shading", shading * 2),
+            as_picture(
+                "reconstruction",
+                linear_to_srgb(np.clip(maps.albedo * shading + maps.residual, 0, 1)),
+            ),
+        ]
+        return [first, *(np.where(m, x / 255, 0.17) for x in tiles)]
+
+    e = np.clip(angular_error(guess.normals, scene.normals) / 45, 0, 1) * scene.mask
+    heat = cv2.applyColorMap((e * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1] / 255
     true = Maps(scene.albedo, scene.normals, scene.lights[i], scene.residual(i))
-    return np.vstack([np.hstack([*row(guess, scene.pictures[i]), heat]), np.hstack([*row(true, scene.pictures[i]), np.full_like(heat, .17)])]).astype(np.float32)
+    return np.vstack(
+        [
+            np.hstack([*row(guess, scene.pictures[i]), heat]),
+            np.hstack([*row(true, scene.pictures[i]), np.full_like(heat, 0.17)]),
+        ]
+    ).astype(np.float32)
 
 # %% ../nbs/71_benchmarks.ipynb #4b6f6675
-def synthetic_pictures(method, result:SyntheticResult, envs:np.ndarray=None, everyone:bool=False, lights:int=3, most:int=120, # as for `synthetic`
-                      )->dict: # name → picture
+def synthetic_pictures(
+    method,
+    result: SyntheticResult,
+    envs: np.ndarray = None,
+    everyone: bool = False,
+    lights: int = 3,
+    most: int = 120,  # as for `synthetic`
+) -> dict:  # name → picture
     "The best, the middle and the worst picture of each set, by normals."
     from illures_nb.synth.assets import Assets
-    (net, size), envs, out = _net(method), Assets().environments('test') if envs is None else envs, {}
-    for folder, rows in result.by('folder').items():
-        ranked = sorted(rows, key=lambda r: r['normals'])
-        wanted = {(r['index'], r['number']): f'{r["set"]}_{k}' for k, r in (('worst', ranked[-1]), ('middle', ranked[len(ranked)//2]), ('best', ranked[0]))}
+
+    (net, size), envs, out = (
+        _net(method),
+        Assets().environments("test") if envs is None else envs,
+        {},
+    )
+    for folder, rows in result.by("folder").items():
+        ranked = sorted(rows, key=lambda r: r["normals"])
+        wanted = {
+            (r["index"], r["number"]): f"{r['set']}_{k}"
+            for k, r in (
+                ("worst", ranked[-1]),
+                ("middle", ranked[len(ranked) // 2]),
+                ("best", ranked[0]),
+            )
+        }
         for s in scenes(folder, envs, everyone, lights, most, size):
-            mine = [n for n in range(len(s.pictures)) if (s.info['index'], n) in wanted]
+            mine = [n for n in range(len(s.pictures)) if (s.info["index"], n) in wanted]
             guesses = look(net, s.pictures) if mine else []
-            for n in mine: out[wanted[s.info['index'], n]] = synthetic_sheet(guesses[n], s, n)
+            for n in mine:
+                out[wanted[s.info["index"], n]] = synthetic_sheet(guesses[n], s, n)
     return out
 
 # %% ../nbs/71_benchmarks.ipynb #fc205192
-def photoface_sessions(folder # PhotofaceDB, or the folder that holds it
-                      )->dict: # person → folders of visits
+def photoface_sessions(
+    folder,  # PhotofaceDB, or the folder that holds it
+) -> dict:  # person → folders of visits
     "Who is there, and when."
     folder = Path(folder)
-    if not folder.is_dir(): raise FileNotFoundError(f'{folder}: no such folder')
-    root, out = folder/'PhotofaceDB' if (folder/'PhotofaceDB').is_dir() else folder, {}
-    for p in sorted(root.glob('*/*/im0.bmp')): out.setdefault(p.parts[-3], []).append(p.parent)
-    if not out: raise ValueError(f'{folder}: no PERSON/DATE_TIME/im0.bmp in it, so this is not Photoface')
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    root, out = folder / "PhotofaceDB" if (folder / "PhotofaceDB").is_dir() else folder, {}
+    for p in sorted(root.glob("*/*/im0.bmp")):
+        out.setdefault(p.parts[-3], []).append(p.parent)
+    if not out:
+        raise ValueError(f"{folder}: no PERSON/DATE_TIME/im0.bmp in it, so this is not Photoface")
     return out
 
-def _numbers(path, what): # all numbers of a text, comments left out
-    try: text = Path(path).read_text(errors='replace')
-    except FileNotFoundError: raise FileNotFoundError(f'{path} is missing: it should hold {what}') from None
-    text = re.sub(r'%.*', '', text); inside = re.findall(r'\[([^\]]*)\]', text)
-    return np.array([float(x) for x in re.findall(r'(?<![\w.])[+-]?\d+\.?\d*(?:[eE][+-]?\d+)?', inside[-1] if inside else text)])
+
+def _numbers(path, what):  # all numbers of a text, comments left out
+    try:
+        text = Path(path).read_text(errors="replace")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is missing: it should hold {what}") from None
+    text = re.sub(r"%.*", "", text)
+    inside = re.findall(r"\[([^\]]*)\]", text)
+    return np.array(
+        [
+            float(x)
+            for x in re.findall(
+                r"(?<![\w.])[+-]?\d+\.?\d*(?:[eE][+-]?\d+)?", inside[-1] if inside else text
+            )
+        ]
+    )
 
 # %% ../nbs/71_benchmarks.ipynb #4170ffd6
-def light_sources(path # LightSource.m
-                 )->np.ndarray: # (4, 3) unit vectors: x right, y up, z to the camera, if azimuth 0 is to the right and counts to the top
+def light_sources(
+    path,  # LightSource.m
+) -> np.ndarray:  # (4, 3) unit vectors: x right, y up, z to the camera, if azimuth 0 is to the right and counts to the top
     "Directions of the four lamps."
-    v = _numbers(path, 'zenith and azimuth of four lamps')
-    if len(v) != 8: raise ValueError(f'{path}: {len(v)} numbers in it, four lamps have eight (zenith and azimuth)')
-    v = v.reshape(4, 2) if max(abs(v)) > 7 else np.degrees(v.reshape(4, 2))            # radians do not exceed 2π
+    v = _numbers(path, "zenith and azimuth of four lamps")
+    if len(v) != 8:
+        raise ValueError(
+            f"{path}: {len(v)} numbers in it, four lamps have eight (zenith and azimuth)"
+        )
+    v = (
+        v.reshape(4, 2) if max(abs(v)) > 7 else np.degrees(v.reshape(4, 2))
+    )  # radians do not exceed 2π
     within = [(0 <= v[:, k]).all() and (v[:, k] <= 90).all() for k in (0, 1)]
-    if not any(within): raise ValueError(f'{path}: neither column of {v.round(1).tolist()} can be zenith angles')
-    zenith, azimuth = np.radians(v[:, ::1 if within[0] else -1].T)
-    return np.stack([np.sin(zenith)*np.cos(azimuth), np.sin(zenith)*np.sin(azimuth), np.cos(zenith)], -1)
+    if not any(within):
+        raise ValueError(f"{path}: neither column of {v.round(1).tolist()} can be zenith angles")
+    zenith, azimuth = np.radians(v[:, :: 1 if within[0] else -1].T)
+    return np.stack(
+        [np.sin(zenith) * np.cos(azimuth), np.sin(zenith) * np.sin(azimuth), np.cos(zenith)], -1
+    )
 
-def _eleven(p): return np.array([p[36], p[39], p[19:25].mean(0), p[42], p[45], p[31], p[30], p[35], p[48], p[54], p[8]]) # the set's points of 68 landmarks
 
-def eleven_points(path # metadata.txt
-                 )->np.ndarray: # (68, 2) px: the template's landmarks where the points say
+def _eleven(p):
+    return np.array(
+        [p[36], p[39], p[19:25].mean(0), p[42], p[45], p[31], p[30], p[35], p[48], p[54], p[8]]
+    )  # the set's points of 68 landmarks
+
+
+def eleven_points(
+    path,  # metadata.txt
+) -> np.ndarray:  # (68, 2) px: the template's landmarks where the points say
     "A mean face laid over the eleven points: the same mask for every method."
-    v, best = _numbers(path, 'x and y of eleven points'), (np.inf, None)
-    if len(v) != 22: raise ValueError(f'{path}: {len(v)} numbers in it, eleven points have 22')
-    inner = [0, 1, 3, 4, 5, 6, 7, 8, 9, 10]                                            # who knows where a forehead's middle is
+    v, best = _numbers(path, "x and y of eleven points"), (np.inf, None)
+    if len(v) != 22:
+        raise ValueError(f"{path}: {len(v)} numbers in it, eleven points have 22")
+    inner = [0, 1, 3, 4, 5, 6, 7, 8, 9, 10]  # who knows where a forehead's middle is
     for p in (v.reshape(11, 2), v.reshape(2, 11).T):
-        for t in (_eleven(TEMPLATE), _eleven(TEMPLATE)[[4, 3, 2, 1, 0, 7, 6, 5, 9, 8, 10]]): # whose left?
+        for t in (
+            _eleven(TEMPLATE),
+            _eleven(TEMPLATE)[[4, 3, 2, 1, 0, 7, 6, 5, 9, 8, 10]],
+        ):  # whose left?
             M = cv2.estimateAffinePartial2D(t[inner], p[inner], method=cv2.LMEDS)[0]
-            if M is None: continue
-            off = np.linalg.norm(transform_points(t[inner], M) - p[inner], axis=1).mean()/max(np.linalg.norm(p[0] - p[4]), 1e-9)
-            if off < best[0]: best = off, M
-    if best[0] > .2: raise ValueError(f'{path}: its eleven points do not look like a face')
+            if M is None:
+                continue
+            off = np.linalg.norm(transform_points(t[inner], M) - p[inner], axis=1).mean() / max(
+                np.linalg.norm(p[0] - p[4]), 1e-9
+            )
+            if off < best[0]:
+                best = off, M
+    if best[0] > 0.2:
+        raise ValueError(f"{path}: its eleven points do not look like a face")
     return transform_points(TEMPLATE, best[1])
 
 # %% ../nbs/71_benchmarks.ipynb #57e30e68
-def four_lights(photos:np.ndarray, # (4, H, W) linear [0, 1]
-                lights:np.ndarray, # (4, 3) unit vectors
-                dark:float=.1,     # samples below this share of the pixel's brightest count as shadow
-               )->tuple:           # normals (H, W, 3), albedo (H, W), mask (H, W) bool: three lamps or more reach the pixel
+def four_lights(
+    photos: np.ndarray,  # (4, H, W) linear [0, 1]
+    lights: np.ndarray,  # (4, 3) unit vectors
+    dark: float = 0.1,  # samples below this share of the pixel's brightest count as shadow
+) -> (
+    tuple
+):  # normals (H, W, 3), albedo (H, W), mask (H, W) bool: three lamps or more reach the pixel
     "Photometric stereo with as few as four lamps: least squares over those that light a pixel and do not saturate."
     I = photos.reshape(len(photos), -1).T.astype(np.float64)
-    use = (I < .985) & (I > np.maximum(dark*I.max(1, keepdims=True), 3/255))
-    A = (use @ (lights[:, :, None]*lights[:, None]).reshape(-1, 9)).reshape(-1, 3, 3) + 1e-6*np.eye(3)
-    b = np.linalg.solve(A, ((use*I) @ lights)[..., None])[..., 0]
-    albedo = np.linalg.norm(b, axis=1); mask = (use.sum(1) >= 3) & (b[:, 2] > .1*albedo)
-    n = np.where(mask[:, None], b/np.maximum(albedo, 1e-9)[:, None], [0, 0, 1]); H, W = photos.shape[1:]
-    return n.reshape(H, W, 3).astype(np.float32), albedo.reshape(H, W).astype(np.float32), mask.reshape(H, W)
+    use = (I < 0.985) & (I > np.maximum(dark * I.max(1, keepdims=True), 3 / 255))
+    A = (use @ (lights[:, :, None] * lights[:, None]).reshape(-1, 9)).reshape(
+        -1, 3, 3
+    ) + 1e-6 * np.eye(3)
+    b = np.linalg.solve(A, ((use * I) @ lights)[..., None])[..., 0]
+    albedo = np.linalg.norm(b, axis=1)
+    mask = (use.sum(1) >= 3) & (b[:, 2] > 0.1 * albedo)
+    n = np.where(mask[:, None], b / np.maximum(albedo, 1e-9)[:, None], [0, 0, 1])
+    H, W = photos.shape[1:]
+    return (
+        n.reshape(H, W, 3).astype(np.float32),
+        albedo.reshape(H, W).astype(np.float32),
+        mask.reshape(H, W),
+    )
 
-def upright(normals:np.ndarray, # (H, W, 3), z to the camera, x and y in any order and sign
-            mask:np.ndarray,    # (H, W) bool
-           )->tuple:            # the same with x right and y up; the (3, 3) matrix that did it
+
+def upright(
+    normals: np.ndarray,  # (H, W, 3), z to the camera, x and y in any order and sign
+    mask: np.ndarray,  # (H, W) bool
+) -> tuple:  # the same with x right and y up; the (3, 3) matrix that did it
     "Axes of a normal map from the convexity of faces."
-    y, x = np.nonzero(mask); place = np.stack([x - x.mean(), y.mean() - y], -1)/len(x)
-    C = place.T @ normals[mask][:, :2]                                                 # how each component grows to the right, and upwards
-    ways = [np.array(w) for w in ([[a, 0], [0, b]] for a in (1, -1) for b in (1, -1))] + [np.array([[0, a], [b, 0]]) for a in (1, -1) for b in (1, -1)]
-    M = np.eye(3); M[:2, :2] = max(ways, key=lambda w: (C*w).sum())
+    y, x = np.nonzero(mask)
+    place = np.stack([x - x.mean(), y.mean() - y], -1) / len(x)
+    C = place.T @ normals[mask][:, :2]  # how each component grows to the right, and upwards
+    ways = [np.array(w) for w in ([[a, 0], [0, b]] for a in (1, -1) for b in (1, -1))] + [
+        np.array([[0, a], [b, 0]]) for a in (1, -1) for b in (1, -1)
+    ]
+    M = np.eye(3)
+    M[:2, :2] = max(ways, key=lambda w: (C * w).sum())
     return (normals @ M.T).astype(np.float32), M
 
 # %% ../nbs/71_benchmarks.ipynb #cf8b875e
-def _mat(path, dims, *names): # the array called one of names, or the only one with so many axes
-    try: from scipy.io import loadmat; from scipy.io.matlab import MatReadError
-    except ImportError: raise ImportError(f'{path} needs one more package: pip install scipy') from None
-    try: arrays = {k: v for k, v in loadmat(path).items() if isinstance(v, np.ndarray) and v.ndim in dims and min(v.shape[:2]) > 1}
+def _mat(path, dims, *names):  # the array called one of names, or the only one with so many axes
+    try:
+        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
+    except ImportError:
+        raise ImportError(f"{path} needs one more package: pip install scipy") from None
+    try:
+        arrays = {
+            k: v
+            for k, v in loadmat(path).items()
+            if isinstance(v, np.ndarray) and v.ndim in dims and min(v.shape[:2]) > 1
+        }
     except (MatReadError, ValueError, NotImplementedError, TypeError, OSError) as e:
-        raise ValueError(f'{path} cannot be read as a MATLAB file ({str(e).splitlines()[0][:80]})') from None
+        raise ValueError(
+            f"{path} cannot be read as a MATLAB file ({str(e).splitlines()[0][:80]})"
+        ) from None
     named = [arrays[n] for n in names if n in arrays]
-    if len(named) == len(names): return [x.astype(np.float64) for x in named]
-    if len(arrays) == 1: return [next(iter(arrays.values())).astype(np.float64)]
-    raise ValueError(f'{path} holds {", ".join(arrays) or "no array"} instead of {" and ".join(names)}')
+    if len(named) == len(names):
+        return [x.astype(np.float64) for x in named]
+    if len(arrays) == 1:
+        return [next(iter(arrays.values())).astype(np.float64)]
+    raise ValueError(
+        f"{path} holds {', '.join(arrays) or 'no array'} instead of {' and '.join(names)}"
+    )
 
-def stored_normals(path # sn.mat
-                  )->np.ndarray: # (H, W, 3) unit, x and y in any order and sign
+
+def stored_normals(
+    path,  # sn.mat
+) -> np.ndarray:  # (H, W, 3) unit, x and y in any order and sign
     "Normals as the set's own program left them: gradients, components, or whole vectors."
-    x = _mat(path, (2, 3), 'px', 'py'); x = x[0] if len(x) == 1 else np.stack(x, -1)
-    if x.ndim != 3 or x.shape[2] not in (2, 3): raise ValueError(f'{path}: normals must have two or three channels, not the shape {x.shape}')
+    x = _mat(path, (2, 3), "px", "py")
+    x = x[0] if len(x) == 1 else np.stack(x, -1)
+    if x.ndim != 3 or x.shape[2] not in (2, 3):
+        raise ValueError(
+            f"{path}: normals must have two or three channels, not the shape {x.shape}"
+        )
     if x.shape[2] == 2:
-        x = np.nan_to_num(x); r2 = (x**2).sum(-1)
-        x = np.concatenate([x, np.sqrt(np.maximum(1 - r2, 0))[..., None] if r2.max() <= 1.001 else np.ones_like(r2)[..., None]], -1)
-    return (x*np.sign(x[..., 2:] + 1e-12)/np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)).astype(np.float32)
+        x = np.nan_to_num(x)
+        r2 = (x**2).sum(-1)
+        x = np.concatenate(
+            [
+                x,
+                np.sqrt(np.maximum(1 - r2, 0))[..., None]
+                if r2.max() <= 1.001
+                else np.ones_like(r2)[..., None],
+            ],
+            -1,
+        )
+    return (
+        x
+        * np.sign(x[..., 2:] + 1e-12)
+        / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)
+    ).astype(np.float32)
 
 # %% ../nbs/71_benchmarks.ipynb #9d9bb773
-def photoface_truth(session, # folder of a visit
-                   )->tuple: # Truth; photos (4, H, W) grey [0, 1] as they are; lights (4, 3) or None where sn.mat was used and LightSource.m is missing
+def photoface_truth(
+    session,  # folder of a visit
+) -> tuple:  # Truth; photos (4, H, W) grey [0, 1] as they are; lights (4, 3) or None where sn.mat was used and LightSource.m is missing
     "Normals, albedo and mask of a visit: from its .mat files where they are, else by photometric stereo; axes by convexity."
     session = Path(session)
-    photos = [read_image(session/f'im{k}.bmp').mean(-1) for k in range(4)]
-    if len({p.shape for p in photos}) > 1: raise ValueError(f'{session}: its four pictures have different sizes')
+    photos = [read_image(session / f"im{k}.bmp").mean(-1) for k in range(4)]
+    if len({p.shape for p in photos}) > 1:
+        raise ValueError(f"{session}: its four pictures have different sizes")
     photos, shape = np.stack(photos), photos[0].shape
-    lights = light_sources(session/'LightSource.m') if (session/'LightSource.m').is_file() or not (session/'sn.mat').is_file() else None
-    points = eleven_points(session/'metadata.txt'); corner = np.eye(2, 3)
-    face = cv2.warpAffine(face_mask(points, max(shape)), corner, shape[::-1]) > .5
-    if not face.any(): raise ValueError(f'{session}/metadata.txt: its points lie outside the picture')
+    lights = (
+        light_sources(session / "LightSource.m")
+        if (session / "LightSource.m").is_file() or not (session / "sn.mat").is_file()
+        else None
+    )
+    points = eleven_points(session / "metadata.txt")
+    corner = np.eye(2, 3)
+    face = cv2.warpAffine(face_mask(points, max(shape)), corner, shape[::-1]) > 0.5
+    if not face.any():
+        raise ValueError(f"{session}/metadata.txt: its points lie outside the picture")
     own = four_lights(photos, lights) if lights is not None else None
-    normals = stored_normals(session/'sn.mat') if (session/'sn.mat').is_file() else own[0]
-    albedo = _mat(session/'albedo.mat', (2,), 'albedo')[0] if (session/'albedo.mat').is_file() else own[1] if own else photos.max(0)
-    if normals.shape[:2] != shape or albedo.shape != shape: raise ValueError(f'{session}: its .mat files have another size than its pictures')
-    mask = face & (own[2] if own else normals[..., 2] > .1) & (albedo > .15*np.median(albedo[face]))
+    normals = stored_normals(session / "sn.mat") if (session / "sn.mat").is_file() else own[0]
+    albedo = (
+        _mat(session / "albedo.mat", (2,), "albedo")[0]
+        if (session / "albedo.mat").is_file()
+        else own[1]
+        if own
+        else photos.max(0)
+    )
+    if normals.shape[:2] != shape or albedo.shape != shape:
+        raise ValueError(f"{session}: its .mat files have another size than its pictures")
+    mask = (
+        face
+        & (own[2] if own else normals[..., 2] > 0.1)
+        & (albedo > 0.15 * np.median(albedo[face]))
+    )
     normals = upright(normals, mask)[0]
-    if lights is not None: lights = lights @ upright(own[0], mask & own[2])[1].T
+    if lights is not None:
+        lights = lights @ upright(own[0], mask & own[2])[1].T
     return Truth(normals, albedo.astype(np.float32), mask), photos, lights
 
 # %% ../nbs/71_benchmarks.ipynb #250b07e9
-def toy_photoface(folder, # where to write
-                  people:int=3, visits:int=2, # of everybody
-                  mat:bool=False, # also sn.mat and albedo.mat (needs SciPy)
-                 )->Path:   # the folder
+def toy_photoface(
+    folder,  # where to write
+    people: int = 3,
+    visits: int = 2,  # of everybody
+    mat: bool = False,  # also sn.mat and albedo.mat (needs SciPy)
+) -> Path:  # the folder
     "Toy heads in the layout of Photoface, as far as it is known."
     angles = [(35, 45), (33, 135), (36, 225), (34, 315)]
-    z, a = np.radians(angles).T; lights = np.stack([np.sin(z)*np.cos(a), np.sin(z)*np.sin(a), np.cos(z)], -1)
-    points = TEMPLATE*(120, 130) + (24, 16)                                            # where toy_head has its nose and eyes, about
+    z, a = np.radians(angles).T
+    lights = np.stack([np.sin(z) * np.cos(a), np.sin(z) * np.sin(a), np.cos(z)], -1)
+    points = TEMPLATE * (120, 130) + (24, 16)  # where toy_head has its nose and eyes, about
     for p, v in np.ndindex(people, visits):
-        head, d = toy_head(p), Path(folder)/'PhotofaceDB'/f'{1001 + p}'/f'2008-02-{10 + v:02d}_12-21-31'
+        head, d = (
+            toy_head(p),
+            Path(folder) / "PhotofaceDB" / f"{1001 + p}" / f"2008-02-{10 + v:02d}_12-21-31",
+        )
         d.mkdir(parents=True)
-        for k, l in enumerate(lights): cv2.imwrite(str(d/f'im{k}.bmp'), np.round(255*np.clip(head.albedo*(head.normals @ l), 0, 1)).astype(np.uint8))
-        (d/'LightSource.m').write_text('% zenith azimuth (degrees)\nLightSource = [' + '; '.join(f'{z} {a}' for z, a in angles) + '];\n')
-        (d/'metadata.txt').write_text(''.join(f'{x:.1f}, {y:.1f}\n' for x, y in _eleven(points)))
-        (d/'metadataII.txt').write_text('male, no, none, 1, ok, , blankstare, \n')
+        for k, l in enumerate(lights):
+            cv2.imwrite(
+                str(d / f"im{k}.bmp"),
+                np.round(255 * np.clip(head.albedo * (head.normals @ l), 0, 1)).astype(np.uint8),
+            )
+        (d / "LightSource.m").write_text(
+            "% zenith azimuth (degrees)\nLightSource = ["
+            + "; ".join(f"{z} {a}" for z, a in angles)
+            + "];\n"
+        )
+        (d / "metadata.txt").write_text("".join(f"{x:.1f}, {y:.1f}\n" for x, y in _eleven(points)))
+        (d / "metadataII.txt").write_text("male, no, none, 1, ok, , blankstare, \n")
         if mat:
             from scipy.io import savemat
-            savemat(d/'sn.mat', dict(px=-head.normals[..., 0]/head.normals[..., 2], py=head.normals[..., 1]/head.normals[..., 2]))
-            savemat(d/'albedo.mat', dict(albedo=head.albedo))
+
+            savemat(
+                d / "sn.mat",
+                dict(
+                    px=-head.normals[..., 0] / head.normals[..., 2],
+                    py=head.normals[..., 1] / head.normals[..., 2],
+                ),
+            )
+            savemat(d / "albedo.mat", dict(albedo=head.albedo))
     return Path(folder)
 
 # %% ../nbs/71_benchmarks.ipynb #c4a813ef
-PHOTOFACE_PEERS = { # as published; each on people and masks of its own
-    'Pix2V (2017)': dict(raw=33.9, std=5.6), '3DMM': dict(raw=26.3, std=10.2), '3DDFA': dict(raw=26.0, std=7.2), 'SfSNet (2018)': dict(raw=25.5, std=9.3),
-    'IlluRes-SfSNet + AlignNets (the paper)': dict(raw=25.3, std=6.3, under20=.436, under25=.576, under30=.688), 'PRN (2018)': dict(raw=24.8, std=6.8),
-    'Cross-modal (2020)': dict(raw=22.8, std=6.5), 'SfSNet, trained on Photoface': dict(raw=12.8, std=5.4), 'Cross-modal, trained on it': dict(raw=12.0, std=5.3)}
-_PHOTO = dict(raw='.1f', std='.1f', under20='.0%', under25='.0%', under30='.0%', rot='.1f', slope='.2f', albedo='.3f', corr='.2f', std_log='.3f', light='.1f', top1='.0%', top2='.0%', top3='.0%',
-              photos='d', missed='d')
-_PHOTO_HEADS = _HEADS | dict(raw='normals (°)', std='± over photos', rot='rotated', light='light (°)', top1='light top-1 of 4', top2='top-2', top3='top-3')
+PHOTOFACE_PEERS = {  # as published; each on people and masks of its own
+    "Pix2V (2017)": dict(raw=33.9, std=5.6),
+    "3DMM": dict(raw=26.3, std=10.2),
+    "3DDFA": dict(raw=26.0, std=7.2),
+    "SfSNet (2018)": dict(raw=25.5, std=9.3),
+    "IlluRes-SfSNet + AlignNets (the paper)": dict(
+        raw=25.3, std=6.3, under20=0.436, under25=0.576, under30=0.688
+    ),
+    "PRN (2018)": dict(raw=24.8, std=6.8),
+    "Cross-modal (2020)": dict(raw=22.8, std=6.5),
+    "SfSNet, trained on Photoface": dict(raw=12.8, std=5.4),
+    "Cross-modal, trained on it": dict(raw=12.0, std=5.3),
+}
+_PHOTO = dict(
+    raw=".1f",
+    std=".1f",
+    under20=".0%",
+    under25=".0%",
+    under30=".0%",
+    rot=".1f",
+    slope=".2f",
+    albedo=".3f",
+    corr=".2f",
+    std_log=".3f",
+    light=".1f",
+    top1=".0%",
+    top2=".0%",
+    top3=".0%",
+    photos="d",
+    missed="d",
+)
+_PHOTO_HEADS = _HEADS | dict(
+    raw="normals (°)",
+    std="± over photos",
+    rot="rotated",
+    light="light (°)",
+    top1="light top-1 of 4",
+    top2="top-2",
+    top3="top-3",
+)
+
 
 @dataclass
 class PhotofaceResult:
     "What was measured on Photoface."
-    rows:list      # one dict per photo
-    constancy:list # per visit: std of the logarithm of albedo over the four photos
-    ranks:np.ndarray # (people, 4) rank of the right lamp
-    skipped:list   # sentences about visits that could not be read
-    sheets:list    # (error, picture) of the best and the worst photo
 
-    def mean(self, rows:list=None)->dict: # figure → mean over photos
+    rows: list  # one dict per photo
+    constancy: list  # per visit: std of the logarithm of albedo over the four photos
+    ranks: np.ndarray  # (people, 4) rank of the right lamp
+    skipped: list  # sentences about visits that could not be read
+    sheets: list  # (error, picture) of the best and the worst photo
+
+    def mean(self, rows: list = None) -> dict:  # figure → mean over photos
         "Mean figures."
         rows = self.rows if rows is None else rows
-        out = {k: float(np.nanmean([r[k] for r in rows])) for k in _PHOTO if k in rows[0] and k != 'missed'}
-        return out | dict(std=float(np.std([r['raw'] for r in rows])), photos=len(rows), missed=sum(r['missed'] for r in rows), std_log=float(np.mean(self.constancy)),
-                          **({f'top{k}': float((self.ranks <= k).mean()) for k in (1, 2, 3)} if self.ranks.size else {}))
+        out = {
+            k: float(np.nanmean([r[k] for r in rows]))
+            for k in _PHOTO
+            if k in rows[0] and k != "missed"
+        }
+        return out | dict(
+            std=float(np.std([r["raw"] for r in rows])),
+            photos=len(rows),
+            missed=sum(r["missed"] for r in rows),
+            std_log=float(np.mean(self.constancy)),
+            **(
+                {f"top{k}": float((self.ranks <= k).mean()) for k in (1, 2, 3)}
+                if self.ranks.size
+                else {}
+            ),
+        )
 
 # %% ../nbs/71_benchmarks.ipynb #4e8ff200
-def _filled(answer, shape): # None, or (normals, albedo, coeffs, …) on a picture's pixels → normals, grey albedo, grey light, missed
-    if answer is None: return np.tile(np.float32([0, 0, 1]), (*shape, 1)), np.ones(shape, np.float32), np.float32([1, 1, 0, 0, 0, 0, 0, 0, 0]), True
-    n, a = (np.asarray(x, np.float32) for x in answer[:2]); a = a.mean(-1) if a.ndim == 3 else a
+def _filled(
+    answer, shape
+):  # None, or (normals, albedo, coeffs, …) on a picture's pixels → normals, grey albedo, grey light, missed
+    if answer is None:
+        return (
+            np.tile(np.float32([0, 0, 1]), (*shape, 1)),
+            np.ones(shape, np.float32),
+            np.float32([1, 1, 0, 0, 0, 0, 0, 0, 0]),
+            True,
+        )
+    n, a = (np.asarray(x, np.float32) for x in answer[:2])
+    a = a.mean(-1) if a.ndim == 3 else a
     ok = np.isfinite(n).all(-1) & np.isfinite(a)
-    n = np.where(ok[..., None], n, np.float32([0, 0, 1])); a = np.where(ok, a, np.median(a[ok]) if ok.any() else 1)
-    return n/np.maximum(np.linalg.norm(n, axis=-1, keepdims=True), 1e-9), a, np.asarray(answer[2], np.float32).reshape(9, -1).mean(1), False
+    n = np.where(ok[..., None], n, np.float32([0, 0, 1]))
+    a = np.where(ok, a, np.median(a[ok]) if ok.any() else 1)
+    return (
+        n / np.maximum(np.linalg.norm(n, axis=-1, keepdims=True), 1e-9),
+        a,
+        np.asarray(answer[2], np.float32).reshape(9, -1).mean(1),
+        False,
+    )
 
-def score_visit(answers:list, # four, as `_filled` makes them
-                truth:Truth,
-                lights:np.ndarray=None, # (4, 3)
-               )->list:       # a dict per photo
+
+def score_visit(
+    answers: list,  # four, as `_filled` makes them
+    truth: Truth,
+    lights: np.ndarray = None,  # (4, 3)
+) -> list:  # a dict per photo
     "Errors on the photos of one visit."
-    m = truth.mask; t = truth.normals[m]; R = best_rotation(np.concatenate([n[m] for n, *_ in answers]), np.tile(t, (len(answers), 1)))
+    m = truth.mask
+    t = truth.normals[m]
+    R = best_rotation(np.concatenate([n[m] for n, *_ in answers]), np.tile(t, (len(answers), 1)))
     rows = []
     for k, (n, a, L, missed) in enumerate(answers):
         e = angular_error(n[m], t)
-        rows.append(dict(lamp=k, missed=missed, raw=e.mean(), rot=angular_error(n[m] @ R.T, t).mean(), **{f'under{x}': float((e < x).mean()) for x in (20, 25, 30)},
-                         slope=relief_slope(n[m], t), albedo=si_log_rmse(a[m], truth.albedo[m]), corr=correlation(a[m], truth.albedo[m]),
-                         light=np.nan if lights is None else float(angular_error(dominant_direction(L), lights[k]))))
+        rows.append(
+            dict(
+                lamp=k,
+                missed=missed,
+                raw=e.mean(),
+                rot=angular_error(n[m] @ R.T, t).mean(),
+                **{f"under{x}": float((e < x).mean()) for x in (20, 25, 30)},
+                slope=relief_slope(n[m], t),
+                albedo=si_log_rmse(a[m], truth.albedo[m]),
+                corr=correlation(a[m], truth.albedo[m]),
+                light=np.nan
+                if lights is None
+                else float(angular_error(dominant_direction(L), lights[k])),
+            )
+        )
     return rows
 
 # %% ../nbs/71_benchmarks.ipynb #ef09836c
-def _photo_sheet(picture, answer, truth): # in a row: photo, normals, true ones, error (0–45°), albedo, true albedo
-    e = np.clip(angular_error(answer[0], truth.normals)/45, 0, 1)*truth.mask
-    heat = cv2.applyColorMap((e*255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]/255
-    grey = [np.repeat(linear_to_srgb(np.clip(.4*a/max(np.median(a[truth.mask]), 1e-6), 0, 1))[..., None], 3, 2) for a in (answer[1], truth.albedo)]
-    return np.hstack([picture/255, answer[0]/2 + .5, truth.normals/2 + .5, heat, *grey]).astype(np.float32)
+def _photo_sheet(
+    picture, answer, truth
+):  # in a row: photo, normals, true ones, error (0–45°), albedo, true albedo
+    e = np.clip(angular_error(answer[0], truth.normals) / 45, 0, 1) * truth.mask
+    heat = cv2.applyColorMap((e * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1] / 255
+    grey = [
+        np.repeat(
+            linear_to_srgb(np.clip(0.4 * a / max(np.median(a[truth.mask]), 1e-6), 0, 1))[..., None],
+            3,
+            2,
+        )
+        for a in (answer[1], truth.albedo)
+    ]
+    return np.hstack(
+        [picture / 255, answer[0] / 2 + 0.5, truth.normals / 2 + 0.5, heat, *grey]
+    ).astype(np.float32)
 
 # %% ../nbs/71_benchmarks.ipynb #b156c132
-def photoface_from(predict,      # uint8 (H, W, 3) → None (no face) or (normals (H, W, 3), albedo (H, W[, 3]) linear, coeffs (9, 3)), NaN where left out
-                   folder,       # PhotofaceDB
-                   people:int=100, seed:int=0, # drawn at random
-                   visits:int=None, # of a person at most; None: all
-                   encode:bool=False, # give photos sRGB-encoded, as if the files were linear
-                   progress:bool=True, # count on stderr
-                  )->PhotofaceResult:
+def photoface_from(
+    predict,  # uint8 (H, W, 3) → None (no face) or (normals (H, W, 3), albedo (H, W[, 3]) linear, coeffs (9, 3)), NaN where left out
+    folder,  # PhotofaceDB
+    people: int = 100,
+    seed: int = 0,  # drawn at random
+    visits: int = None,  # of a person at most; None: all
+    encode: bool = False,  # give photos sRGB-encoded, as if the files were linear
+    progress: bool = True,  # count on stderr
+) -> PhotofaceResult:
     "The Photoface protocol on any function of a picture."
-    everybody = photoface_sessions(folder); names = sorted(np.random.default_rng(seed).permutation(list(everybody))[:people])
+    everybody = photoface_sessions(folder)
+    names = sorted(np.random.default_rng(seed).permutation(list(everybody))[:people])
     rows, constancy, classes, skipped, sheets = [], [], [], [], []
-    for who in _progress(names, progress, 'people'):
+    for who in _progress(names, progress, "people"):
         coeffs = None
         for session in everybody[who][:visits]:
-            try: truth, photos, lights = photoface_truth(session)
-            except (ValueError, OSError) as e: skipped.append(str(e)); continue
-            pictures = [np.repeat(np.round((linear_to_srgb(p) if encode else p)*255).astype(np.uint8)[..., None], 3, 2) for p in photos]
+            try:
+                truth, photos, lights = photoface_truth(session)
+            except (ValueError, OSError) as e:
+                skipped.append(str(e))
+                continue
+            pictures = [
+                np.repeat(
+                    np.round((linear_to_srgb(p) if encode else p) * 255).astype(np.uint8)[
+                        ..., None
+                    ],
+                    3,
+                    2,
+                )
+                for p in photos
+            ]
             answers = [_filled(predict(p), truth.mask.shape) for p in pictures]
-            found = score_visit(answers, truth, lights); rows += [dict(person=who, visit=session.name, **r) for r in found]
+            found = score_visit(answers, truth, lights)
+            rows += [dict(person=who, visit=session.name, **r) for r in found]
             constancy.append(albedo_constancy(np.stack([a[truth.mask] for _, a, *_ in answers]))[0])
-            if coeffs is None: coeffs = [np.full(9, np.nan) if a[3] else a[2] for a in answers]
-            sheets += [(r['raw'], _photo_sheet(p, a, truth)) for r, p, a in zip(found, pictures, answers)]; sheets = sorted(sheets, key=lambda s: s[0])
+            if coeffs is None:
+                coeffs = [np.full(9, np.nan) if a[3] else a[2] for a in answers]
+            sheets += [
+                (r["raw"], _photo_sheet(p, a, truth)) for r, p, a in zip(found, pictures, answers)
+            ]
+            sheets = sorted(sheets, key=lambda s: s[0])
             sheets = [sheets[0], sheets[-1]]
-        if coeffs is not None: classes.append(coeffs)
-    if not rows: raise ValueError(f'{folder}: no visit could be read; the first: {skipped[0]}')
-    return PhotofaceResult(rows, constancy, light_ranks(np.array(classes)) if len(classes) > 1 else np.zeros(0), skipped, sheets)
+        if coeffs is not None:
+            classes.append(coeffs)
+    if not rows:
+        raise ValueError(f"{folder}: no visit could be read; the first: {skipped[0]}")
+    return PhotofaceResult(
+        rows,
+        constancy,
+        light_ranks(np.array(classes)) if len(classes) > 1 else np.zeros(0),
+        skipped,
+        sheets,
+    )
 
 # %% ../nbs/71_benchmarks.ipynb #b57b707e
-def photoface(decomposer, folder, **options # as for `photoface_from`
-             )->PhotofaceResult:
+def photoface(
+    decomposer,
+    folder,
+    **options,  # as for `photoface_from`
+) -> PhotofaceResult:
     "The Photoface protocol end to end through the public API."
     return photoface_from(lambda image: _answer(decomposer, image), folder, **options)
 
-def photoface_report(result:PhotofaceResult, name:str='this method')->str: # markdown
+
+def photoface_report(result: PhotofaceResult, name: str = "this method") -> str:  # markdown
     "Everything measured, as one page."
-    whole = ('std_log', 'top1', 'top2', 'top3')                                        # of all lamps together
-    lamps = [dict(name=f'im{k}', **result.mean([r for r in result.rows if r['lamp'] == k])) for k in range(4)]
+    whole = ("std_log", "top1", "top2", "top3")  # of all lamps together
+    lamps = [
+        dict(name=f"im{k}", **result.mean([r for r in result.rows if r["lamp"] == k]))
+        for k in range(4)
+    ]
     columns = {k: f for k, f in _PHOTO.items() if k not in whole}
-    rows = [dict(name=f'**{name}**', **result.mean()), *(dict(name=f'{k}, as published', **v) for k, v in PHOTOFACE_PEERS.items())]
-    note = [f'{len(result.skipped)} visits could not be read; the first: {result.skipped[0]}'] if result.skipped else []
-    return '\n\n'.join(['# Photoface', markdown(rows, _PHOTO, _PHOTO_HEADS), *note, '## Per lamp', markdown(lamps, columns, _PHOTO_HEADS)]) + '\n'
+    rows = [
+        dict(name=f"**{name}**", **result.mean()),
+        *(dict(name=f"{k}, as published", **v) for k, v in PHOTOFACE_PEERS.items()),
+    ]
+    note = (
+        [f"{len(result.skipped)} visits could not be read; the first: {result.skipped[0]}"]
+        if result.skipped
+        else []
+    )
+    return (
+        "\n\n".join(
+            [
+                "# Photoface",
+                markdown(rows, _PHOTO, _PHOTO_HEADS),
+                *note,
+                "## Per lamp",
+                markdown(lamps, columns, _PHOTO_HEADS),
+            ]
+        )
+        + "\n"
+    )
 
 # %% ../nbs/71_benchmarks.ipynb #2d45d76f
-LANDMARK_PARTS = dict(jaw=slice(0, 17), brows=slice(17, 27), nose=slice(27, 36), eyes=slice(36, 48), mouth=slice(48, 68))
+LANDMARK_PARTS = dict(
+    jaw=slice(0, 17),
+    brows=slice(17, 27),
+    nose=slice(27, 36),
+    eyes=slice(36, 48),
+    mouth=slice(48, 68),
+)
 
-def landmark_rows(find,    # picture uint8 (H, W, 3) → list of (68, 2) px
-                  samples, # of (picture, points (68, 2), group)
-                 )->list:  # a dict each: group, missed, error, and that of each part, in distances of the outer eye corners; sample: picture, given and found points
+
+def landmark_rows(
+    find,  # picture uint8 (H, W, 3) → list of (68, 2) px
+    samples,  # of (picture, points (68, 2), group)
+) -> list:  # a dict each: group, missed, error, and that of each part, in distances of the outer eye corners; sample: picture, given and found points
     "Errors of the face that lies nearest to the given one."
     rows = []
     for image, p, group in samples:
         unit = np.linalg.norm(p[36] - p[45])
-        found = min(find(image), key=lambda q: np.linalg.norm(q - p, axis=1).mean(), default=p + np.inf)
-        d = np.linalg.norm(found - p, axis=1)/unit; missed = bool(d.mean() > 1)       # no face, or another one
-        if missed: d = d*np.nan
-        rows.append(dict(group=group, missed=missed, error=d.mean(), **{k: d[s].mean() for k, s in LANDMARK_PARTS.items()}, sample=(image, p, None if missed else found)))
+        found = min(
+            find(image), key=lambda q: np.linalg.norm(q - p, axis=1).mean(), default=p + np.inf
+        )
+        d = np.linalg.norm(found - p, axis=1) / unit
+        missed = bool(d.mean() > 1)  # no face, or another one
+        if missed:
+            d = d * np.nan
+        rows.append(
+            dict(
+                group=group,
+                missed=missed,
+                error=d.mean(),
+                **{k: d[s].mean() for k, s in LANDMARK_PARTS.items()},
+                sample=(image, p, None if missed else found),
+            )
+        )
     return rows
 
 # %% ../nbs/71_benchmarks.ipynb #d82863e1
-def landmark_sheet(rows:list, # of `landmark_rows`
-                   side:int=192, # px of a picture
-                  )->np.ndarray: # (side, 4·side, 3) sRGB: the best, the middle, a bad one (90 %) and the worst; given points green, found ones red
+def landmark_sheet(
+    rows: list,  # of `landmark_rows`
+    side: int = 192,  # px of a picture
+) -> np.ndarray:  # (side, 4·side, 3) sRGB: the best, the middle, a bad one (90 %) and the worst; given points green, found ones red
     "Where landmarks lie beside the given ones."
-    ranked, tiles = sorted(rows, key=lambda r: np.inf if r['missed'] else r['error']), []
-    for r in (ranked[int(q*(len(rows) - 1))] for q in (0, .5, .9, 1)):
-        image, p, found = r['sample']; centre, reach = p.mean(0), np.ptp(p, 0).max()*.75
-        M = np.array([[1, 0, reach - centre[0]], [0, 1, reach - centre[1]]])*side/(2*reach)
-        tile = cv2.warpAffine(image, M, (side, side), flags=cv2.INTER_AREA if reach*2 > side else cv2.INTER_LINEAR)
+    ranked, tiles = sorted(rows, key=lambda r: np.inf if r["missed"] else r["error"]), []
+    for r in (ranked[int(q * (len(rows) - 1))] for q in (0, 0.5, 0.9, 1)):
+        image, p, found = r["sample"]
+        centre, reach = p.mean(0), np.ptp(p, 0).max() * 0.75
+        M = np.array([[1, 0, reach - centre[0]], [0, 1, reach - centre[1]]]) * side / (2 * reach)
+        tile = cv2.warpAffine(
+            image, M, (side, side), flags=cv2.INTER_AREA if reach * 2 > side else cv2.INTER_LINEAR
+        )
         for points, colour in ((p, (0, 230, 90)), (found, (255, 60, 40))):
-            for x in () if points is None else transform_points(points, M): cv2.circle(tile, tuple(int(v) for v in x*16), 24, colour, -1, cv2.LINE_AA, 4)
+            for x in () if points is None else transform_points(points, M):
+                cv2.circle(tile, tuple(int(v) for v in x * 16), 24, colour, -1, cv2.LINE_AA, 4)
         tiles.append(tile)
-    return (np.hstack(tiles)/255).astype(np.float32)
+    return (np.hstack(tiles) / 255).astype(np.float32)
 
 # %% ../nbs/71_benchmarks.ipynb #d608f5e4
-_LM = dict(error='.2%', median='.2%', jaw='.2%', brows='.2%', nose='.2%', eyes='.2%', mouth='.2%', auc='.3f', failed='.1%', missed='d', pictures='d')
-_LM_HEADS = dict(error='mean error', auc='area under the curve to 8 %', failed='> 10 % or none')
+_LM = dict(
+    error=".2%",
+    median=".2%",
+    jaw=".2%",
+    brows=".2%",
+    nose=".2%",
+    eyes=".2%",
+    mouth=".2%",
+    auc=".3f",
+    failed=".1%",
+    missed="d",
+    pictures="d",
+)
+_LM_HEADS = dict(error="mean error", auc="area under the curve to 8 %", failed="> 10 % or none")
 
-def landmark_table(rows:list # of `landmark_rows`
-                  )->str:    # markdown
+
+def landmark_table(
+    rows: list,  # of `landmark_rows`
+) -> str:  # markdown
     "Mean errors per group; a face that is not found fails."
+
     def mean(rows):
-        e = np.array([r['error'] for r in rows]); x = np.where(np.isfinite(e), e, np.inf)
-        out = {k: float(np.nanmean([r[k] for r in rows])) if np.isfinite(e).any() else np.nan for k in ('error', *LANDMARK_PARTS)}
-        return out | dict(median=float(np.nanmedian(e)) if np.isfinite(e).any() else np.nan, auc=float(np.maximum(1 - x/.08, 0).mean()),
-                          failed=float((x > .1).mean()), missed=sum(r['missed'] for r in rows), pictures=len(rows))
-    groups = {g: [r for r in rows if r['group'] == g] for g in dict.fromkeys(r['group'] for r in rows)}
-    return markdown([dict(name='**all**', **mean(rows)), *(dict(name=g, **mean(v)) for g, v in groups.items() if len(groups) > 1)], _LM, _LM_HEADS)
+        e = np.array([r["error"] for r in rows])
+        x = np.where(np.isfinite(e), e, np.inf)
+        out = {
+            k: float(np.nanmean([r[k] for r in rows])) if np.isfinite(e).any() else np.nan
+            for k in ("error", *LANDMARK_PARTS)
+        }
+        return out | dict(
+            median=float(np.nanmedian(e)) if np.isfinite(e).any() else np.nan,
+            auc=float(np.maximum(1 - x / 0.08, 0).mean()),
+            failed=float((x > 0.1).mean()),
+            missed=sum(r["missed"] for r in rows),
+            pictures=len(rows),
+        )
+
+    groups = {
+        g: [r for r in rows if r["group"] == g] for g in dict.fromkeys(r["group"] for r in rows)
+    }
+    return markdown(
+        [
+            dict(name="**all**", **mean(rows)),
+            *(dict(name=g, **mean(v)) for g, v in groups.items() if len(groups) > 1),
+        ],
+        _LM,
+        _LM_HEADS,
+    )
 
 # %% ../nbs/71_benchmarks.ipynb #85a70db6
-def landmark_samples(folder # of portraits, of clips, or Extended Yale B
-                    )->tuple: # title; list of (picture, points, group)
+def landmark_samples(
+    folder,  # of portraits, of clips, or Extended Yale B
+) -> tuple:  # title; list of (picture, points, group)
     "What a folder has to compare with."
     from illures_nb.train.landmarks import read_portraits, read_videos
+
     folder = Path(folder)
-    if not folder.is_dir(): raise FileNotFoundError(f'{folder}: no such folder')
-    if (folder/'landmarks68.npz').is_file(): return 'Portraits, those held out from training', read_portraits(folder, True)
-    if (folder/'index.csv').is_file(): return 'Clips, people held out from training', read_videos(folder, True, 6)
-    try: names = yale_subjects(folder)
-    except ValueError: raise ValueError(f'{folder}: neither landmarks68.npz, nor index.csv, nor yaleBNN in it: there is nothing to compare landmarks with') from None
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    if (folder / "landmarks68.npz").is_file():
+        return "Portraits, those held out from training", read_portraits(folder, True)
+    if (folder / "index.csv").is_file():
+        return "Clips, people held out from training", read_videos(folder, True, 6)
+    try:
+        names = yale_subjects(folder)
+    except ValueError:
+        raise ValueError(
+            f"{folder}: neither landmarks68.npz, nor index.csv, nor yaleBNN in it: there is nothing to compare landmarks with"
+        ) from None
     out = []
     for s in names:
         still = detect_faces(yale_input(yale_photo(folder, s, YALE_LIGHTS[0])))
-        if still: out += [(yale_input(yale_photo(folder, s, l)), still[0].landmarks, l) for l in YALE_LIGHTS[1:]]
-    return 'Extended Yale B: drift from the landmarks of the frontal light', out
+        if still:
+            out += [
+                (yale_input(yale_photo(folder, s, l)), still[0].landmarks, l)
+                for l in YALE_LIGHTS[1:]
+            ]
+    return "Extended Yale B: drift from the landmarks of the frontal light", out
 
-def landmarks(folder, find=None, # picture → list of (68, 2); None: the package's
-              progress:bool=True # count on stderr
-             )->tuple: # markdown, rows
+
+def landmarks(
+    folder,
+    find=None,  # picture → list of (68, 2); None: the package's
+    progress: bool = True,  # count on stderr
+) -> tuple:  # markdown, rows
     "The landmark table of a folder."
     title, samples = landmark_samples(folder)
-    rows = landmark_rows(find or (lambda x: [f.landmarks for f in detect_faces(x)]), _progress(samples, progress, 'pictures'))
-    if not rows: raise ValueError(f'{folder}: nothing to compare landmarks with could be read')
-    return f'# {title}\n\n{landmark_table(rows)}\n', rows
+    rows = landmark_rows(
+        find or (lambda x: [f.landmarks for f in detect_faces(x)]),
+        _progress(samples, progress, "pictures"),
+    )
+    if not rows:
+        raise ValueError(f"{folder}: nothing to compare landmarks with could be read")
+    return f"# {title}\n\n{landmark_table(rows)}\n", rows
 
 # %% ../nbs/71_benchmarks.ipynb #7c6139c1
-BENCHMARKS = ('yale', 'photoface', 'synthetic', 'landmarks', 'align', 'wild')
+BENCHMARKS = ("yale", "photoface", "synthetic", "landmarks", "align", "wild")
 
-def _write(out, text, pictures): # the page, and pictures beside it
-    try: out.write_text(text, encoding='utf-8', errors='backslashreplace')
-    except OSError as e: raise OSError(f'{out}: cannot be written ({e.strerror})') from None
-    for name, x in pictures.items(): write_image(out.with_name(f'{out.stem}_{name}.png'), x)
 
-def run(benchmark:str,    # one of BENCHMARKS
-        folders,          # where the data is; `synthetic` and `wild` take several
-        weights:str=None, # preset, .safetensors path or hub id; default: the bundled weights
-        out:Path=None,    # a .md file for the tables; pictures go beside it
-        envs:Path=None,   # synthetic: environment maps (.npz); their test scenes light rasterised sets
-        device:str=None,  # "cpu", "cuda"; None: the GPU if there is one
-        everyone:bool=False, # synthetic: all people of path-traced sets
-        most:int=40,      # wild: photographs and clips of a folder
-        progress:bool=True,  # count on stderr
-       )->str:            # markdown
+def _write(out, text, pictures):  # the page, and pictures beside it
+    try:
+        out.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as e:
+        raise OSError(f"{out}: cannot be written ({e.strerror})") from None
+    for name, x in pictures.items():
+        write_image(out.with_name(f"{out.stem}_{name}.png"), x)
+
+
+def run(
+    benchmark: str,  # one of BENCHMARKS
+    folders,  # where the data is; `synthetic` and `wild` take several
+    weights: str = None,  # preset, .safetensors path or hub id; default: the bundled weights
+    out: Path = None,  # a .md file for the tables; pictures go beside it
+    envs: Path = None,  # synthetic: environment maps (.npz); their test scenes light rasterised sets
+    device: str = None,  # "cpu", "cuda"; None: the GPU if there is one
+    everyone: bool = False,  # synthetic: all people of path-traced sets
+    most: int = 40,  # wild: photographs and clips of a folder
+    progress: bool = True,  # count on stderr
+) -> str:  # markdown
     "What `illures evaluate` does."
-    if benchmark not in BENCHMARKS: raise ValueError(f'there is no benchmark {benchmark!r}; there are {", ".join(BENCHMARKS)}')
-    folders, out = [Path(f) for f in ([folders] if isinstance(folders, (str, Path)) else folders)], out and Path(out)
-    if out and not out.parent.is_dir(): raise FileNotFoundError(f'{out}: no such folder to write into')
-    if len(folders) != 1 and benchmark not in ('synthetic', 'wild'): raise ValueError(f'{benchmark} wants one folder, not {len(folders)}')
-    if benchmark == 'yale': return yale_report(run_yale(folders[0], weights, out, progress=progress, device=device), str(weights or 'lite'))
+    if benchmark not in BENCHMARKS:
+        raise ValueError(f"there is no benchmark {benchmark!r}; there are {', '.join(BENCHMARKS)}")
+    folders, out = (
+        [Path(f) for f in ([folders] if isinstance(folders, (str, Path)) else folders)],
+        out and Path(out),
+    )
+    if out and not out.parent.is_dir():
+        raise FileNotFoundError(f"{out}: no such folder to write into")
+    if len(folders) != 1 and benchmark not in ("synthetic", "wild"):
+        raise ValueError(f"{benchmark} wants one folder, not {len(folders)}")
+    if benchmark == "yale":
+        return yale_report(
+            run_yale(folders[0], weights, out, progress=progress, device=device),
+            str(weights or "lite"),
+        )
     text, pictures = _RUN[benchmark](folders, weights, envs, device, everyone, most, progress)
-    if out: _write(out, text, pictures)
+    if out:
+        _write(out, text, pictures)
     return text
 
 # %% ../nbs/71_benchmarks.ipynb #358cfbd1
@@ -645,30 +1318,60 @@ def _run_landmarks(folders, weights, envs, device, everyone, most, progress):
     text, rows = landmarks(folders[0], progress=progress)
     return text, dict(sheet=landmark_sheet(rows))
 
+
 def _run_photoface(folders, weights, envs, device, everyone, most, progress):
-    photoface_sessions(folders[0])                                                     # complain before loading anything
-    result = photoface(Decomposer.from_pretrained(*([weights] if weights else []), device=device), folders[0], progress=progress)
-    return photoface_report(result, str(weights or 'lite')), {k: s for k, (_, s) in zip(('best', 'worst'), result.sheets)}
+    photoface_sessions(folders[0])  # complain before loading anything
+    result = photoface(
+        Decomposer.from_pretrained(*([weights] if weights else []), device=device),
+        folders[0],
+        progress=progress,
+    )
+    return photoface_report(result, str(weights or "lite")), {
+        k: s for k, (_, s) in zip(("best", "worst"), result.sheets)
+    }
+
 
 def _run_synthetic(folders, weights, envs, device, everyone, most, progress):
     from illures_nb.synth.assets import Assets
     from illures_nb.synth.shards import about
-    for f in folders: about(f)
-    lit = Assets(envs=envs).environments('test')
+
+    for f in folders:
+        about(f)
+    lit = Assets(envs=envs).environments("test")
     method = Decomposer.from_pretrained(*([weights] if weights else []), device=device)
     result = synthetic(method, folders, lit, everyone, progress=progress)
-    return synthetic_report(result, str(weights or 'lite')), synthetic_pictures(method, result, lit, everyone)
+    return synthetic_report(result, str(weights or "lite")), synthetic_pictures(
+        method, result, lit, everyone
+    )
+
 
 def _run_wild(folders, weights, envs, device, everyone, most, progress):
     from illures_nb.wild import spread, wild, wild_report
-    for f in folders: spread(f)                                                        # complain before loading anything
-    result = wild(Decomposer.from_pretrained(*([weights] if weights else []), device=device), folders, most, progress)
-    return wild_report(result, str(weights or 'lite')), {k: x/np.float32(255) for k, x in result.pages().items()}
+
+    for f in folders:
+        spread(f)  # complain before loading anything
+    result = wild(
+        Decomposer.from_pretrained(*([weights] if weights else []), device=device),
+        folders,
+        most,
+        progress,
+    )
+    return wild_report(result, str(weights or "lite")), {
+        k: x / np.float32(255) for k, x in result.pages().items()
+    }
 
 # %% ../nbs/71_benchmarks.ipynb #7cac7c8e
 def _run_align(folders, weights, envs, device, everyone, most, progress):
     from illures_nb.train.align import align_report
+
     text, sheet = align_report(folders[0], weights)
     return text, dict(sheet=sheet)
 
-_RUN = dict(photoface=_run_photoface, synthetic=_run_synthetic, landmarks=_run_landmarks, align=_run_align, wild=_run_wild)
+
+_RUN = dict(
+    photoface=_run_photoface,
+    synthetic=_run_synthetic,
+    landmarks=_run_landmarks,
+    align=_run_align,
+    wild=_run_wild,
+)

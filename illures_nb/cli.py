@@ -31,90 +31,122 @@ from .face import detect_faces
 from .image import read_image
 from .light import EnvmapShapeError
 
-_ANGLES = re.compile(r'([+-]?\d+(?:\.\d*)?),([+-]?\d+(?:\.\d*)?)')
+_ANGLES = re.compile(r"([+-]?\d+(?:\.\d*)?),([+-]?\d+(?:\.\d*)?)")
 
-def parse_light(text:str # preset name, AZ,EL in degrees, light.json, or an environment map
-               )->tuple: # SHLight, and whether its brightness means something
+
+def parse_light(
+    text: str,  # preset name, AZ,EL in degrees, light.json, or an environment map
+) -> tuple:  # SHLight, and whether its brightness means something
     "The light a user means."
-    try: return SHLight.parse(text), text.lower().endswith('.json')
+    try:
+        return SHLight.parse(text), text.lower().endswith(".json")
     except EnvmapShapeError as e:
-        if e.kind or Path(text).suffix.lower() in ('.hdr', '.exr'): raise
+        if e.kind or Path(text).suffix.lower() in (".hdr", ".exr"):
+            raise
         if detect_faces(cv2.convertScaleAbs(read_image(text), alpha=255)):
-            raise ValueError(f'{text} is a portrait, not an environment map; take its light with --reference') from None
-        raise ValueError(f'no face was found in {text}, and it is no environment map (twice as wide as high)') from None
+            raise ValueError(
+                f"{text} is a portrait, not an environment map; take its light with --reference"
+            ) from None
+        raise ValueError(
+            f"no face was found in {text}, and it is no environment map (twice as wide as high)"
+        ) from None
+
 
 def _glue_angles(argv):
     "`--light -35,15` → `--light=-35,15`."
     argv = list(argv)
     for i in range(len(argv) - 1, 0, -1):
-        if argv[i-1] == '--light' and _ANGLES.fullmatch(argv[i]): argv[i-1:i+1] = [f'--light={argv[i]}']
+        if argv[i - 1] == "--light" and _ANGLES.fullmatch(argv[i]):
+            argv[i - 1 : i + 1] = [f"--light={argv[i]}"]
     return argv
 
 # %% ../nbs/90_cli.ipynb #a73df219
 class Usage(ValueError):
     "The command makes no sense as it was given: exit code 2."
 
+
 class NoFace(Usage):
     "A photo without a face: exit code 2."
 
-LONGEST = 600 # characters of a sentence: whatever was given is not said again at length
 
-def sentence(e:Exception # anything that was raised
-            )->str:      # one line
+LONGEST = 600  # characters of a sentence: whatever was given is not said again at length
+
+
+def sentence(
+    e: Exception,  # anything that was raised
+) -> str:  # one line
     "What went wrong, in one line."
-    if isinstance(e, OSError) and e.strerror: return f'{e.filename}: {e.strerror.lower()}' if e.filename else e.strerror
-    text = ' '.join(str(e)[:10*LONGEST].split()) or type(e).__name__
-    return text if len(text) <= LONGEST else f'{text[:LONGEST//2]} … {text[-LONGEST//4:]}'
+    if isinstance(e, OSError) and e.strerror:
+        return f"{e.filename}: {e.strerror.lower()}" if e.filename else e.strerror
+    text = " ".join(str(e)[: 10 * LONGEST].split()) or type(e).__name__
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 4 :]}"
 
-def pick(faces:list, # of `Decomposition`, biggest first
-         which,      # 'all', or the number of a face, 1 = the biggest
-         photo       # for messages
-        )->list:     # of (number, `Decomposition`)
+
+def pick(
+    faces: list,  # of `Decomposition`, biggest first
+    which,  # 'all', or the number of a face, 1 = the biggest
+    photo,  # for messages
+) -> list:  # of (number, `Decomposition`)
     "The faces that were asked for."
-    if not faces: raise NoFace(f'{photo}: no face was found')
-    if which == 'all': return list(enumerate(faces, 1))
-    if which > len(faces): raise Usage(f'{photo} has {len(faces)} face{"s"*(len(faces) > 1)}; face {which} was asked for')
-    return [(which, faces[which-1])]
+    if not faces:
+        raise NoFace(f"{photo}: no face was found")
+    if which == "all":
+        return list(enumerate(faces, 1))
+    if which > len(faces):
+        raise Usage(
+            f"{photo} has {len(faces)} face{'s' * (len(faces) > 1)}; face {which} was asked for"
+        )
+    return [(which, faces[which - 1])]
 
 # %% ../nbs/90_cli.ipynb #7c0f9b62
 class Careful:
     "A text stream that takes every text, whatever becomes of it."
-    def __init__(self,
-                 stream # what it stands before; None, as of a program without a console: nothing is shown
-                ):
-        self.stream = open(os.devnull, 'w', encoding='utf-8') if stream is None else stream
 
-    def __getattr__(self, name): return getattr(self.stream, name)
+    def __init__(
+        self,
+        stream,  # what it stands before; None, as of a program without a console: nothing is shown
+    ):
+        self.stream = open(os.devnull, "w", encoding="utf-8") if stream is None else stream
 
-    def write(self, text:str)->int: # characters taken
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:  # characters taken
         "Write a text, the characters that the stream does not know spelled out."
-        for encoding in (None, getattr(self.stream, 'encoding', None), 'ascii'):
+        for encoding in (None, getattr(self.stream, "encoding", None), "ascii"):
             try:
                 self.stream.write(text if encoding is None else spelled(text, encoding))
                 break
-            except UnicodeEncodeError: pass
+            except UnicodeEncodeError:
+                pass
             except (OSError, ValueError) as e:
                 self.give_up(e)
                 break
         return len(text)
 
     def flush(self):
-        try: self.stream.flush()
-        except (OSError, ValueError) as e: self.give_up(e)
+        try:
+            self.stream.flush()
+        except (OSError, ValueError) as e:
+            self.give_up(e)
 
-    def give_up(self, e:Exception):
+    def give_up(self, e: Exception):
         "Let the rest go nowhere; say so, unless nobody wanted to read on."
-        try: number = self.stream.fileno()
-        except (OSError, ValueError, AttributeError): return # it was closed, or is no file
+        try:
+            number = self.stream.fileno()
+        except (OSError, ValueError, AttributeError):
+            return  # it was closed, or is no file
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, number)
         os.close(nowhere)
-        if isinstance(e, BrokenPipeError) or sys.stderr is self: return
-        print(f'illures: what was printed is lost: {sentence(e)}', file=sys.stderr)
+        if isinstance(e, BrokenPipeError) or sys.stderr is self:
+            return
+        print(f"illures: what was printed is lost: {sentence(e)}", file=sys.stderr)
 
-def spelled(text:str, encoding:str)->str:
+
+def spelled(text: str, encoding: str) -> str:
     "A text with the characters that an encoding lacks as Python writes them."
-    return text.encode(encoding, 'backslashreplace').decode(encoding)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 # %% ../nbs/90_cli.ipynb #93d4be17
 @contextlib.contextmanager
@@ -122,330 +154,571 @@ def safe_printing():
     "As long as it lasts, printing does not fail, by whomever: our own, progress bars, warnings, argparse."
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (s if isinstance(s, Careful) else Careful(s) for s in before)
-    try: yield
+    try:
+        yield
     finally:
-        for stream in (sys.stdout, sys.stderr): stream.flush()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
         sys.stdout, sys.stderr = before
 
 # %% ../nbs/90_cli.ipynb #90f1e001
-def expanded(path:str # as it was given
-            )->list:  # of str; the path itself where it is a file, or where no file is called so
+def expanded(
+    path: str,  # as it was given
+) -> list:  # of str; the path itself where it is a file, or where no file is called so
     "The files that a pattern names."
-    if os.path.exists(path) or not glob.has_magic(path): return [path]
+    if os.path.exists(path) or not glob.has_magic(path):
+        return [path]
     return sorted(glob.glob(path, recursive=True)) or [path]
 
-def walked(folder:str, # any
-           out:Path    # where this run writes: passed over
-          ):           # yields str
+
+def walked(
+    folder: str,  # any
+    out: Path,  # where this run writes: passed over
+):  # yields str
     "The pictures in a folder and below."
     for place, below, names in os.walk(folder):
         written_now = Path(place).resolve() == out.resolve() and place != folder
         if written_now or made_from(Path(place)):
             below.clear()
             continue
-        below[:] = sorted(name for name in below if not name.startswith('.'))
-        files = [os.path.join(place, name) for name in sorted(names) if not name.startswith('.')]
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        files = [os.path.join(place, name) for name in sorted(names) if not name.startswith(".")]
         yield from filter(is_picture, files)
 
-def find_photos(paths:list, # of str: files, patterns, folders
-                out:Path    # where this run writes
-               )->list:     # of str, each file once; a folder without pictures stands for itself
+
+def find_photos(
+    paths: list,  # of str: files, patterns, folders
+    out: Path,  # where this run writes
+) -> list:  # of str, each file once; a folder without pictures stands for itself
     "The photos that are meant."
     found = {}
     named = [one for path in paths for one in expanded(path)]
     for one in named:
         inside = list(walked(one, out)) if os.path.isdir(one) else []
-        for photo in inside or [one]: found.setdefault(os.path.realpath(photo), photo)
+        for photo in inside or [one]:
+            found.setdefault(os.path.realpath(photo), photo)
     return list(found.values())
 
-def checked(photo:str # from `find_photos`
-           )->str:    # the same; raises where it is a folder
+
+def checked(
+    photo: str,  # from `find_photos`
+) -> str:  # the same; raises where it is a folder
     "A photo that can be one."
-    if os.path.isdir(photo): raise FileNotFoundError(f'{photo} is a folder without pictures')
+    if os.path.isdir(photo):
+        raise FileNotFoundError(f"{photo} is a folder without pictures")
     return photo
 
 # %% ../nbs/90_cli.ipynb #c5208f4a
 class Folders:
     "Hands out one folder per face, never the same one twice."
-    def __init__(self, out:Path): # where they go
+
+    def __init__(self, out: Path):  # where they go
         self.out, self.taken = out, set()
 
-    def __call__(self, photo:str, # its file's name, with or without folder and suffix
-                 numbers:list,    # of the faces that are written
-                 several:bool     # does the photo hold more than one face?
-                )->list:          # of Path
+    def __call__(
+        self,
+        photo: str,  # its file's name, with or without folder and suffix
+        numbers: list,  # of the faces that are written
+        several: bool,  # does the photo hold more than one face?
+    ) -> list:  # of Path
         "Folders for the faces of one photo."
-        stem = safe_name(photo, 'photo')
+        stem = safe_name(photo, "photo")
         for k in count(1):
-            names = [stem + (f'-{k}' if k > 1 else '') + (f'-face{n}' if several else '') for n in numbers]
-            if not self.taken & {n.casefold() for n in names}: break
+            names = [
+                stem + (f"-{k}" if k > 1 else "") + (f"-face{n}" if several else "")
+                for n in numbers
+            ]
+            if not self.taken & {n.casefold() for n in names}:
+                break
         self.taken |= {n.casefold() for n in names}
-        return [self.out/n for n in names]
+        return [self.out / n for n in names]
 
-    def clear_earlier(self, folders:list, # the photo's, from a call
-                      photo:str,          # its file's name
-                      sha256:str|None,    # of the file
-                      complete:bool       # are all faces written?
-                     )->list:             # of Path: what was cleared
+    def clear_earlier(
+        self,
+        folders: list,  # the photo's, from a call
+        photo: str,  # its file's name
+        sha256: str | None,  # of the file
+        complete: bool,  # are all faces written?
+    ) -> list:  # of Path: what was cleared
         "Take away what earlier runs wrote of a photo of this name into folders that are not written now."
-        base = re.sub(r'-face\d+$', '', folders[0].name)
-        faces = self.out.glob(glob.escape(base) + '-face*')
-        others = [o for o in (self.out/base, *sorted(faces)) if o.name.casefold() not in self.taken]
+        base = re.sub(r"-face\d+$", "", folders[0].name)
+        faces = self.out.glob(glob.escape(base) + "-face*")
+        others = [
+            o for o in (self.out / base, *sorted(faces)) if o.name.casefold() not in self.taken
+        ]
         told = {o: made_from(o) for o in others}
-        stale = [o for o, photo_then in told.items() if photo_then and photo_then.get('file') == photo
-                 and (complete or photo_then.get('sha256') != sha256)]
-        for o in stale: clear_maps(o)
+        stale = [
+            o
+            for o, photo_then in told.items()
+            if photo_then
+            and photo_then.get("file") == photo
+            and (complete or photo_then.get("sha256") != sha256)
+        ]
+        for o in stale:
+            clear_maps(o)
         return stale
 
 # %% ../nbs/90_cli.ipynb #1bfacba1
-def check_folder(out:Path):
+def check_folder(out: Path):
     "Make the output folder and try to write into it, before any work is done."
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out): pass
-    except OSError as e: raise Usage(f'cannot write into {out} ({(e.strerror or str(e)).lower()})') from None
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as e:
+        raise Usage(f"cannot write into {out} ({(e.strerror or str(e)).lower()})") from None
 
 # %% ../nbs/90_cli.ipynb #9de23450
-def decompose(args # photos, out, face, exr, frame, maps, normals, preset, weights
-             )->int: # exit code
+def decompose(
+    args,  # photos, out, face, exr, frame, maps, normals, preset, weights
+) -> int:  # exit code
     "Run `illures decompose`."
     from tqdm import tqdm
+
     check_folder(args.out)
     photos = find_photos(args.photos, args.out)
     decomposer, folders, failed = load(args), Folders(args.out), []
-    for photo in tqdm(photos, unit='photo', disable=None if len(photos) > 1 else True):
+    for photo in tqdm(photos, unit="photo", disable=None if len(photos) > 1 else True):
         try:
-            for line in decompose_one(decomposer, photo, folders, args): tqdm.write(line)
-        except Exception as e: failed.append((photo, e)) # the batch goes on
+            for line in decompose_one(decomposer, photo, folders, args):
+                tqdm.write(line)
+        except Exception as e:
+            failed.append((photo, e))  # the batch goes on
     return report(failed, len(photos))
 
-def decompose_one(decomposer, photo, folders, args): # yields what to print
+
+def decompose_one(decomposer, photo, folders, args):  # yields what to print
     "Write the folders of one photo's faces."
     faces, name = decomposer(checked(photo)), Path(photo).name
     chosen = pick(faces, args.face, photo)
     places = folders(name, [n for n, _ in chosen], len(faces) > 1)
-    cleared = folders.clear_earlier(places, name, digest(faces[0]), args.face == 'all')
+    cleared = folders.clear_earlier(places, name, digest(faces[0]), args.face == "all")
     for (number, f), folder in zip(chosen, places):
-        note = ' (replaced)' if folder.exists() else ''
+        note = " (replaced)" if folder.exists() else ""
         write_maps(folder, f, args.exr, args.frame, args.maps, args.normals, name, number)
-        write_image(folder/'sheet.png', sheet(f))
-        yield f'{folder}{note}'
-    for folder in cleared: yield f'{folder} (removed: of an earlier run)'
+        write_image(folder / "sheet.png", sheet(f))
+        yield f"{folder}{note}"
+    for folder in cleared:
+        yield f"{folder} (removed: of an earlier run)"
 
-def load(args): # the decomposer that --preset or --weights asks for
+
+def load(args):  # the decomposer that --preset or --weights asks for
     return Decomposer.from_pretrained(args.weights or args.preset)
 
 # %% ../nbs/90_cli.ipynb #4e1f5e79
-def report(failed:list, # of (photo, exception)
-           total:int    # photos of the batch
-          )->int:       # exit code
+def report(
+    failed: list,  # of (photo, exception)
+    total: int,  # photos of the batch
+) -> int:  # exit code
     "Say at the end of a batch what failed."
     for i, (photo, e) in enumerate(failed):
-        if not i and total > 1: print(f'illures: {len(failed)} of {total} photos failed:', file=sys.stderr)
+        if not i and total > 1:
+            print(f"illures: {len(failed)} of {total} photos failed:", file=sys.stderr)
         text = sentence(e)
-        print('  ' if total > 1 else 'illures: ', text if str(photo) in text else f'{photo}: {text}', sep='', file=sys.stderr)
-    if not failed: return 0
+        print(
+            "  " if total > 1 else "illures: ",
+            text if str(photo) in text else f"{photo}: {text}",
+            sep="",
+            file=sys.stderr,
+        )
+    if not failed:
+        return 0
     return 2 if len(failed) == total and all(isinstance(e, Usage) for _, e in failed) else 1
 
 # %% ../nbs/90_cli.ipynb #630d1bd4
-def check_file(out:Path, # picture to write
-               photo     # picture that is read
-              ):
+def check_file(
+    out: Path,  # picture to write
+    photo,  # picture that is read
+):
     "Refuse an output that cannot work, before any work is done."
-    if out.suffix.lower() not in WRITTEN: raise Usage(f'--out {out} must end in {", ".join(WRITTEN)}, or be a folder')
-    if not out.parent.is_dir(): raise Usage(f'--out {out}: there is no folder {out.parent}')
-    if out.exists() and Path(photo).exists() and out.samefile(photo): raise Usage(f'--out {out} would overwrite the photo itself')
+    if out.suffix.lower() not in WRITTEN:
+        raise Usage(f"--out {out} must end in {', '.join(WRITTEN)}, or be a folder")
+    if not out.parent.is_dir():
+        raise Usage(f"--out {out}: there is no folder {out.parent}")
+    if out.exists() and Path(photo).exists() and out.samefile(photo):
+        raise Usage(f"--out {out} would overwrite the photo itself")
 
-def check_relit_folder(out:Path, # folder to write into
-                       photos    # pictures that are read
-                      ):
+
+def check_relit_folder(
+    out: Path,  # folder to write into
+    photos,  # pictures that are read
+):
     "Refuse a folder of pictures that cannot work, before any work is done."
-    if out.suffix.lower() in WRITTEN and not out.is_dir(): raise Usage(f'--out {out} must be a folder: there are {len(photos)} photos')
+    if out.suffix.lower() in WRITTEN and not out.is_dir():
+        raise Usage(f"--out {out} must be a folder: there are {len(photos)} photos")
     own = next((photo for photo in photos if Path(photo).resolve().parent == out.resolve()), None)
-    if own: raise Usage(f'--out {out} is the folder of {own}, which would be overwritten')
+    if own:
+        raise Usage(f"--out {out} is the folder of {own}, which would be overwritten")
     check_folder(out)
 
 # %% ../nbs/90_cli.ipynb #90f1e004
-def relit(photo, decomposer, light, absolute, args): # `Picture`
+def relit(photo, decomposer, light, absolute, args):  # `Picture`
     "A photo with the faces that were asked for under another light."
     picture = None
     for _, f in pick(decomposer(checked(photo)), args.face, photo):
         shown = light if absolute or light.peak == 0 else light.matched(f.light)
-        picture = f.relight(shown*args.strength, args.residual).develop(picture)
+        picture = f.relight(shown * args.strength, args.residual).develop(picture)
     return picture
 
-def relight(args # photos, light, reference, strength, residual, out, face, preset, weights
-           )->int: # exit code
+
+def relight(
+    args,  # photos, light, reference, strength, residual, out, face, preset, weights
+) -> int:  # exit code
     "Run `illures relight`."
     photos = find_photos(args.photos, args.out)
     into_folder = len(photos) > 1 or args.out.is_dir() or not args.out.suffix
-    if into_folder: check_relit_folder(args.out, photos)
-    else: check_file(args.out, photos[0])
+    if into_folder:
+        check_relit_folder(args.out, photos)
+    else:
+        check_file(args.out, photos[0])
     decomposer = load(args)
-    light, absolute = args.light or (pick(decomposer(args.reference), 1, args.reference)[0][1].light, True)
-    if into_folder: return relight_all(photos, decomposer, light, absolute, args)
+    light, absolute = args.light or (
+        pick(decomposer(args.reference), 1, args.reference)[0][1].light,
+        True,
+    )
+    if into_folder:
+        return relight_all(photos, decomposer, light, absolute, args)
     relit(photos[0], decomposer, light, absolute, args).save(args.out)
     print(args.out)
     return 0
 
 # %% ../nbs/90_cli.ipynb #90f1e005
-def relight_all(photos, decomposer, light, absolute, args): # exit code
+def relight_all(photos, decomposer, light, absolute, args):  # exit code
     "Relight a batch into a folder."
     from tqdm import tqdm
+
     names, failed = Folders(args.out), []
-    for photo in tqdm(photos, unit='photo', disable=None if len(photos) > 1 else True):
+    for photo in tqdm(photos, unit="photo", disable=None if len(photos) > 1 else True):
         try:
             picture = relit(photo, decomposer, light, absolute, args)
-            place, = names(Path(photo).name, [1], False)
+            (place,) = names(Path(photo).name, [1], False)
             path = place.with_name(place.name + suffix_of(photo, picture))
-            note = ' (replaced)' if path.exists() else ''
+            note = " (replaced)" if path.exists() else ""
             picture.save(path)
-            tqdm.write(f'{path}{note}')
-        except Exception as e: failed.append((photo, e)) # the batch goes on
+            tqdm.write(f"{path}{note}")
+        except Exception as e:
+            failed.append((photo, e))  # the batch goes on
     return report(failed, len(photos))
 
-def suffix_of(photo, picture): # with its dot
+
+def suffix_of(photo, picture):  # with its dot
     "The photo's own suffix, where it says what the picture is saved as."
-    alike = {'.jpeg': '.jpg', '.tiff': '.tif'}
+    alike = {".jpeg": ".jpg", ".tiff": ".tif"}
     own = Path(photo).suffix
     return own if alike.get(own.lower(), own.lower()) == picture.suffix else picture.suffix
 
 # %% ../nbs/90_cli.ipynb #3504194b
-def demo_script()->Path: # app.py
+def demo_script() -> Path:  # app.py
     "Where the demo is: within an installed package, or at the top of a clone."
     package = Path(__file__).resolve().parent
-    for place in (package/'demo', package.parent):
-        if (place/'app.py').is_file() and (place/'assets'/'studio').is_dir(): return place/'app.py'
-    raise FileNotFoundError('the demo (app.py and assets) is missing from this installation: install illures_nb again')
+    for place in (package / "demo", package.parent):
+        if (place / "app.py").is_file() and (place / "assets" / "studio").is_dir():
+            return place / "app.py"
+    raise FileNotFoundError(
+        "the demo (app.py and assets) is missing from this installation: install illures_nb again"
+    )
 
-def check_address(host:str, port:int):
+
+def check_address(host: str, port: int):
     "Refuse an address that nobody can listen at, before any work is done."
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as s:
-            if os.name == 'posix': s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1) # as the server does
+            if os.name == "posix":
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
             s.bind(address)
     except (OSError, UnicodeError) as e:
-        raise Usage(f'--host {host} --port {port}: nobody can listen there ({(getattr(e, "strerror", None) or str(e)).lower()})') from None
+        raise Usage(
+            f"--host {host} --port {port}: nobody can listen there ({(getattr(e, 'strerror', None) or str(e)).lower()})"
+        ) from None
+
 
 @contextlib.contextmanager
-def environment(**given): # name → text; None: as it is
+def environment(**given):  # name → text; None: as it is
     "Variables of the process, for a while."
     given = {name: text for name, text in given.items() if text is not None}
     before = {name: os.environ[name] for name in given if name in os.environ}
     os.environ.update(given)
-    try: yield
+    try:
+        yield
     finally:
-        for name in given: del os.environ[name]
+        for name in given:
+            del os.environ[name]
         os.environ.update(before)
 
-def app(args # host, port, root_path
-       )->int: # exit code
+
+def app(
+    args,  # host, port, root_path
+) -> int:  # exit code
     "Run `illures app`."
     script = demo_script()
-    host = args.host or os.environ.get('GRADIO_SERVER_NAME', '127.0.0.1')
+    host = args.host or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
     check_address(host, args.port or 0)
-    port = {} if args.port is None else dict(GRADIO_SERVER_PORT=str(args.port), GRADIO_NUM_PORTS='1')
-    with environment(GRADIO_SERVER_NAME=host, GRADIO_ROOT_PATH=args.root_path, **port): runpy.run_path(str(script), run_name='__main__')
+    port = (
+        {} if args.port is None else dict(GRADIO_SERVER_PORT=str(args.port), GRADIO_NUM_PORTS="1")
+    )
+    with environment(GRADIO_SERVER_NAME=host, GRADIO_ROOT_PATH=args.root_path, **port):
+        runpy.run_path(str(script), run_name="__main__")
     return 0
 
 # %% ../nbs/90_cli.ipynb #b28e5d90
-def evaluate(args # benchmark, folders, weights, out, envs, device, everyone, most
-            )->int: # exit code
+def evaluate(
+    args,  # benchmark, folders, weights, out, envs, device, everyone, most
+) -> int:  # exit code
     "Run `illures evaluate`."
     from illures_nb.benchmarks import run
-    print(run(args.benchmark, args.folders, args.weights, args.out, args.envs, args.device, args.everyone, args.most))
+
+    print(
+        run(
+            args.benchmark,
+            args.folders,
+            args.weights,
+            args.out,
+            args.envs,
+            args.device,
+            args.everyone,
+            args.most,
+        )
+    )
     return 0
 
 # %% ../nbs/90_cli.ipynb #0c36f06d
 def _face(text):
-    if text == 'all': return text
-    if not text.isdigit() or int(text) < 1: raise argparse.ArgumentTypeError(f'{text!r} is neither "all" nor the number of a face (1 is the biggest)')
+    if text == "all":
+        return text
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is neither "all" nor the number of a face (1 is the biggest)'
+        )
     return int(text)
 
+
 def _maps(text):
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(',')))
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     odd = next((name for name in names if name not in MAPS), None)
-    if odd is not None: raise argparse.ArgumentTypeError(f'there is no map {odd!r}; the maps are {", ".join(MAPS)}')
+    if odd is not None:
+        raise argparse.ArgumentTypeError(f"there is no map {odd!r}; the maps are {', '.join(MAPS)}")
     return names
+
 
 class _Paths(argparse.Action):
     "Paths, with patterns expanded where the shell has not."
+
     def __call__(self, parser, namespace, values, option_string=None):
         paths = [Path(one) for value in values for one in expanded(str(value))]
         setattr(namespace, self.dest, paths)
 
+
 def _number(most):
     def parse(text):
-        try: x = float(text)
-        except ValueError: x = -1
-        if not 0 <= x <= most: raise argparse.ArgumentTypeError(f'{text!r} is not a number from 0 to {most}')
+        try:
+            x = float(text)
+        except ValueError:
+            x = -1
+        if not 0 <= x <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {most}")
         return x
+
     return parse
 
+
 def _light(text):
-    try: return parse_light(text)
-    except (ValueError, OSError) as e: raise argparse.ArgumentTypeError(sentence(e)) from None
+    try:
+        return parse_light(text)
+    except (ValueError, OSError) as e:
+        raise argparse.ArgumentTypeError(sentence(e)) from None
 
 # %% ../nbs/90_cli.ipynb #684031eb
 def _model_arguments(p):
     "What `load` reads."
     g = p.add_mutually_exclusive_group()
-    g.add_argument('--preset', default='lite', choices=bundled(), help='network with bundled weights: lite (default), fine (lite with detail, 256²), illures (the paper\'s, 64²)')
-    g.add_argument('--weights', metavar='FILE', help='other weights: a .safetensors file, or a hub repository owner/name')
+    g.add_argument(
+        "--preset",
+        default="lite",
+        choices=bundled(),
+        help="network with bundled weights: lite (default), fine (lite with detail, 256²), illures (the paper's, 64²)",
+    )
+    g.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="other weights: a .safetensors file, or a hub repository owner/name",
+    )
+
 
 def _decompose_arguments(p):
-    p.add_argument('photos', nargs='+', metavar='PHOTO', help='any picture: JPEG, PNG, TIFF, WebP, HEIC, EXR, …; a pattern such as "in/*.png"; or a folder, whose pictures are meant')
-    p.add_argument('--out', required=True, type=Path, metavar='DIR', help='folder to write into; made if it is not there')
-    p.add_argument('--face', type=_face, default='all', metavar='all|N', help='every face (default), or one: 1 is the biggest')
-    p.add_argument('--maps', type=_maps, default=MAPS, metavar='A,B', help=f'which maps, with commas: {",".join(MAPS)} (default: all)')
-    p.add_argument('--exr', action='store_true', help='also write exact values, linear floats, as .exr')
-    p.add_argument('--frame', action='store_true', help="also write the maps on the photo's own pixels, into photo/: transparent outside the face, NaN in EXR")
-    p.add_argument('--normals', choices=['opengl', 'directx'], default='opengl', help='green of the normals: y up (opengl, default) or y down (directx)')
+    p.add_argument(
+        "photos",
+        nargs="+",
+        metavar="PHOTO",
+        help='any picture: JPEG, PNG, TIFF, WebP, HEIC, EXR, …; a pattern such as "in/*.png"; or a folder, whose pictures are meant',
+    )
+    p.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="folder to write into; made if it is not there",
+    )
+    p.add_argument(
+        "--face",
+        type=_face,
+        default="all",
+        metavar="all|N",
+        help="every face (default), or one: 1 is the biggest",
+    )
+    p.add_argument(
+        "--maps",
+        type=_maps,
+        default=MAPS,
+        metavar="A,B",
+        help=f"which maps, with commas: {','.join(MAPS)} (default: all)",
+    )
+    p.add_argument(
+        "--exr", action="store_true", help="also write exact values, linear floats, as .exr"
+    )
+    p.add_argument(
+        "--frame",
+        action="store_true",
+        help="also write the maps on the photo's own pixels, into photo/: transparent outside the face, NaN in EXR",
+    )
+    p.add_argument(
+        "--normals",
+        choices=["opengl", "directx"],
+        default="opengl",
+        help="green of the normals: y up (opengl, default) or y down (directx)",
+    )
     _model_arguments(p)
+
 
 def _relight_arguments(p):
-    p.add_argument('photos', nargs='+', metavar='PHOTO', help='as for decompose; several go into a folder')
+    p.add_argument(
+        "photos", nargs="+", metavar="PHOTO", help="as for decompose; several go into a folder"
+    )
     g = p.add_mutually_exclusive_group(required=True)
-    g.add_argument('--light', type=_light, metavar='L', help='preset name, AZ,EL in degrees, light.json, or an environment map (.hdr, .exr, .png, .jpg)')
-    g.add_argument('--reference', metavar='PHOTO', help='take the light of the biggest face of another photo')
-    p.add_argument('--out', required=True, type=Path, metavar='FILE|DIR', help='picture to write (.png .jpg .webp .tif .exr), or a folder, where each photo keeps its name and kind')
-    p.add_argument('--strength', type=_number(100), default=1., metavar='X', help='brightness of the light: 2 is twice as bright (default: 1)')
-    p.add_argument('--residual', type=_number(2), default=1., metavar='0..2', help='how much shine and cast shadow to keep: 0 none, 1 as it is (default), 2 twice')
-    p.add_argument('--face', type=_face, default='all', metavar='all|N', help='every face (default), or one: 1 is the biggest')
+    g.add_argument(
+        "--light",
+        type=_light,
+        metavar="L",
+        help="preset name, AZ,EL in degrees, light.json, or an environment map (.hdr, .exr, .png, .jpg)",
+    )
+    g.add_argument(
+        "--reference", metavar="PHOTO", help="take the light of the biggest face of another photo"
+    )
+    p.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="FILE|DIR",
+        help="picture to write (.png .jpg .webp .tif .exr), or a folder, where each photo keeps its name and kind",
+    )
+    p.add_argument(
+        "--strength",
+        type=_number(100),
+        default=1.0,
+        metavar="X",
+        help="brightness of the light: 2 is twice as bright (default: 1)",
+    )
+    p.add_argument(
+        "--residual",
+        type=_number(2),
+        default=1.0,
+        metavar="0..2",
+        help="how much shine and cast shadow to keep: 0 none, 1 as it is (default), 2 twice",
+    )
+    p.add_argument(
+        "--face",
+        type=_face,
+        default="all",
+        metavar="all|N",
+        help="every face (default), or one: 1 is the biggest",
+    )
     _model_arguments(p)
 
+
 def _evaluate_arguments(p):
-    p.add_argument('benchmark', choices=['yale', 'photoface', 'synthetic', 'landmarks', 'align', 'wild'], help='see below')
-    p.add_argument('folders', nargs='+', type=Path, action=_Paths, metavar='DIR', help='where the data is; synthetic takes several sets, wild several folders')
-    p.add_argument('--weights', metavar='FILE', help='preset, .safetensors file or hub repository (default: lite; align: the bundled AlignNet)')
-    p.add_argument('--out', type=Path, metavar='FILE.md', help='also write the tables, and pictures beside them')
-    p.add_argument('--envs', type=Path, metavar='NPZ', help='synthetic: environment maps that light rasterised sets; only the test scenes are used (default: painted ones)')
-    p.add_argument('--everyone', action='store_true', help='synthetic: everybody in path-traced sets, not only the held-out person (sets of a seed that no training used)')
-    p.add_argument('--most', type=_above(1), default=40, metavar='N', help='wild: photographs and clips of a folder at most, evenly spread over it (default: 40)')
-    p.add_argument('--device', choices=['cpu', 'cuda'], help='default: cuda where there is one')
+    p.add_argument(
+        "benchmark",
+        choices=["yale", "photoface", "synthetic", "landmarks", "align", "wild"],
+        help="see below",
+    )
+    p.add_argument(
+        "folders",
+        nargs="+",
+        type=Path,
+        action=_Paths,
+        metavar="DIR",
+        help="where the data is; synthetic takes several sets, wild several folders",
+    )
+    p.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="preset, .safetensors file or hub repository (default: lite; align: the bundled AlignNet)",
+    )
+    p.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.md",
+        help="also write the tables, and pictures beside them",
+    )
+    p.add_argument(
+        "--envs",
+        type=Path,
+        metavar="NPZ",
+        help="synthetic: environment maps that light rasterised sets; only the test scenes are used (default: painted ones)",
+    )
+    p.add_argument(
+        "--everyone",
+        action="store_true",
+        help="synthetic: everybody in path-traced sets, not only the held-out person (sets of a seed that no training used)",
+    )
+    p.add_argument(
+        "--most",
+        type=_above(1),
+        default=40,
+        metavar="N",
+        help="wild: photographs and clips of a folder at most, evenly spread over it (default: 40)",
+    )
+    p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
 
 # %% ../nbs/90_cli.ipynb #195be8d1
 class Command(NamedTuple):
     "A row of the table of commands."
-    help: str           # what it does, in one line
-    arguments: Callable # declares them on a parser
-    run: Callable       # parsed arguments → exit code
-    notes: str=''       # examples, and what else to know
+
+    help: str  # what it does, in one line
+    arguments: Callable  # declares them on a parser
+    run: Callable  # parsed arguments → exit code
+    notes: str = ""  # examples, and what else to know
 
 # %% ../nbs/90_cli.ipynb #a0c64d3e
 def _port(text):
-    if not text.isdecimal() or not 1 <= int(text) <= 65535: raise argparse.ArgumentTypeError(f'{text!r} is not a port (1 to 65535)')
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65535)")
     return int(text)
 
+
 def _app_arguments(p):
-    p.add_argument('--host', metavar='ADDRESS', help='where to listen: 127.0.0.1, from this machine only (default); 0.0.0.0, from everywhere')
-    p.add_argument('--port', type=_port, metavar='N', help='port to listen at (default: the first free one from 7860 on)')
-    p.add_argument('--root-path', metavar='/PATH', help='path at which a proxy shows the page, as /faces')
+    p.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        help="where to listen: 127.0.0.1, from this machine only (default); 0.0.0.0, from everywhere",
+    )
+    p.add_argument(
+        "--port",
+        type=_port,
+        metavar="N",
+        help="port to listen at (default: the first free one from 7860 on)",
+    )
+    p.add_argument(
+        "--root-path", metavar="/PATH", help="path at which a proxy shows the page, as /faces"
+    )
 
 # %% ../nbs/90_cli.ipynb #a4ccf9f6
 COMMANDS = {
-    'decompose': Command('albedo, normals, shading, residual, light and a contact sheet of every face', _decompose_arguments, decompose, """\
+    "decompose": Command(
+        "albedo, normals, shading, residual, light and a contact sheet of every face",
+        _decompose_arguments,
+        decompose,
+        """\
 examples:
   illures decompose portrait.jpg --out maps
   illures decompose holiday/*.jpg --out maps --face 1
@@ -458,10 +731,19 @@ writes maps/portrait/ (maps/portrait-face1/, … when there are several faces), 
   photo/      with --frame: the same maps on the photo's pixels
 
 axes: x to the picture's right, y up, z to the viewer, in the photo's frame; normals are OpenGL's, green up (--normals directx: down).
-colours: """ + COLOURS + """; PNGs have 16 bits and
-""" + '\n'.join(f'  {name:15}{code}' for name, code in CODES.items()) + """
-Without --exr the PNGs are all there is: --exr writes the numbers."""),
-    'relight': Command('the photo with its faces under another light', _relight_arguments, relight, """\
+colours: """
+        + COLOURS
+        + """; PNGs have 16 bits and
+"""
+        + "\n".join(f"  {name:15}{code}" for name, code in CODES.items())
+        + """
+Without --exr the PNGs are all there is: --exr writes the numbers.""",
+    ),
+    "relight": Command(
+        "the photo with its faces under another light",
+        _relight_arguments,
+        relight,
+        """\
 examples:
   illures relight portrait.jpg --light rembrandt_left --out relit.png
   illures relight portrait.jpg --light -60,20 --out relit.png        from the picture's left, a little above
@@ -477,19 +759,33 @@ colour, transparency over white; WebP without loss; EXR in linear light.
 
 AZ is 0 at the camera and > 0 on the picture's right; EL is > 0 above. Presets, angles and maps are made as bright as the photo's own
 light (--strength makes them brighter or darker); a light.json and the light of a reference are taken as they are. Presets:
-""" + '\n'.join('  ' + ', '.join(SHLight.presets()[i:i+6]) for i in range(0, len(SHLight.presets()), 6))),
-    'app': Command('the demo in the browser', _app_arguments, app, """\
+"""
+        + "\n".join(
+            "  " + ", ".join(SHLight.presets()[i : i + 6])
+            for i in range(0, len(SHLight.presets()), 6)
+        ),
+    ),
+    "app": Command(
+        "the demo in the browser",
+        _app_arguments,
+        app,
+        """\
 examples:
   illures app                                      at http://127.0.0.1:7860, or the next free port
   illures app --host 0.0.0.0 --port 8000           for other machines, too
   illures app --port 8000 --root-path /faces       behind a proxy that shows it at https://…/faces
 
-Ctrl-C stops it."""),
+Ctrl-C stops it.""",
+    ),
 }
 
 # %% ../nbs/90_cli.ipynb #8f2e328c
 COMMANDS |= {
-    'evaluate': Command('measure normals, albedo, light, residual, relighting and landmarks on a benchmark, or look at photographs without truth', _evaluate_arguments, evaluate, """\
+    "evaluate": Command(
+        "measure normals, albedo, light, residual, relighting and landmarks on a benchmark, or look at photographs without truth",
+        _evaluate_arguments,
+        evaluate,
+        """\
 examples:
   illures evaluate yale CroppedYale --out yale.md
   illures evaluate photoface PhotofaceDB --out photoface.md
@@ -508,225 +804,540 @@ benchmarks:
   wild        photographs and clips (three frames of each) nobody has a truth for: a sheet to look at, wild_01.png, …,
               how well the photo is explained, how much changes when it is exposed less; the biggest face of each
 
-Pictures beside the table show the data set's faces: they are for whoever has the data, and not to be passed on."""),
+Pictures beside the table show the data set's faces: they are for whoever has the data, and not to be passed on.""",
+    ),
 }
 
 # %% ../nbs/90_cli.ipynb #7ad6d280
-def assets(args # action, paths, ict, makehuman, envs, licence, out
-          )->int: # exit code
+def assets(
+    args,  # action, paths, ict, makehuman, envs, licence, out
+) -> int:  # exit code
     "Run `illures assets`."
     from illures_nb.synth.assets import GUIDE, check_assets, import_assets
-    if args.action is None: print(GUIDE); return 0
-    if args.action == 'check':
-        if not args.paths: raise Usage('assets check needs at least one folder or file to look at')
+
+    if args.action is None:
+        print(GUIDE)
+        return 0
+    if args.action == "check":
+        if not args.paths:
+            raise Usage("assets check needs at least one folder or file to look at")
         findings = [f for p in args.paths for f in check_assets(p)]
-        for good, line in findings: print('ok      ' if good else 'problem ', line)
+        for good, line in findings:
+            print("ok      " if good else "problem ", line)
         return int(not all(good for good, _ in findings))
-    if not args.out or not (args.ict or args.makehuman or args.envs): raise Usage('assets import needs --out, and something to import: --ict, --makehuman or --envs')
+    if not args.out or not (args.ict or args.makehuman or args.envs):
+        raise Usage(
+            "assets import needs --out, and something to import: --ict, --makehuman or --envs"
+        )
     check_folder(args.out)
-    for line in import_assets(args.out, args.ict, args.makehuman, args.envs, args.licence): print(line, flush=True)
+    for line in import_assets(args.out, args.ict, args.makehuman, args.envs, args.licence):
+        print(line, flush=True)
     return 0
 
 # %% ../nbs/90_cli.ipynb #7fc7f014
-def chosen(args # assets, kit, skins, brows, envs
-          ):    # synth.assets.Assets
+def chosen(
+    args,  # assets, kit, skins, brows, envs
+):  # synth.assets.Assets
     "The assets that were asked for: a folder of them, with single ones replaced."
     from illures_nb.synth.assets import Assets
-    paths = Assets.find(args.assets).paths if args.assets else (None,)*4
+
+    paths = Assets.find(args.assets).paths if args.assets else (None,) * 4
     return Assets(*(p or q for p, q in zip((args.kit, args.skins, args.brows, args.envs), paths)))
 
-def synth(args # recipe, folder, out, scale, seed, size, spp, workers, cluster, assets, kit, skins, brows, envs
-         )->int: # exit code
+
+def synth(
+    args,  # recipe, folder, out, scale, seed, size, spp, workers, cluster, assets, kit, skins, brows, envs
+) -> int:  # exit code
     "Run `illures synth`."
     from illures_nb.synth import shards
-    if args.recipe == 'verify': return verify(args.folder or args.out)
-    if args.folder or not args.out: raise Usage(f'synth {args.recipe} needs --out DIR, the folder of the set')
+
+    if args.recipe == "verify":
+        return verify(args.folder or args.out)
+    if args.folder or not args.out:
+        raise Usage(f"synth {args.recipe} needs --out DIR, the folder of the set")
     check_folder(args.out)
     a = chosen(args).read()
-    if RECIPES[args.recipe][0] == 'path':
+    if RECIPES[args.recipe][0] == "path":
         from illures_nb.synth.pathtrace import backend
-        print('path tracing by {}: {}'.format(*backend()), file=sys.stderr)
-    for line in a.licences(): print(line, file=sys.stderr)
-    with shards.cluster(args.cluster): shards.write_shards(args.recipe, args.out, a, args.scale, args.seed, args.size, args.spp, args.workers)
-    write_image(args.out/'sheet.png', set_sheet(args.out))
+
+        print("path tracing by {}: {}".format(*backend()), file=sys.stderr)
+    for line in a.licences():
+        print(line, file=sys.stderr)
+    with shards.cluster(args.cluster):
+        shards.write_shards(
+            args.recipe, args.out, a, args.scale, args.seed, args.size, args.spp, args.workers
+        )
+    write_image(args.out / "sheet.png", set_sheet(args.out))
     print(args.out)
     return 0
 
 # %% ../nbs/90_cli.ipynb #84afba58
-def verify(folder:Path # a set
-          )->int:      # exit code
+def verify(
+    folder: Path,  # a set
+) -> int:  # exit code
     "Run `illures synth verify`: read every byte of a set."
     from illures_nb.synth import shards
-    if folder is None: raise Usage('synth verify needs the folder of a set')
+
+    if folder is None:
+        raise Usage("synth verify needs the folder of a set")
     wrong = shards.verify(folder)
-    for _, line in wrong[:20]: print(line, file=sys.stderr)
-    if wrong[20:]: print(f'and {len(wrong) - 20:,} more', file=sys.stderr)
-    if not wrong: print(f'{folder}: all {len(shards.Shards(folder)):,} samples are as they were written')
+    for _, line in wrong[:20]:
+        print(line, file=sys.stderr)
+    if wrong[20:]:
+        print(f"and {len(wrong) - 20:,} more", file=sys.stderr)
+    if not wrong:
+        print(f"{folder}: all {len(shards.Shards(folder)):,} samples are as they were written")
     return int(bool(wrong))
 
 # %% ../nbs/90_cli.ipynb #263e8116
-def videos(args # folder, out, every, landmarks, size, most, held
-          )->int: # exit code
+def videos(
+    args,  # folder, out, every, landmarks, size, most, held
+) -> int:  # exit code
     "Run `illures videos`."
     from illures_nb.train import videos as v
-    check_folder(args.out)
-    return frames_report(v, v.write_videos(args.folder, args.out, args.every, args.landmarks, args.size, args.most, tuple(args.held)), args.out)
 
-def photos(args # folder, out, landmarks, size, licence
-          )->int: # exit code
+    check_folder(args.out)
+    return frames_report(
+        v,
+        v.write_videos(
+            args.folder,
+            args.out,
+            args.every,
+            args.landmarks,
+            args.size,
+            args.most,
+            tuple(args.held),
+        ),
+        args.out,
+    )
+
+
+def photos(
+    args,  # folder, out, landmarks, size, licence
+) -> int:  # exit code
     "Run `illures photos`."
     from illures_nb.train import videos as v
-    check_folder(args.out)
-    return frames_report(v, v.write_photos(args.folder, args.out, args.landmarks, args.size, args.licence), args.out)
 
-def frames_report(v,         # the module train.videos
-                  rows:dict, # what became of every clip, or every 64 photographs
-                  out:Path   # the set
-                 )->int:     # exit code
+    check_folder(args.out)
+    return frames_report(
+        v, v.write_photos(args.folder, args.out, args.landmarks, args.size, args.licence), args.out
+    )
+
+
+def frames_report(
+    v,  # the module train.videos
+    rows: dict,  # what became of every clip, or every 64 photographs
+    out: Path,  # the set
+) -> int:  # exit code
     "Table, complaints and contact sheet of a set of real faces."
     print(v.table(rows))
     for r in rows.values():
-        for key in ('failed', 'note'):
-            if key in r: print(f'illures: {r[key]}', file=sys.stderr)
-    if not any(r['kept'] for r in rows.values()): raise NoFace(f'{out}: no face was good enough to be kept')
-    write_image(out/'sheet.png', v.frames_sheet(out))
+        for key in ("failed", "note"):
+            if key in r:
+                print(f"illures: {r[key]}", file=sys.stderr)
+    if not any(r["kept"] for r in rows.values()):
+        raise NoFace(f"{out}: no face was good enough to be kept")
+    write_image(out / "sheet.png", v.frames_sheet(out))
     print(out)
-    return int(any('failed' in r for r in rows.values()))
+    return int(any("failed" in r for r in rows.values()))
 
 # %% ../nbs/90_cli.ipynb #afd273c1
 def _tiles(arrays):
     "A sample as pictures (S, S, 3) in sRGB [0, 1]."
     hwc = lambda x: np.moveaxis(np.asarray(x, np.float32), 0, -1)
-    colour, normal = lambda x: hwc(x)/255, lambda x: hwc(x)/254 + .5
-    if 'maps' in arrays: return [colour(x) if x.dtype == np.uint8 else normal(x) for x in arrays['maps'][::7]]
-    if 'image' in arrays: lit = [linear_to_srgb(hwc(x)).clip(0, 1) for x in arrays['image'][:2]]
+    colour, normal = lambda x: hwc(x) / 255, lambda x: hwc(x) / 254 + 0.5
+    if "maps" in arrays:
+        return [colour(x) if x.dtype == np.uint8 else normal(x) for x in arrays["maps"][::7]]
+    if "image" in arrays:
+        lit = [linear_to_srgb(hwc(x)).clip(0, 1) for x in arrays["image"][:2]]
     else:
-        shading = (.2 + 1.3*(hwc(arrays['normals'])/127 @ np.float32([-.5, .35, .79])).clip(0))[..., None]*(arrays['head'][..., None] > 0)
-        lit = [linear_to_srgb(srgb_to_linear(colour(arrays['albedo']))*shading)]
-    return [*lit, colour(arrays['albedo']), normal(arrays['normals'])]
+        shading = (
+            0.2 + 1.3 * (hwc(arrays["normals"]) / 127 @ np.float32([-0.5, 0.35, 0.79])).clip(0)
+        )[..., None] * (arrays["head"][..., None] > 0)
+        lit = [linear_to_srgb(srgb_to_linear(colour(arrays["albedo"])) * shading)]
+    return [*lit, colour(arrays["albedo"]), normal(arrays["normals"])]
 
-def set_sheet(folder:Path, # a set
-              n:int=24     # samples at most, from shards all over it
-             )->np.ndarray: # (H, W, 3) sRGB
+
+def set_sheet(
+    folder: Path,  # a set
+    n: int = 24,  # samples at most, from shards all over it
+) -> np.ndarray:  # (H, W, 3) sRGB
     "A contact sheet: three samples side by side."
     from illures_nb.synth.shards import Shards, read_shard
+
     s, number = Shards(folder), lambda p: int(p.stem[6:])
-    per, total = s.about['per_shard'], s.about['samples']
+    per, total = s.about["per_shard"], s.about["samples"]
     paths = [s.paths[i] for i in np.unique(np.linspace(0, len(s.paths) - 1, n).astype(int))]
-    pick = lambda p: number(p)*per + np.linspace(0, min(per, total - number(p)*per) - 1, -(-n//len(paths))).astype(int)
-    rows = [np.hstack(_tiles(a)) for p in paths for a, _ in read_shard(p, lambda info: info['index'] in pick(p))][:n]
-    rows += [np.ones_like(rows[0])]*(-len(rows) % 3)
-    return np.vstack([np.hstack(rows[i:i+3]) for i in range(0, len(rows), 3)])
+    pick = lambda p: (
+        number(p) * per
+        + np.linspace(0, min(per, total - number(p) * per) - 1, -(-n // len(paths))).astype(int)
+    )
+    rows = [
+        np.hstack(_tiles(a))
+        for p in paths
+        for a, _ in read_shard(p, lambda info: info["index"] in pick(p))
+    ][:n]
+    rows += [np.ones_like(rows[0])] * (-len(rows) % 3)
+    return np.vstack([np.hstack(rows[i : i + 3]) for i in range(0, len(rows), 3)])
 
 # %% ../nbs/90_cli.ipynb #02ee00cb
-def train(args # stage, preset, data, envs, held, out, init, steps, batch, lr, seed, size, multilit, blind, device, workers, every; for ablations scale, yale
-         )->int: # exit code
+def train(
+    args,  # stage, preset, data, envs, held, out, init, steps, batch, lr, seed, size, multilit, blind, device, workers, every; for ablations scale, yale
+) -> int:  # exit code
     "Run `illures train`."
     from illures_nb.synth.assets import Assets
     from illures_nb.synth.shards import about
     from illures_nb.train import ablations, stages
+
     check_folder(args.out)
     light = Assets(envs=args.envs)
-    given = {k: getattr(args, k) for k in ('steps', 'batch', 'lr', 'seed', 'size', 'multilit') if getattr(args, k) is not None}
-    if args.blind: given['contours'] = False
+    given = {
+        k: getattr(args, k)
+        for k in ("steps", "batch", "lr", "seed", "size", "multilit")
+        if getattr(args, k) is not None
+    }
+    if args.blind:
+        given["contours"] = False
     common = dict(device=args.device, workers=args.workers, every=args.every)
     for f in set(args.data) & set(args.held or ()):
-        if about(f)['recipe'] == 'sfsnet-syn': raise ValueError(f'{f} holds nobody out: validate on a set of another seed.')
-    if args.stage == 'ablations':
-        done = ablations.run(args.preset, args.data, light, args.out, args.held, args.scale, args.yale, given, args.init or (), **common)
+        if about(f)["recipe"] == "sfsnet-syn":
+            raise ValueError(f"{f} holds nobody out: validate on a set of another seed.")
+    if args.stage == "ablations":
+        done = ablations.run(
+            args.preset,
+            args.data,
+            light,
+            args.out,
+            args.held,
+            args.scale,
+            args.yale,
+            given,
+            args.init or (),
+            **common,
+        )
     else:
         stage = stages.find(args.stage, args.preset, **given)
-        held = stages.held_batches(stage, args.held, light.environments('test')) if args.held else []
-        done = stages.train(stage, args.data, light.environments(), args.out, args.init, held=held, **common)
-    if stages.Together.first_here(): print(done)
+        held = (
+            stages.held_batches(stage, args.held, light.environments("test")) if args.held else []
+        )
+        done = stages.train(
+            stage, args.data, light.environments(), args.out, args.init, held=held, **common
+        )
+    if stages.Together.first_here():
+        print(done)
     return 0
 
 # %% ../nbs/90_cli.ipynb #e3de56b1
-RECIPES = { # recipe → kind, what it is
-    'sfsnet-syn': ('raster', '12,500 people, one view each, rasterised; lit while training, never twice alike. 1.3 GB, minutes.'),
-    'expre-syn': ('path', '114 people x 6 expressions x 4 views x 5 lights, path-traced. 13,680 pictures, 1.2 GB, about 1.5 hours.'),
-    'caric-syn': ('path', '100 people with exaggerated features x 6 x 4 x 5, path-traced. 12,000 pictures, 1.1 GB, about 1.5 hours.'),
-    'align-albedo': ('albedo', '540 people x 6 expressions x 4 views: albedos in 50 painting styles, and contours. 0.4 GB, minutes.'),
-    'align-normals': ('normals', '540 people x 6 x 4: normals of smoothly deformed heads, and contours. 0.4 GB, minutes.')}
+RECIPES = {  # recipe → kind, what it is
+    "sfsnet-syn": (
+        "raster",
+        "12,500 people, one view each, rasterised; lit while training, never twice alike. 1.3 GB, minutes.",
+    ),
+    "expre-syn": (
+        "path",
+        "114 people x 6 expressions x 4 views x 5 lights, path-traced. 13,680 pictures, 1.2 GB, about 1.5 hours.",
+    ),
+    "caric-syn": (
+        "path",
+        "100 people with exaggerated features x 6 x 4 x 5, path-traced. 12,000 pictures, 1.1 GB, about 1.5 hours.",
+    ),
+    "align-albedo": (
+        "albedo",
+        "540 people x 6 expressions x 4 views: albedos in 50 painting styles, and contours. 0.4 GB, minutes.",
+    ),
+    "align-normals": (
+        "normals",
+        "540 people x 6 x 4: normals of smoothly deformed heads, and contours. 0.4 GB, minutes.",
+    ),
+}
 
-def _above(low, kind=int): # an argparse type: numbers from `low` on
+
+def _above(low, kind=int):  # an argparse type: numbers from `low` on
     def number(text):
-        try: x = kind(text)
-        except ValueError: x = None
-        if x is None or not low <= x < float('inf'): raise argparse.ArgumentTypeError(f'{text!r} is not a {"whole "*(kind is int)}number from {low} on')
+        try:
+            x = kind(text)
+        except ValueError:
+            x = None
+        if x is None or not low <= x < float("inf"):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a {'whole ' * (kind is int)}number from {low} on"
+            )
         return x
+
     return number
 
+
 def _assets_arguments(p):
-    p.add_argument('action', nargs='?', choices=['check', 'import'], help='without: explain what there is and where to get it')
-    p.add_argument('paths', nargs='*', type=Path, action=_Paths, metavar='PATH', help='check: folders and files, downloaded or imported')
-    p.add_argument('--out', type=Path, metavar='DIR', help='import: folder to write; what is there already is kept')
-    p.add_argument('--ict', type=Path, metavar='DIR', help='import: checkout of ICT-FaceKit')
-    p.add_argument('--makehuman', type=Path, metavar='DIR', help='import: clone of makehuman-assets, or any folder with its skins and eyebrows')
-    p.add_argument('--envs', nargs='+', type=Path, action=_Paths, default=[], metavar='PATH', help='import: environment maps, files (.hdr, .exr) and folders')
-    p.add_argument('--licence', default='licence as stated by the source of the files', metavar='TEXT', help='import: licence of the environments, kept with every sample')
+    p.add_argument(
+        "action",
+        nargs="?",
+        choices=["check", "import"],
+        help="without: explain what there is and where to get it",
+    )
+    p.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        action=_Paths,
+        metavar="PATH",
+        help="check: folders and files, downloaded or imported",
+    )
+    p.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="import: folder to write; what is there already is kept",
+    )
+    p.add_argument("--ict", type=Path, metavar="DIR", help="import: checkout of ICT-FaceKit")
+    p.add_argument(
+        "--makehuman",
+        type=Path,
+        metavar="DIR",
+        help="import: clone of makehuman-assets, or any folder with its skins and eyebrows",
+    )
+    p.add_argument(
+        "--envs",
+        nargs="+",
+        type=Path,
+        action=_Paths,
+        default=[],
+        metavar="PATH",
+        help="import: environment maps, files (.hdr, .exr) and folders",
+    )
+    p.add_argument(
+        "--licence",
+        default="licence as stated by the source of the files",
+        metavar="TEXT",
+        help="import: licence of the environments, kept with every sample",
+    )
 
 # %% ../nbs/90_cli.ipynb #d1b2f7ed
 def _synth_arguments(p):
-    p.add_argument('recipe', choices=[*RECIPES, 'verify'], metavar='RECIPE', help=f"{', '.join(RECIPES)}; or verify, to read every byte of the set DIR")
-    p.add_argument('folder', nargs='?', type=Path, metavar='DIR', help='verify: the set')
-    p.add_argument('--out', type=Path, metavar='DIR', help='folder of the set; what is there already is kept')
-    p.add_argument('--scale', type=_above(1e-4, float), default=1., help='share of the people: .1 is a tenth of the set (default: 1; at least two people)')
-    p.add_argument('--seed', type=_above(0), default=0, help='another seed, other people (default: 0)')
-    p.add_argument('--size', type=_above(16), default=128, help='side of the pictures in pixels (default: 128)')
-    p.add_argument('--spp', type=_above(1), default=64, help='paths per pixel, where paths are traced (default: 64)')
-    p.add_argument('--workers', type=_above(0), default=2, help='processes (default: 2; 0 or 1: no others)')
-    p.add_argument('--cluster', metavar='tcp://HOST:PORT', help='a Dask scheduler, whose workers do the work')
-    p.add_argument('--assets', type=Path, metavar='DIR', help='what `illures assets import` wrote')
-    p.add_argument('--kit', type=Path, metavar='PATH', help='ICT-FaceKit checkout or its compact .npz (default: the analytic head)')
-    p.add_argument('--skins', type=Path, metavar='DIR', help='skins in its UVs, beside the procedural ones')
-    p.add_argument('--brows', type=Path, metavar='DIR', help='eyebrow decals, beside the drawn ones')
-    p.add_argument('--envs', type=Path, metavar='NPZ', help='environment maps (default: painted skies)')
+    p.add_argument(
+        "recipe",
+        choices=[*RECIPES, "verify"],
+        metavar="RECIPE",
+        help=f"{', '.join(RECIPES)}; or verify, to read every byte of the set DIR",
+    )
+    p.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="verify: the set")
+    p.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the set; what is there already is kept"
+    )
+    p.add_argument(
+        "--scale",
+        type=_above(1e-4, float),
+        default=1.0,
+        help="share of the people: .1 is a tenth of the set (default: 1; at least two people)",
+    )
+    p.add_argument(
+        "--seed", type=_above(0), default=0, help="another seed, other people (default: 0)"
+    )
+    p.add_argument(
+        "--size", type=_above(16), default=128, help="side of the pictures in pixels (default: 128)"
+    )
+    p.add_argument(
+        "--spp",
+        type=_above(1),
+        default=64,
+        help="paths per pixel, where paths are traced (default: 64)",
+    )
+    p.add_argument(
+        "--workers", type=_above(0), default=2, help="processes (default: 2; 0 or 1: no others)"
+    )
+    p.add_argument(
+        "--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler, whose workers do the work"
+    )
+    p.add_argument("--assets", type=Path, metavar="DIR", help="what `illures assets import` wrote")
+    p.add_argument(
+        "--kit",
+        type=Path,
+        metavar="PATH",
+        help="ICT-FaceKit checkout or its compact .npz (default: the analytic head)",
+    )
+    p.add_argument(
+        "--skins", type=Path, metavar="DIR", help="skins in its UVs, beside the procedural ones"
+    )
+    p.add_argument(
+        "--brows", type=Path, metavar="DIR", help="eyebrow decals, beside the drawn ones"
+    )
+    p.add_argument(
+        "--envs", type=Path, metavar="NPZ", help="environment maps (default: painted skies)"
+    )
 
 # %% ../nbs/90_cli.ipynb #e3764e62
 def _videos_arguments(p):
-    p.add_argument('folder', type=Path, metavar='DIR', help='clips (.mp4 .mkv .mpg .avi .webm .mov), also in subfolders')
-    _frames_arguments(p, 'NAME.landmarks68.npz beside each clip')
-    p.add_argument('--every', type=_above(1), default=2, metavar='N', help='take every N-th frame (default: 2; of given landmarks all that are there)')
-    p.add_argument('--most', type=_above(1), default=500, metavar='N', help='frames looked at per clip, spread over it (default: 500)')
-    p.add_argument('--held', nargs='+', default=[], metavar='WHO', help='people kept out of training: identities of index.csv, or folders, or clips')
+    p.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="clips (.mp4 .mkv .mpg .avi .webm .mov), also in subfolders",
+    )
+    _frames_arguments(p, "NAME.landmarks68.npz beside each clip")
+    p.add_argument(
+        "--every",
+        type=_above(1),
+        default=2,
+        metavar="N",
+        help="take every N-th frame (default: 2; of given landmarks all that are there)",
+    )
+    p.add_argument(
+        "--most",
+        type=_above(1),
+        default=500,
+        metavar="N",
+        help="frames looked at per clip, spread over it (default: 500)",
+    )
+    p.add_argument(
+        "--held",
+        nargs="+",
+        default=[],
+        metavar="WHO",
+        help="people kept out of training: identities of index.csv, or folders, or clips",
+    )
+
 
 def _photos_arguments(p):
-    p.add_argument('folder', type=Path, metavar='DIR', help='photographs, also in subfolders; the biggest face of each is taken')
-    _frames_arguments(p, 'landmarks68.npz in DIR')
-    p.add_argument('--licence', default='unknown', metavar='TEXT', help='of the photographs, kept with every sample')
+    p.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="photographs, also in subfolders; the biggest face of each is taken",
+    )
+    _frames_arguments(p, "landmarks68.npz in DIR")
+    p.add_argument(
+        "--licence",
+        default="unknown",
+        metavar="TEXT",
+        help="of the photographs, kept with every sample",
+    )
+
 
 def _frames_arguments(p, where):
-    p.add_argument('--out', required=True, type=Path, metavar='DIR', help='folder of the set; what is there already is kept')
-    p.add_argument('--landmarks', default='auto', choices=['auto', 'ours', 'face-alignment', 'given'],
-                   help=f'auto: face-alignment where its weights are on this machine, else ours; given: {where}')
-    p.add_argument('--size', type=_above(32), default=128, help='side of the crops in pixels (default: 128)')
+    p.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="folder of the set; what is there already is kept",
+    )
+    p.add_argument(
+        "--landmarks",
+        default="auto",
+        choices=["auto", "ours", "face-alignment", "given"],
+        help=f"auto: face-alignment where its weights are on this machine, else ours; given: {where}",
+    )
+    p.add_argument(
+        "--size", type=_above(32), default=128, help="side of the crops in pixels (default: 128)"
+    )
 
 # %% ../nbs/90_cli.ipynb #373d2531
 def _train_arguments(p):
-    p.add_argument('stage', choices=['stage1a', 'stage1b', 'align-albedo', 'align-normals', 'stage2', 'stage3', 'pseudo', 'ablations'], help='see below')
-    p.add_argument('--preset', default='lite', choices=[*PRESETS, 'paper'], help='network (default: lite); fine: detail on top of a trained lite; paper: sfsnet without residual, illures with')
-    p.add_argument('--data', required=True, nargs='+', type=Path, action=_Paths, metavar='DIR',
-                   help='sets that `illures synth` and `illures videos` wrote, of all kinds the stage needs; they may still be growing')
-    p.add_argument('--out', required=True, type=Path, metavar='DIR', help='for state, weights, log.csv, sheet.png and report.html; a run of the same settings is continued, another one refused')
-    p.add_argument('--envs', type=Path, metavar='NPZ', help='environment maps: maps (n, H, W, 3), scene_group (n,) (default: painted ones)')
-    p.add_argument('--held', nargs='+', type=Path, action=_Paths, metavar='DIR', help='sets to validate on, of another seed; or the same path-traced ones and clips, whose held-out people are taken')
-    p.add_argument('--init', nargs='+', metavar='W', help='weights to start from: presets or .safetensors files, one for each network that is trained already')
-    for name, kind, text in (('steps', _above(1), 'optimiser steps'), ('batch', _above(2), 'pictures or pairs per step; a face in two lights is two pictures'),
-                             ('seed', _above(0), 'of first weights and batches'),
-                             ('lr', _above(1e-9, float), 'highest learning rate'), ('size', _above(16), 'side of the crops; larger pictures are averaged down')):
-        p.add_argument(f'--{name}', type=kind, help=f"{text} (default: the stage's)")
-    p.add_argument('--blind', action='store_true', help='align-…: no contours, so that the network cannot know where to; to see what they bring')
-    p.add_argument('--multilit', type=_number(1), metavar='SHARE', help='share of synthetic photographs in which every face comes twice, in two lights (default: 0)')
-    p.add_argument('--device', choices=['cpu', 'cuda'], help='default: cuda where there is one')
-    p.add_argument('--workers', type=_above(0), default=1, help='processes that make batches (default: 1)')
-    p.add_argument('--every', type=_above(0, float), default=180., metavar='SECONDS', help='between checkpoints (default: 180)')
-    p.add_argument('--scale', type=_above(1e-4, float), default=1., help="ablations: share of every stage's steps (default: 1)")
-    p.add_argument('--yale', type=Path, metavar='DIR', help='ablations: Extended Yale B, cropped, to measure on (never trained on)')
+    p.add_argument(
+        "stage",
+        choices=[
+            "stage1a",
+            "stage1b",
+            "align-albedo",
+            "align-normals",
+            "stage2",
+            "stage3",
+            "pseudo",
+            "ablations",
+        ],
+        help="see below",
+    )
+    p.add_argument(
+        "--preset",
+        default="lite",
+        choices=[*PRESETS, "paper"],
+        help="network (default: lite); fine: detail on top of a trained lite; paper: sfsnet without residual, illures with",
+    )
+    p.add_argument(
+        "--data",
+        required=True,
+        nargs="+",
+        type=Path,
+        action=_Paths,
+        metavar="DIR",
+        help="sets that `illures synth` and `illures videos` wrote, of all kinds the stage needs; they may still be growing",
+    )
+    p.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="for state, weights, log.csv, sheet.png and report.html; a run of the same settings is continued, another one refused",
+    )
+    p.add_argument(
+        "--envs",
+        type=Path,
+        metavar="NPZ",
+        help="environment maps: maps (n, H, W, 3), scene_group (n,) (default: painted ones)",
+    )
+    p.add_argument(
+        "--held",
+        nargs="+",
+        type=Path,
+        action=_Paths,
+        metavar="DIR",
+        help="sets to validate on, of another seed; or the same path-traced ones and clips, whose held-out people are taken",
+    )
+    p.add_argument(
+        "--init",
+        nargs="+",
+        metavar="W",
+        help="weights to start from: presets or .safetensors files, one for each network that is trained already",
+    )
+    for name, kind, text in (
+        ("steps", _above(1), "optimiser steps"),
+        ("batch", _above(2), "pictures or pairs per step; a face in two lights is two pictures"),
+        ("seed", _above(0), "of first weights and batches"),
+        ("lr", _above(1e-9, float), "highest learning rate"),
+        ("size", _above(16), "side of the crops; larger pictures are averaged down"),
+    ):
+        p.add_argument(f"--{name}", type=kind, help=f"{text} (default: the stage's)")
+    p.add_argument(
+        "--blind",
+        action="store_true",
+        help="align-…: no contours, so that the network cannot know where to; to see what they bring",
+    )
+    p.add_argument(
+        "--multilit",
+        type=_number(1),
+        metavar="SHARE",
+        help="share of synthetic photographs in which every face comes twice, in two lights (default: 0)",
+    )
+    p.add_argument("--device", choices=["cpu", "cuda"], help="default: cuda where there is one")
+    p.add_argument(
+        "--workers", type=_above(0), default=1, help="processes that make batches (default: 1)"
+    )
+    p.add_argument(
+        "--every",
+        type=_above(0, float),
+        default=180.0,
+        metavar="SECONDS",
+        help="between checkpoints (default: 180)",
+    )
+    p.add_argument(
+        "--scale",
+        type=_above(1e-4, float),
+        default=1.0,
+        help="ablations: share of every stage's steps (default: 1)",
+    )
+    p.add_argument(
+        "--yale",
+        type=Path,
+        metavar="DIR",
+        help="ablations: Extended Yale B, cropped, to measure on (never trained on)",
+    )
 
 # %% ../nbs/90_cli.ipynb #0bc00d56
 COMMANDS |= {
-    'assets': Command('what faces can be drawn from: where to get it, is it complete, import it', _assets_arguments, assets, """\
+    "assets": Command(
+        "what faces can be drawn from: where to get it, is it complete, import it",
+        _assets_arguments,
+        assets,
+        """\
 examples:
   illures assets                                             what there is, its licence, where to get it
   illures assets check ICT-FaceKit hdris                     downloads: complete? readable? as expected?
@@ -734,8 +1345,13 @@ examples:
   illures assets import --makehuman makehuman-assets --envs hdris --licence "CC0 (Poly Haven)" --out assets
   illures assets check assets                                what was imported
 
-Stopped or killed, the same command goes on."""),
-    'synth': Command('sets of synthetic faces of which everything is known', _synth_arguments, synth, """\
+Stopped or killed, the same command goes on.""",
+    ),
+    "synth": Command(
+        "sets of synthetic faces of which everything is known",
+        _synth_arguments,
+        synth,
+        """\
 examples:
   illures synth sfsnet-syn --out toy --scale .005 --size 64          no file needed
   illures synth expre-syn --out sets/expre --assets assets
@@ -744,15 +1360,22 @@ examples:
   illures synth verify sets/expre
 
 recipes (sizes at scale 1; times on two cores, with LLVM for path tracing):
-""" + '\n'.join(f'  {name:15s}{text}' for name, (_, text) in RECIPES.items()) + """
+"""
+        + "\n".join(f"  {name:15s}{text}" for name, (_, text) in RECIPES.items())
+        + """
 
 Stopped or killed, the same command goes on; a larger --scale adds people. The same seed gives the same faces, whoever and
-however many make them. DIR gets shard-00000.tar, … (each sample as .json and .npz), dataset.json and sheet.png to look at."""),
+however many make them. DIR gets shard-00000.tar, … (each sample as .json and .npz), dataset.json and sheet.png to look at.""",
+    ),
 }
 
 # %% ../nbs/90_cli.ipynb #9d0bf742
 COMMANDS |= {
-    'videos': Command('frames of faces, followed, cropped and sorted out, from a folder of clips', _videos_arguments, videos, """\
+    "videos": Command(
+        "frames of faces, followed, cropped and sorted out, from a folder of clips",
+        _videos_arguments,
+        videos,
+        """\
 examples:
   illures videos clips --out sets/videos
   illures videos clips --out sets/videos --landmarks given --held anna
@@ -767,18 +1390,28 @@ the frame before. The table says how many, and who was seen; "apart" is how much
 
 Stopped or killed, the same command goes on with the next clip; new and changed clips are added. Other settings than those
 that DIR was begun with are refused. DIR gets a shard for
-every clip (each frame as .json and .npz), clips.json, dataset.json and sheet.png to look at. Pairs are chosen when training."""),
-    'photos': Command('faces, cropped and sorted out, from a folder of photographs', _photos_arguments, photos, """\
+every clip (each frame as .json and .npz), clips.json, dataset.json and sheet.png to look at. Pairs are chosen when training.""",
+    ),
+    "photos": Command(
+        "faces, cropped and sorted out, from a folder of photographs",
+        _photos_arguments,
+        photos,
+        """\
 examples:
   illures photos portraits --out sets/photos --licence "public domain"
   illures photos portraits --out sets/photos --landmarks given       landmarks68.npz: name (n,), points (n, 68, 2)
 
-Stopped or killed, the same command goes on. Photographs train what needs no truth: reconstruction, pseudo-labels."""),
+Stopped or killed, the same command goes on. Photographs train what needs no truth: reconstruction, pseudo-labels.""",
+    ),
 }
 
 # %% ../nbs/90_cli.ipynb #c5404615
 COMMANDS |= {
-    'train': Command('train networks on synthetic faces and real videos, stage by stage', _train_arguments, train, """\
+    "train": Command(
+        "train networks on synthetic faces and real videos, stage by stage",
+        _train_arguments,
+        train,
+        """\
 examples:
   illures train stage1b --data sets/sfsnet --held sets/held --envs assets/envs/envmaps.npz --out runs/lite
   illures train stage1b --data sets/expre sets/caric --out runs/more --init runs/lite/weights.safetensors --lr 5e-4
@@ -807,47 +1440,64 @@ seed, rate, two lights) it would be another run: that is refused in a sentence t
 Sets may lie elsewhere, and clips may have been added to them. The progress bar shows the loss and the
 mean angular error of the normals, in degrees, over the last fifty steps or so; log.csv has every term, report.html shows it,
 and `tensorboard --logdir runs` too where it is installed. `accelerate launch` shares every batch between GPUs or machines
-(on CPUs: accelerate launch --multi_gpu --num_processes 2 -m illures_nb.cli train … --device cpu)."""),
+(on CPUs: accelerate launch --multi_gpu --num_processes 2 -m illures_nb.cli train … --device cpu).""",
+    ),
 }
 
 # %% ../nbs/90_cli.ipynb #efc91bee
 class _Parser(argparse.ArgumentParser):
-    def error(self, message): self.exit(2, f'{self.prog}: {message} (see {self.prog} --help)\n')
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
-    def _check_value(self, action, value): # a word that is no choice, but nearly one
-        try: super()._check_value(action, value)
+    def _check_value(self, action, value):  # a word that is no choice, but nearly one
+        try:
+            super()._check_value(action, value)
         except argparse.ArgumentError as e:
             near = difflib.get_close_matches(str(value), [str(c) for c in action.choices], 1)
-            if near: e.message = f'there is no {value!r}, perhaps you mean {near[0]!r}'
+            if near:
+                e.message = f"there is no {value!r}, perhaps you mean {near[0]!r}"
             raise
 
-def parser()->argparse.ArgumentParser:
+
+def parser() -> argparse.ArgumentParser:
     "The whole command line, from `COMMANDS`."
-    p = _Parser('illures', description='Albedo, normals, light and residual of faces from one photo, and the photo relit.', epilog='illures COMMAND --help shows examples.')
-    p.add_argument('--version', action='version', version=f'illures {__version__}')
-    sub = p.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    p = _Parser(
+        "illures",
+        description="Albedo, normals, light and residual of faces from one photo, and the photo relit.",
+        epilog="illures COMMAND --help shows examples.",
+    )
+    p.add_argument("--version", action="version", version=f"illures {__version__}")
+    sub = p.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, c in COMMANDS.items():
-        s = sub.add_parser(name, help=c.help, description=c.help[0].upper() + c.help[1:] + '.', epilog=c.notes,
-                           formatter_class=argparse.RawDescriptionHelpFormatter)
+        s = sub.add_parser(
+            name,
+            help=c.help,
+            description=c.help[0].upper() + c.help[1:] + ".",
+            epilog=c.notes,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         c.arguments(s)
     return p
 
 # %% ../nbs/90_cli.ipynb #0d8f3b71
-def main(argv:list=None # arguments; None: those of the process
-        )->int:         # exit code
+def main(
+    argv: list = None,  # arguments; None: those of the process
+) -> int:  # exit code
     "Entry point of `illures`."
     words = _glue_angles(sys.argv[1:] if argv is None else argv)
     with safe_printing():
-        args = parser().parse_args(words or ['--help'])
-        try: return COMMANDS[args.command].run(args)
+        args = parser().parse_args(words or ["--help"])
+        try:
+            return COMMANDS[args.command].run(args)
         except KeyboardInterrupt:
-            print('illures: stopped', file=sys.stderr)
+            print("illures: stopped", file=sys.stderr)
             return 130
-        except Exception as e: # the user gets a sentence, never a traceback
-            print(f'illures: {sentence(e)}', file=sys.stderr)
+        except Exception as e:  # the user gets a sentence, never a traceback
+            print(f"illures: {sentence(e)}", file=sys.stderr)
             return 2 if isinstance(e, Usage) else 1
 
 # %% ../nbs/90_cli.ipynb #00a34565
-if __name__ == '__main__' and '__file__' in globals(): # python -m illures_nb.cli
+if __name__ == "__main__" and "__file__" in globals():  # python -m illures_nb.cli
     from illures_nb.__main__ import main as run
+
     sys.exit(run())

@@ -17,245 +17,323 @@ from typing import NamedTuple
 import cv2, numpy as np, torch
 import torch.nn.functional as F
 
-from .face import Face, crop, crop_transform, detect_faces, face_mask, invert_transform, transform_points
-from .image import guided_coefficients, linear_to_srgb, quantise, read_image, srgb_to_linear
+from illures_nb.face import (
+    Face,
+    crop,
+    crop_transform,
+    detect_faces,
+    face_mask,
+    invert_transform,
+    transform_points,
+)
+from illures_nb.image import (
+    guided_coefficients,
+    linear_to_srgb,
+    quantise,
+    read_image,
+    srgb_to_linear,
+)
 from .light import MIRROR_SIGNS, SHLight, rotation_matrix, sh_basis
 from .networks import PRESETS, SIZES, Maps, WeightsError, fuse, load_weights, weights_path
 from .picture import Picture, kept, read_picture, stored_orientation
 from .threads import apart, as_usual, each
 
 # %% ../nbs/40_decompose.ipynb #fcb48c7d
-def mirror_maps(maps:Maps # of a batch of crops
-               )->Maps:   # of the mirrored crops
+def mirror_maps(
+    maps: Maps,  # of a batch of crops
+) -> Maps:  # of the mirrored crops
     "What a perfectly symmetric network would answer to the mirror image."
     albedo, normals, light, residual = maps
-    sx, s9 = normals.new_tensor([-1, 1, 1]).view(1, 3, 1, 1), light.new_tensor(MIRROR_SIGNS).view(1, 9, 1)
-    return Maps(albedo.flip(-1), normals.flip(-1)*sx, light*s9, residual.flip(-1))
+    sx, s9 = (
+        normals.new_tensor([-1, 1, 1]).view(1, 3, 1, 1),
+        light.new_tensor(MIRROR_SIGNS).view(1, 9, 1),
+    )
+    return Maps(albedo.flip(-1), normals.flip(-1) * sx, light * s9, residual.flip(-1))
+
 
 @torch.inference_mode()
-def _answer(net, crops, mirrored): # → `Maps` of the crops
+def _answer(net, crops, mirrored):  # → `Maps` of the crops
     "What a network says of crops, or of their mirror images."
     with torch.autocast(crops.device.type, enabled=False):
         out = Maps(*net(crops.flip(-1) if mirrored else crops))
     return mirror_maps(out) if mirrored else out
 
+
 @torch.inference_mode()
-def _averaged(answers): # `Maps` in turns: of crops, of their mirror images, of the next crops, …
+def _averaged(answers):  # `Maps` in turns: of crops, of their mirror images, of the next crops, …
     "The mean of both answers to every crop."
     straight, mirrored = (map(torch.cat, zip(*answers[k::2])) for k in (0, 1))
-    mean = Maps(*((a + b)/2 for a, b in zip(straight, mirrored)))
+    mean = Maps(*((a + b) / 2 for a, b in zip(straight, mirrored)))
     return mean._replace(normals=F.normalize(mean.normals, dim=1))
 
-def infer(net:torch.nn.Module, # answers (B,3,S,S) with `Maps`
-          crops:torch.Tensor   # (B,3,S,S) sRGB in [0,1]
-         )->Maps:
+
+def infer(
+    net: torch.nn.Module,  # answers (B,3,S,S) with `Maps`
+    crops: torch.Tensor,  # (B,3,S,S) sRGB in [0,1]
+) -> Maps:
     """One pass over crops and one over their mirror images, averaged.
     On a CPU each picture has a thread of its own."""
-    on_cpu = crops.device.type == 'cpu'
+    on_cpu = crops.device.type == "cpu"
     parts = crops.split(1) if on_cpu else [crops]
     ways = [(part, mirrored) for part in parts for mirrored in (False, True)]
-    if on_cpu: return apart(_averaged)(each(lambda way: _answer(net, *way), ways))
+    if on_cpu:
+        return apart(_averaged)(each(lambda way: _answer(net, *way), ways))
     return _averaged([_answer(net, *way) for way in ways])
 
 # %% ../nbs/40_decompose.ipynb #afe29805
 def _ridge_fit(X, T, w, centre, pull):
     "Weighted least squares XᵀL ≈ T for each colour, pulled to `centre`: (3,9,P), (3,P), (3,1,P), (3,9), (3,) → (9,3)."
-    WX = X*w
-    G = (WX @ X.transpose(0, 2, 1)).astype(np.float64) + pull[:, None, None]*np.eye(9)
-    b = (WX @ T[..., None])[..., 0] + pull[:, None]*centre
+    WX = X * w
+    G = (WX @ X.transpose(0, 2, 1)).astype(np.float64) + pull[:, None, None] * np.eye(9)
+    b = (WX @ T[..., None])[..., 0] + pull[:, None] * centre
     return np.linalg.solve(G, b[..., None])[..., 0].T
 
 # %% ../nbs/40_decompose.ipynb #c4b8ef5a
-_BLACK = 1e-3 # share of a colour's brightest pixel up to which a pixel counts as black
+_BLACK = 1e-3  # share of a colour's brightest pixel up to which a pixel counts as black
 
-def fit_light(target:np.ndarray,  # (..., 3) linear picture: what albedo·shading should be
-              albedo:np.ndarray,  # (..., 3) linear
-              normals:np.ndarray, # (..., 3) unit
-              weights:np.ndarray, # (...) ≥ 0, how much each pixel counts
-              prior:SHLight|None=None, # where the ridge pulls to; None: nowhere
-              ridge:float=.01,    # trust in `prior`, as a share of the pixels
-              steps:int=12,       # reweightings
-              most:int=4096       # pixels used, evenly spread when there are more
-             )->SHLight:
+
+def fit_light(
+    target: np.ndarray,  # (..., 3) linear picture: what albedo·shading should be
+    albedo: np.ndarray,  # (..., 3) linear
+    normals: np.ndarray,  # (..., 3) unit
+    weights: np.ndarray,  # (...) ≥ 0, how much each pixel counts
+    prior: SHLight | None = None,  # where the ridge pulls to; None: nowhere
+    ridge: float = 0.01,  # trust in `prior`, as a share of the pixels
+    steps: int = 12,  # reweightings
+    most: int = 4096,  # pixels used, evenly spread when there are more
+) -> SHLight:
     "The light that explains a picture best, by robust least squares."
-    pick = np.flatnonzero((weights > 0) & np.isfinite(target).all(-1) & np.isfinite(albedo).all(-1) & np.isfinite(normals).all(-1))
-    pick = pick[pick % (len(pick)//most*2 + 1) == 0]            # an odd stride, so that it walks across columns
-    T, A, N = (np.asarray(x).reshape(-1, 3)[pick].T for x in (target, albedo, normals))     # (3, P)
-    w, Y = np.asarray(weights).ravel()[pick], sh_basis(N.T).T                               # (P,), (9, P)
-    if prior is None and len(w) < 9: raise ValueError(f'{len(w)} usable pixels are too few to fit a light')
-    mean = np.maximum(A**2 @ w/max(w.sum(), 1e-6), 1e-4)                                    # albedo² of an average pixel
-    pull, centre = (1e-9*len(w)*mean, np.zeros((3, 9))) if prior is None else ((ridge*w.sum() + 9)*mean, prior.coeffs.T)
-    X, keep = A[:, None]*Y, 1.
-    black = _BLACK*T.max(1, keepdims=True, initial=0)                                       # (3, 1)
-    told = T > black                                                                        # (3, P), where a colour tells of the light
+    pick = np.flatnonzero(
+        (weights > 0)
+        & np.isfinite(target).all(-1)
+        & np.isfinite(albedo).all(-1)
+        & np.isfinite(normals).all(-1)
+    )
+    pick = pick[
+        pick % (len(pick) // most * 2 + 1) == 0
+    ]  # an odd stride, so that it walks across columns
+    T, A, N = (np.asarray(x).reshape(-1, 3)[pick].T for x in (target, albedo, normals))  # (3, P)
+    w, Y = np.asarray(weights).ravel()[pick], sh_basis(N.T).T  # (P,), (9, P)
+    if prior is None and len(w) < 9:
+        raise ValueError(f"{len(w)} usable pixels are too few to fit a light")
+    mean = np.maximum(A**2 @ w / max(w.sum(), 1e-6), 1e-4)  # albedo² of an average pixel
+    pull, centre = (
+        (1e-9 * len(w) * mean, np.zeros((3, 9)))
+        if prior is None
+        else ((ridge * w.sum() + 9) * mean, prior.coeffs.T)
+    )
+    X, keep = A[:, None] * Y, 1.0
+    black = _BLACK * T.max(1, keepdims=True, initial=0)  # (3, 1)
+    told = T > black  # (3, P), where a colour tells of the light
     for _ in range(steps + 1):
-        L = _ridge_fit(X, T, (w*keep*told)[:, None], centre, pull)
+        L = _ridge_fit(X, T, (w * keep * told)[:, None], centre, pull)
         shading = L.T @ Y
-        r = abs(T - A*np.maximum(shading, 0)).mean(0)
+        r = abs(T - A * np.maximum(shading, 0)).mean(0)
         heard = r[told.any(0)]
-        scale = 3.5*np.median(heard) + 1e-6 if len(heard) else 1.
-        keep = 1/(1 + (r/scale)**2)**2                                                      # Geman-McClure; the median sets the scale
-        told = (shading > 0) | (T > np.maximum(black, scale))                               # dark where the model is black: nothing
+        scale = 3.5 * np.median(heard) + 1e-6 if len(heard) else 1.0
+        keep = 1 / (1 + (r / scale) ** 2) ** 2  # Geman-McClure; the median sets the scale
+        told = (shading > 0) | (
+            T > np.maximum(black, scale)
+        )  # dark where the model is black: nothing
     return SHLight(L)
 
 # %% ../nbs/40_decompose.ipynb #2222a939
 @dataclass(frozen=True, eq=False)
 class Photo:
     "Where a face was found: the picture and the way from its pixels to the crop's."
-    picture: np.ndarray   # (H, W, 3) uint8 sRGB
-    face: Face            # box, score, landmarks in the picture
-    transform: np.ndarray # (2, 3) similarity, picture px → crop px
-    crop: np.ndarray      # (S, S, 3) float32 sRGB
-    reach: np.ndarray|None = None # (S+2m, S+2m) soft mask on the crop and m pixels around it: high foreheads leave the crop
-    source: object = None # what the photo was read from, by `kept`; None: `picture` is all there is
+
+    picture: np.ndarray  # (H, W, 3) uint8 sRGB
+    face: Face  # box, score, landmarks in the picture
+    transform: np.ndarray  # (2, 3) similarity, picture px → crop px
+    crop: np.ndarray  # (S, S, 3) float32 sRGB
+    reach: np.ndarray | None = (
+        None  # (S+2m, S+2m) soft mask on the crop and m pixels around it: high foreheads leave the crop
+    )
+    source: object = (
+        None  # what the photo was read from, by `kept`; None: `picture` is all there is
+    )
 
     @property
-    def around(self): # (2, 3) similarity, picture px → pixels of `reach`
+    def around(self):  # (2, 3) similarity, picture px → pixels of `reach`
         "The crop's transform, moved by the margin."
-        return self.transform + [[0, 0, (len(self.reach) - len(self.crop))//2]]*2
+        return self.transform + [[0, 0, (len(self.reach) - len(self.crop)) // 2]] * 2
 
     @property
-    def original(self): # `Picture`; read anew each time, so that only the source is kept
+    def original(self):  # `Picture`; read anew each time, so that only the source is kept
         "The photo as its file holds it: alpha, 16 bits, its own colours, metadata."
         return read_picture(self.source, self.picture)
 
     @property
-    def orientation(self): # 1 to 8
+    def orientation(self):  # 1 to 8
         "EXIF orientation of the photo's file; `picture` stands upright."
         return stored_orientation(self.source)
 
-def roll(M:np.ndarray # (2, 3) similarity, photo px → crop px
-        )->float:     # degrees, anticlockwise as seen in the picture
+
+def roll(
+    M: np.ndarray,  # (2, 3) similarity, photo px → crop px
+) -> float:  # degrees, anticlockwise as seen in the picture
     "The turn that takes directions in the crop to directions in the photo."
     return float(np.rad2deg(np.arctan2(M[1, 0], M[0, 0])))
 
-def crop_scale(M:np.ndarray # (2, 3) similarity, photo px → crop px
-              )->float:     # > 1 for a face smaller than its crop
+
+def crop_scale(
+    M: np.ndarray,  # (2, 3) similarity, photo px → crop px
+) -> float:  # > 1 for a face smaller than its crop
     "Crop pixels per photo pixel."
     return float(np.sqrt(abs(np.linalg.det(M[:, :2]))))
 
 # %% ../nbs/40_decompose.ipynb #a94e1ea9
-def face_box(mask:np.ndarray, # (S, S) soft mask in the crop
-             M:np.ndarray,    # (2, 3) photo px → crop px
-             shape:tuple      # (H, W, ...) of the photo
-            )->tuple:         # x0, y0, x1, y1: half-open, inside the photo
+def face_box(
+    mask: np.ndarray,  # (S, S) soft mask in the crop
+    M: np.ndarray,  # (2, 3) photo px → crop px
+    shape: tuple,  # (H, W, ...) of the photo
+) -> tuple:  # x0, y0, x1, y1: half-open, inside the photo
     "The photo's pixels that a mask can reach."
     y, x = np.nonzero(mask)
-    if not len(x): return 0, 0, 0, 0
-    corners = np.array([(u, v) for u in (x.min() - 1, x.max() + 1) for v in (y.min() - 1, y.max() + 1)])
+    if not len(x):
+        return 0, 0, 0, 0
+    corners = np.array(
+        [(u, v) for u in (x.min() - 1, x.max() + 1) for v in (y.min() - 1, y.max() + 1)]
+    )
     p = transform_points(corners, invert_transform(M))
     x0, y0 = np.clip(np.floor(p.min(0)).astype(int), 0, shape[1::-1])
     x1, y1 = np.clip(np.ceil(p.max(0)).astype(int) + 1, 0, shape[1::-1])
     return int(x0), int(y0), int(x1), int(y1)
 
-def on_photo(x:np.ndarray, # (S, S[, C]) float32 in the crop
-             M:np.ndarray, # (2, 3) photo px → crop px
-             box:tuple,    # x0, y0, x1, y1 in the photo
-             border:int=cv2.BORDER_REPLICATE # or BORDER_CONSTANT: 0 beyond the crop
-            )->np.ndarray: # (y1-y0, x1-x0[, C]) float32
+
+def on_photo(
+    x: np.ndarray,  # (S, S[, C]) float32 in the crop
+    M: np.ndarray,  # (2, 3) photo px → crop px
+    box: tuple,  # x0, y0, x1, y1 in the photo
+    border: int = cv2.BORDER_REPLICATE,  # or BORDER_CONSTANT: 0 beyond the crop
+) -> np.ndarray:  # (y1-y0, x1-x0[, C]) float32
     "A crop's map on the pixels of a box of the photo."
     x0, y0, x1, y1 = box
     A, s = np.c_[M[:, :2], M @ [x0, y0, 1]], crop_scale(M)
-    if s > 1: x = cv2.GaussianBlur(x, (0, 0), .5*np.sqrt(s*s - 1), borderType=cv2.BORDER_REPLICATE)
-    return cv2.warpAffine(x, A, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
+    if s > 1:
+        x = cv2.GaussianBlur(x, (0, 0), 0.5 * np.sqrt(s * s - 1), borderType=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        x, A, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border
+    )
 
 # %% ../nbs/40_decompose.ipynb #02b8feb4
-OFFSET = .02   # τ, linear light: about the sRGB level 39 of 255
-MAX_GAIN = 50. # of I + τ, and its inverse
+OFFSET = 0.02  # τ, linear light: about the sRGB level 39 of 255
+MAX_GAIN = 50.0  # of I + τ, and its inverse
 
-def log_gain(new:np.ndarray,  # (S, S, 3) relit rendering, linear
-             own:np.ndarray,  # (S, S, 3) rendering of the photo as it is, linear
-             mask:np.ndarray  # (S, S) soft mask
-            )->np.ndarray:    # (S, S, 3) float32 log gain, continued beyond the mask
+
+def log_gain(
+    new: np.ndarray,  # (S, S, 3) relit rendering, linear
+    own: np.ndarray,  # (S, S, 3) rendering of the photo as it is, linear
+    mask: np.ndarray,  # (S, S) soft mask
+) -> np.ndarray:  # (S, S, 3) float32 log gain, continued beyond the mask
     "Logarithm of the offset ratio image."
     new, own = (np.maximum(x, 0) for x in (new, own))
-    Y, Y0 = (x @ np.float32([[.2126], [.7152], [.0722]]) for x in (new, own))               # luminance
-    t = Y/(Y + OFFSET)
-    g = t*np.log((new + OFFSET)/(own + OFFSET)) + (1 - t)*np.log((Y + OFFSET)/(Y0 + OFFSET))
+    Y, Y0 = (x @ np.float32([[0.2126], [0.7152], [0.0722]]) for x in (new, own))  # luminance
+    t = Y / (Y + OFFSET)
+    g = t * np.log((new + OFFSET) / (own + OFFSET)) + (1 - t) * np.log((Y + OFFSET) / (Y0 + OFFSET))
     g = np.clip(g, -np.log(MAX_GAIN), np.log(MAX_GAIN)).astype(np.float32)
-    sigma, m = len(mask)/24, mask[..., None].astype(np.float32)
+    sigma, m = len(mask) / 24, mask[..., None].astype(np.float32)
     blur = lambda x: cv2.GaussianBlur(x, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    near = blur(g*m)/(blur(mask.astype(np.float32))[..., None] + 1e-4)
-    return m*g + (1 - m)*near
+    near = blur(g * m) / (blur(mask.astype(np.float32))[..., None] + 1e-4)
+    return m * g + (1 - m) * near
 
 # %% ../nbs/40_decompose.ipynb #8de5aeb0
-_DECODE = srgb_to_linear(np.arange(256, dtype=np.float32)/255).astype(np.float32)
-_ENCODE = np.round(linear_to_srgb(np.arange(65536, dtype=np.float32)/65535)*255).astype(np.uint8)
+_DECODE = srgb_to_linear(np.arange(256, dtype=np.float32) / 255).astype(np.float32)
+_ENCODE = np.round(linear_to_srgb(np.arange(65536, dtype=np.float32) / 65535) * 255).astype(
+    np.uint8
+)
 
-def apply_gain(pixels:np.ndarray, # (H, W, 3) uint8 sRGB
-               gain:np.ndarray,   # (H, W, 3) float32 log gain
-               mask:np.ndarray,   # (H, W) float32: how much of it
-               paint:np.ndarray|None=None # (H, W, 3) float32 ≥ 0: painted over unpainted, on top of the gain
-              )->np.ndarray:      # (H, W, 3) uint8
+
+def apply_gain(
+    pixels: np.ndarray,  # (H, W, 3) uint8 sRGB
+    gain: np.ndarray,  # (H, W, 3) float32 log gain
+    mask: np.ndarray,  # (H, W) float32: how much of it
+    paint: np.ndarray
+    | None = None,  # (H, W, 3) float32 ≥ 0: painted over unpainted, on top of the gain
+) -> np.ndarray:  # (H, W, 3) uint8
     "Multiply pixels, offset and in linear light, by a feathered gain; and by paint, without the offset."
     I = cv2.LUT(pixels, _DECODE)
-    out = (I + OFFSET)*(cv2.exp(gain) - 1)                        # what the full gain would add
+    out = (I + OFFSET) * (cv2.exp(gain) - 1)  # what the full gain would add
     out *= mask[..., None]
     out += I
-    if paint is not None: out *= 1 + mask[..., None]*(paint - 1)
-    out *= 65535; out += .5
+    if paint is not None:
+        out *= 1 + mask[..., None] * (paint - 1)
+    out *= 65535
+    out += 0.5
     return _ENCODE[np.clip(out, 0, 65535, out=out).astype(np.uint16)]
 
 # %% ../nbs/40_decompose.ipynb #d8bc9cdd
-def _grey(x): return cv2.cvtColor(x, cv2.COLOR_RGB2GRAY)
+def _grey(x):
+    return cv2.cvtColor(x, cv2.COLOR_RGB2GRAY)
 
-def upsample_gain(gain:np.ndarray,   # (S, S, 3) log gain in the crop
-                  photo:Photo,
-                  box:tuple,         # x0, y0, x1, y1
-                  smooth:float=1e-3  # variance of grey below which edges of the photo do not count
-                 )->np.ndarray:      # (y1-y0, x1-x0, 3) float32
+
+def upsample_gain(
+    gain: np.ndarray,  # (S, S, 3) log gain in the crop
+    photo: Photo,
+    box: tuple,  # x0, y0, x1, y1
+    smooth: float = 1e-3,  # variance of grey below which edges of the photo do not count
+) -> np.ndarray:  # (y1-y0, x1-x0, 3) float32
     "The gain on the photo's pixels, its edges where the photo's are."
     x0, y0, x1, y1 = box
     lines = guided_coefficients(gain, _grey(photo.crop), eps=smooth)
     slope, offset = (on_photo(x, photo.transform, box) for x in lines)
-    guide = _grey(photo.picture[y0:y1, x0:x1])*np.float32(1/255)
-    return slope*guide[..., None] + offset
+    guide = _grey(photo.picture[y0:y1, x0:x1]) * np.float32(1 / 255)
+    return slope * guide[..., None] + offset
 
 # %% ../nbs/40_decompose.ipynb #a5361522
 @dataclass(frozen=True, eq=False)
 class Paint:
     "An edit of the albedo that is finer than the maps."
+
     ratio: np.ndarray  # (T, T, 3) float32 ≥ 0 in the crop's frame: painted over unpainted albedo
-    albedo: np.ndarray # (S, S, 3) float32 linear: the map without it
+    albedo: np.ndarray  # (S, S, 3) float32 linear: the map without it
 
-def shine_share(diffuse:np.ndarray, # (S, S, 3) albedo · shading, linear
-                residual:np.ndarray # (S, S, 3) linear, signed
-               )->np.ndarray:       # (S, S) float32 in [0, 1]
+
+def shine_share(
+    diffuse: np.ndarray,  # (S, S, 3) albedo · shading, linear
+    residual: np.ndarray,  # (S, S, 3) linear, signed
+) -> np.ndarray:  # (S, S) float32 in [0, 1]
     "The share of a pixel's light that the surface throws back without colouring it: the positive residual."
-    d, g = (np.maximum(x, 0) @ np.float32([.2126, .7152, .0722]) for x in (diffuse, residual))
-    return g/np.maximum(d + g, np.float32(1e-3))
+    d, g = (np.maximum(x, 0) @ np.float32([0.2126, 0.7152, 0.0722]) for x in (diffuse, residual))
+    return g / np.maximum(d + g, np.float32(1e-3))
 
-def paint_gain(paint:Paint,
-               share:np.ndarray, # (S, S), from `shine_share`
-               photo:Photo,
-               box:tuple         # x0, y0, x1, y1
-              )->np.ndarray:     # (y1-y0, x1-x0, 3) float32
+
+def paint_gain(
+    paint: Paint,
+    share: np.ndarray,  # (S, S), from `shine_share`
+    photo: Photo,
+    box: tuple,  # x0, y0, x1, y1
+) -> np.ndarray:  # (y1-y0, x1-x0, 3) float32
     "What paint multiplies the photo's pixels with."
-    k = len(paint.ratio)/len(share)
-    fine = photo.transform*k + [[0, 0, (k - 1)/2]]*2                                        # photo px → pixels of the paint
+    k = len(paint.ratio) / len(share)
+    fine = photo.transform * k + [[0, 0, (k - 1) / 2]] * 2  # photo px → pixels of the paint
     ratio = on_photo(paint.ratio, fine, box)
-    return ratio + (1 - ratio)*on_photo(share, photo.transform, box)[..., None]
+    return ratio + (1 - ratio) * on_photo(share, photo.transform, box)[..., None]
 
 # %% ../nbs/40_decompose.ipynb #1f274da0
-def feather(photo:Photo, # with its reach
-            box:tuple    # x0, y0, x1, y1
-           )->np.ndarray: # (y1-y0, x1-x0) float32, exactly 0 outside the face
+def feather(
+    photo: Photo,  # with its reach
+    box: tuple,  # x0, y0, x1, y1
+) -> np.ndarray:  # (y1-y0, x1-x0) float32, exactly 0 outside the face
     "The soft mask on the photo's pixels."
     m = on_photo(photo.reach, photo.around, box, border=cv2.BORDER_CONSTANT)
-    return np.maximum(m - .01, 0)/np.float32(.99)
+    return np.maximum(m - 0.01, 0) / np.float32(0.99)
 
 # %% ../nbs/40_decompose.ipynb #cf37af05
-def to_frame(x:np.ndarray,   # (S, S[, C]) float32 map in the crop
-             photo:Photo,    # with its reach
-             unit:bool=False # renormalise vectors
-            )->np.ndarray:   # (H, W[, C]) float32, NaN outside the face
+def to_frame(
+    x: np.ndarray,  # (S, S[, C]) float32 map in the crop
+    photo: Photo,  # with its reach
+    unit: bool = False,  # renormalise vectors
+) -> np.ndarray:  # (H, W[, C]) float32, NaN outside the face
     "A crop's map on all of the photo's pixels; a forehead above the crop goes on as its border row does."
     h, w = photo.picture.shape[:2]
     x0, y0, x1, y1 = box = face_box(photo.reach, photo.around, (h, w))
     out = np.full((h, w, *x.shape[2:]), np.nan, np.float32)
-    if x0 == x1 or y0 == y1: return out
+    if x0 == x1 or y0 == y1:
+        return out
     y = on_photo(x, photo.transform, box)
-    if unit: y /= np.maximum(np.linalg.norm(y, axis=-1, keepdims=True), 1e-6)
+    if unit:
+        y /= np.maximum(np.linalg.norm(y, axis=-1, keepdims=True), 1e-6)
     y[feather(photo, box) == 0] = np.nan
     out[y0:y1, x0:x1] = y
     return out
@@ -263,188 +341,250 @@ def to_frame(x:np.ndarray,   # (S, S[, C]) float32 map in the crop
 # %% ../nbs/40_decompose.ipynb #c2a1e7da
 class Change(NamedTuple):
     "What a face's re-rendering does to the pixels of the photo in a box."
-    box: tuple       # x0, y0, x1, y1
-    gain: np.ndarray # (y1-y0, x1-x0, 3) float32: log gain
-    mask: np.ndarray # (y1-y0, x1-x0) float32: how much of it
-    paint: np.ndarray|None # (y1-y0, x1-x0, 3) float32: a factor on top
 
-def change(new:np.ndarray,  # (S, S, 3) relit rendering, linear
-           own:np.ndarray,  # (S, S, 3) rendering of the photo as it is, linear
-           mask:np.ndarray, # (S, S)
-           photo:Photo,     # with its reach
-           paint:Paint|None=None,     # then `new` is the rendering without it
-           share:np.ndarray|None=None # (S, S) where there is paint: `shine_share` of `new`
-          )->Change|None:   # None: no pixel of the photo is the face's
+    box: tuple  # x0, y0, x1, y1
+    gain: np.ndarray  # (y1-y0, x1-x0, 3) float32: log gain
+    mask: np.ndarray  # (y1-y0, x1-x0) float32: how much of it
+    paint: np.ndarray | None  # (y1-y0, x1-x0, 3) float32: a factor on top
+
+
+def change(
+    new: np.ndarray,  # (S, S, 3) relit rendering, linear
+    own: np.ndarray,  # (S, S, 3) rendering of the photo as it is, linear
+    mask: np.ndarray,  # (S, S)
+    photo: Photo,  # with its reach
+    paint: Paint | None = None,  # then `new` is the rendering without it
+    share: np.ndarray | None = None,  # (S, S) where there is paint: `shine_share` of `new`
+) -> Change | None:  # None: no pixel of the photo is the face's
     "Find what a face's re-rendering does to the photo."
     x0, y0, x1, y1 = box = face_box(photo.reach, photo.around, photo.picture.shape)
-    if x0 == x1 or y0 == y1: return None
+    if x0 == x1 or y0 == y1:
+        return None
     gain = upsample_gain(log_gain(new, own, mask), photo, box)
     factor = None if paint is None else paint_gain(paint, share, photo, box)
     return Change(box, gain, feather(photo, box), factor)
 
-def composite(change:Change|None,
-              picture:np.ndarray # (H, W, 3) uint8 sRGB: the photo, other faces of it perhaps already changed
-             )->np.ndarray:      # (H, W, 3) uint8
+
+def composite(
+    change: Change | None,
+    picture: np.ndarray,  # (H, W, 3) uint8 sRGB: the photo, other faces of it perhaps already changed
+) -> np.ndarray:  # (H, W, 3) uint8
     "The photo with a face re-rendered; only the face's box is worked on."
     out = np.array(picture)
-    if change is None: return out
+    if change is None:
+        return out
     x0, y0, x1, y1 = change.box
     out[y0:y1, x0:x1] = apply_gain(out[y0:y1, x0:x1], change.gain, change.mask, change.paint)
     return out
 
 # %% ../nbs/40_decompose.ipynb #40d1e002
-def develop(change:Change|None,
-            picture:Picture # the photo as its file holds it, other faces perhaps already changed
-           )->Picture:
+def develop(
+    change: Change | None,
+    picture: Picture,  # the photo as its file holds it, other faces perhaps already changed
+) -> Picture:
     "The photo's own samples with a face re-rendered."
-    if change is None: return picture
+    if change is None:
+        return picture
     x0, y0, x1, y1 = change.box
     part = picture.samples[y0:y1, x0:x1]
     where = change.mask > 0
-    if picture.alpha is not None: where &= part[..., 3] > 0
+    if picture.alpha is not None:
+        where &= part[..., 3] > 0
     if part.dtype == np.uint8 and picture.colours is None:
         rgb = np.ascontiguousarray(part[..., :3])
         levels = apply_gain(rgb, change.gain, change.mask, change.paint)
         return picture.with_levels(change.box, levels, where)
     light = picture.light(change.box)
-    offset = OFFSET*part[..., 3:] if picture.joined and picture.alpha is not None else OFFSET
-    out = light + (light + offset)*(np.exp(change.gain) - 1)*change.mask[..., None]
-    if change.paint is not None: out *= 1 + change.mask[..., None]*(change.paint - 1)
+    offset = OFFSET * part[..., 3:] if picture.joined and picture.alpha is not None else OFFSET
+    out = light + (light + offset) * (np.exp(change.gain) - 1) * change.mask[..., None]
+    if change.paint is not None:
+        out *= 1 + change.mask[..., None] * (change.paint - 1)
     return picture.with_light(change.box, out, where)
 
 # %% ../nbs/40_decompose.ipynb #9fdd9c21
-MAPS = ('albedo', 'normals', 'shading', 'residual', 'reconstruction', 'mask')
+MAPS = ("albedo", "normals", "shading", "residual", "reconstruction", "mask")
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _Layers:
     "The layers of one face and what follows from them by eq. 1 and 2."
-    albedo: np.ndarray   # (S, S, 3) float32 linear
-    normals: np.ndarray  # (S, S, 3) float32 unit, photo's camera frame: x right, y up, z to the viewer
-    light: SHLight       # in the same frame
-    residual: np.ndarray # (S, S, 3) float32 linear, signed
-    mask: np.ndarray     # (S, S) float32 in [0, 1]
+
+    albedo: np.ndarray  # (S, S, 3) float32 linear
+    normals: (
+        np.ndarray
+    )  # (S, S, 3) float32 unit, photo's camera frame: x right, y up, z to the viewer
+    light: SHLight  # in the same frame
+    residual: np.ndarray  # (S, S, 3) float32 linear, signed
+    mask: np.ndarray  # (S, S) float32 in [0, 1]
     photo: Photo
-    origin: "_Layers|None" = None # the decomposition this one was edited from; None: it is as found
-    paint: Paint|None = None      # what `albedo` shows averaged
+    origin: "_Layers|None" = (
+        None  # the decomposition this one was edited from; None: it is as found
+    )
+    paint: Paint | None = None  # what `albedo` shows averaged
 
     @cached_property
-    def _basis(self): return np.ascontiguousarray(sh_basis(self.normals).reshape(-1, 9))
+    def _basis(self):
+        return np.ascontiguousarray(sh_basis(self.normals).reshape(-1, 9))
 
     @cached_property
-    def shading(self): # (S, S, 3) float32 linear, ≥ 0
+    def shading(self):  # (S, S, 3) float32 linear, ≥ 0
         "f(N, L): what a white face would send."
         basis = (self.origin or self)._basis
         return np.maximum(basis @ self.light.coeffs, 0).reshape(self.normals.shape)
 
     @cached_property
-    def rendering(self): # (S, S, 3) float32 linear, may leave [0, 1]
+    def rendering(self):  # (S, S, 3) float32 linear, may leave [0, 1]
         "albedo · shading + residual."
-        return self.albedo*self.shading + self.residual
+        return self.albedo * self.shading + self.residual
 
     @cached_property
-    def reconstruction(self): # (S, S, 3) float32 sRGB in [0, 1]
+    def reconstruction(self):  # (S, S, 3) float32 sRGB in [0, 1]
         "The rendering as a picture."
         return linear_to_srgb(np.clip(self.rendering, 0, 1))
 
 # %% ../nbs/40_decompose.ipynb #0c48276b
 class _Edits(_Layers):
     "How versions of a face come about."
-    def _edited(self, **layers): return replace(self, origin=self.origin or self, **layers)
 
-    def painted(self, albedo:np.ndarray, # (S, S, 3) float32 linear: the map with the paint
-                ratio:np.ndarray         # (T, T, 3) float32 > 0: painted over unpainted albedo
-               )->"Decomposition":
+    def _edited(self, **layers):
+        return replace(self, origin=self.origin or self, **layers)
+
+    def painted(
+        self,
+        albedo: np.ndarray,  # (S, S, 3) float32 linear: the map with the paint
+        ratio: np.ndarray,  # (T, T, 3) float32 > 0: painted over unpainted albedo
+    ) -> "Decomposition":
         "The same face with its albedo edited more finely than its maps are."
         return self._edited(albedo=albedo, paint=Paint(ratio, self.bare_albedo))
 
     @property
-    def bare_albedo(self): # (S, S, 3) float32 linear
+    def bare_albedo(self):  # (S, S, 3) float32 linear
         "The albedo without paint."
         return self.albedo if self.paint is None else self.paint.albedo
 
 # %% ../nbs/40_decompose.ipynb #40d1e003
 class _Whole(_Edits):
     "The face back in its photo."
+
     @property
     def _change(self):
         own = (self.origin or self).rendering
-        if self.paint is None: return change(self.rendering, own, self.mask, self.photo)
-        diffuse = self.bare_albedo*self.shading
+        if self.paint is None:
+            return change(self.rendering, own, self.mask, self.photo)
+        diffuse = self.bare_albedo * self.shading
         share = shine_share(diffuse, self.residual)
         return change(diffuse + self.residual, own, self.mask, self.photo, self.paint, share)
 
-    def composite(self, onto:np.ndarray|None=None # (H, W, 3) uint8: the photo, other faces of it already relit; None: as it was
-                 )->np.ndarray:                   # (H, W, 3) uint8
+    def composite(
+        self,
+        onto: np.ndarray
+        | None = None,  # (H, W, 3) uint8: the photo, other faces of it already relit; None: as it was
+    ) -> np.ndarray:  # (H, W, 3) uint8
         "The whole photo with this face re-rendered; every pixel outside the face as it was."
-        picture, shape = self.photo.picture if onto is None else np.asarray(onto), self.photo.picture.shape
+        picture, shape = (
+            self.photo.picture if onto is None else np.asarray(onto),
+            self.photo.picture.shape,
+        )
         if picture.shape != shape or picture.dtype != np.uint8:
-            raise ValueError(f'the picture to start from must be uint8 {shape}, not {picture.dtype} {picture.shape}')
+            raise ValueError(
+                f"the picture to start from must be uint8 {shape}, not {picture.dtype} {picture.shape}"
+            )
         return composite(self._change, picture)
 
-    def develop(self, onto:Picture|None=None # the photo, other faces of it already relit; None: as it was
-               )->Picture:                   # to be saved with `Picture.save`
+    def develop(
+        self,
+        onto: Picture | None = None,  # the photo, other faces of it already relit; None: as it was
+    ) -> Picture:  # to be saved with `Picture.save`
         "The same as the photo's file holds it: with its alpha, its 16 bits, its own colours, EXIF and print size."
         picture, shape = self.photo.original if onto is None else onto, self.photo.picture.shape
         if picture.samples.shape[:2] != shape[:2]:
-            raise ValueError(f'the picture to start from must have {shape[1]} x {shape[0]} pixels')
+            raise ValueError(f"the picture to start from must have {shape[1]} x {shape[0]} pixels")
         return develop(self._change, picture)
 
 # %% ../nbs/40_decompose.ipynb #27b8bd5c
 class Decomposition(_Whole):
     "One face of a photo: albedo, normals, light, residual. A value: every change makes a new one and costs no network."
+
     def __repr__(self):
         x0, y0, x1, y1 = (round(float(v)) for v in self.photo.face.box)
-        return f'Decomposition({len(self.mask)}², face at x {x0}–{x1}, y {y0}–{y1}, {self.light!r})'
+        return f"Decomposition({len(self.mask)}², face at x {x0}–{x1}, y {y0}–{y1}, {self.light!r})"
 
-    def relight(self, light:SHLight,     # or its coefficients (9, 3)
-                residual:float=1.        # factor on this decomposition's residual: 0 takes shine and cast shadows away
-               )->"Decomposition":
+    def relight(
+        self,
+        light: SHLight,  # or its coefficients (9, 3)
+        residual: float = 1.0,  # factor on this decomposition's residual: 0 takes shine and cast shadows away
+    ) -> "Decomposition":
         "The same face under another light."
-        if not isinstance(light, SHLight): light = SHLight(light)
-        if not (np.ndim(residual) == 0 and np.isfinite(residual)): raise ValueError(f'residual must be one finite number, not {residual!r}')
-        return self._edited(light=light, residual=self.residual*np.float32(residual))
+        if not isinstance(light, SHLight):
+            light = SHLight(light)
+        if not (np.ndim(residual) == 0 and np.isfinite(residual)):
+            raise ValueError(f"residual must be one finite number, not {residual!r}")
+        return self._edited(light=light, residual=self.residual * np.float32(residual))
 
-    def edit_albedo(self, albedo:np.ndarray # (S, S, 3) float, linear, ≥ 0
-                   )->"Decomposition":
+    def edit_albedo(
+        self,
+        albedo: np.ndarray,  # (S, S, 3) float, linear, ≥ 0
+    ) -> "Decomposition":
         "The same face with another albedo, which takes the place of paint too."
         x = np.asarray(albedo)
-        if x.shape != self.albedo.shape: raise ValueError(f'albedo must have the shape {self.albedo.shape}, not {x.shape}')
-        if x.dtype.kind != 'f': raise ValueError(f'albedo must be linear floats, not {x.dtype}')
-        if not (np.isfinite(x).all() and x.min() >= 0): raise ValueError('albedo must be finite and not negative')
+        if x.shape != self.albedo.shape:
+            raise ValueError(f"albedo must have the shape {self.albedo.shape}, not {x.shape}")
+        if x.dtype.kind != "f":
+            raise ValueError(f"albedo must be linear floats, not {x.dtype}")
+        if not (np.isfinite(x).all() and x.min() >= 0):
+            raise ValueError("albedo must be finite and not negative")
         return self._edited(albedo=x.astype(np.float32), paint=None)
 
-    def to_frame(self, name:str # one of `MAPS`
-                )->np.ndarray:  # (H, W[, 3]) float32, NaN outside the face
+    def to_frame(
+        self,
+        name: str,  # one of `MAPS`
+    ) -> np.ndarray:  # (H, W[, 3]) float32, NaN outside the face
         "A map on the photo's pixels."
-        if name not in MAPS: raise ValueError(f'there is no map {name!r}; the maps are {", ".join(MAPS)}')
-        return to_frame(getattr(self, name), self.photo, unit=name == 'normals')
+        if name not in MAPS:
+            raise ValueError(f"there is no map {name!r}; the maps are {', '.join(MAPS)}")
+        return to_frame(getattr(self, name), self.photo, unit=name == "normals")
 
 # %% ../nbs/40_decompose.ipynb #aa0c5c3c
-def refit(maps:Maps,       # (S,S,3) arrays and light (9,3), in the crop's frame
-          crop:np.ndarray, # (S,S,3) sRGB
-          mask:np.ndarray  # (S,S)
-         )->tuple:         # SHLight, residual (S,S,3)
+def refit(
+    maps: Maps,  # (S,S,3) arrays and light (9,3), in the crop's frame
+    crop: np.ndarray,  # (S,S,3) sRGB
+    mask: np.ndarray,  # (S,S)
+) -> tuple:  # SHLight, residual (S,S,3)
     "Light fitted to the photo, and the residual without what that light explains."
-    x, weights, prior = srgb_to_linear(crop), mask*(crop.max(-1) < .985), SHLight(maps.light)
-    light, split = (fit_light(t, maps.albedo, maps.normals, weights, prior) for t in (x, x - maps.residual))
-    return light, maps.residual + maps.albedo*(split.shade(maps.normals) - light.shade(maps.normals))
+    x, weights, prior = srgb_to_linear(crop), mask * (crop.max(-1) < 0.985), SHLight(maps.light)
+    light, split = (
+        fit_light(t, maps.albedo, maps.normals, weights, prior) for t in (x, x - maps.residual)
+    )
+    return light, maps.residual + maps.albedo * (
+        split.shade(maps.normals) - light.shade(maps.normals)
+    )
 
-def with_reach(photo:Photo,
-               margin:int # crop px on every side
-              )->Photo:
+
+def with_reach(
+    photo: Photo,
+    margin: int,  # crop px on every side
+) -> Photo:
     "The photo with its soft mask, which may leave the crop."
-    size, M = len(photo.crop) + 2*margin, photo.transform + [[0, 0, margin]]*2
-    wide = crop(photo.picture, M, size).astype(np.float32)/255
+    size, M = len(photo.crop) + 2 * margin, photo.transform + [[0, 0, margin]] * 2
+    wide = crop(photo.picture, M, size).astype(np.float32) / 255
     return replace(photo, reach=face_mask(transform_points(photo.face.landmarks, M), size, wide))
 
-def assemble(maps:Maps,  # of one crop: (3,S,S) arrays and light (9,3), in the crop's frame
-             photo:Photo
-            )->"Decomposition":
+
+def assemble(
+    maps: Maps,  # of one crop: (3,S,S) arrays and light (9,3), in the crop's frame
+    photo: Photo,
+) -> "Decomposition":
     "Make the mask, refit the light, and turn everything to the photo's frame."
-    if not all(np.isfinite(x).all() for x in maps): raise ValueError('the network answered NaN or infinite values: its weights are damaged')
-    A, N, L, R = (x if x.ndim == 2 else np.ascontiguousarray(x.transpose(1, 2, 0), np.float32) for x in maps)
-    if np.ptp(photo.crop, -1).max() < 2/255: A, L, R = (x.mean(-1, keepdims=True).repeat(3, -1) for x in (A, L, R)) # grey photo, grey layers
-    M, m = photo.transform, len(A)//4
+    if not all(np.isfinite(x).all() for x in maps):
+        raise ValueError("the network answered NaN or infinite values: its weights are damaged")
+    A, N, L, R = (
+        x if x.ndim == 2 else np.ascontiguousarray(x.transpose(1, 2, 0), np.float32) for x in maps
+    )
+    if np.ptp(photo.crop, -1).max() < 2 / 255:
+        A, L, R = (
+            x.mean(-1, keepdims=True).repeat(3, -1) for x in (A, L, R)
+        )  # grey photo, grey layers
+    M, m = photo.transform, len(A) // 4
     photo = with_reach(photo, m)
     mask = photo.reach[m:-m, m:-m]
     light, residual = refit(Maps(A, N, L, R), photo.crop, mask)
@@ -452,104 +592,183 @@ def assemble(maps:Maps,  # of one crop: (3,S,S) arrays and light (9,3), in the c
     return Decomposition(A, N @ turn, light.rotate(roll=roll(M)), residual, mask, photo)
 
 # %% ../nbs/40_decompose.ipynb #f7be2aaf
-def find_weights(name:str|Path, # preset, .safetensors file, or hub repository owner/name[/preset]
-                 size:int|None=None # which crop size of a preset; None: the one it is meant for
-                )->Path:
+def find_weights(
+    name: str | Path,  # preset, .safetensors file, or hub repository owner/name[/preset]
+    size: int | None = None,  # which crop size of a preset; None: the one it is meant for
+) -> Path:
     "The weights file a name stands for."
     if name in PRESETS:
         path = weights_path(name, size)
-        if path.is_file(): return path
-        there = ', '.join(sorted(p.stem for p in path.parent.glob('*-*.safetensors'))) or 'none'
-        raise FileNotFoundError(f'this installation has no weights {path.name} (it has: {there})')
-    if str(name).endswith('.safetensors'): return Path(name)
-    parts = str(name).split('/')
-    if isinstance(name, str) and len(parts) in (2, 3) and all(parts) and not Path(name).suffix and not Path(name).exists():
-        preset = (parts + ['lite'])[2]
-        return _from_hub('/'.join(parts[:2]), f'{preset}-{size or SIZES.get(preset, 128)}.safetensors')
-    raise ValueError(f'{str(name)!r} is neither a preset ({", ".join(PRESETS)}), nor a .safetensors file, nor a hub repository like owner/name')
+        if path.is_file():
+            return path
+        there = ", ".join(sorted(p.stem for p in path.parent.glob("*-*.safetensors"))) or "none"
+        raise FileNotFoundError(f"this installation has no weights {path.name} (it has: {there})")
+    if str(name).endswith(".safetensors"):
+        return Path(name)
+    parts = str(name).split("/")
+    if (
+        isinstance(name, str)
+        and len(parts) in (2, 3)
+        and all(parts)
+        and not Path(name).suffix
+        and not Path(name).exists()
+    ):
+        preset = (parts + ["lite"])[2]
+        return _from_hub(
+            "/".join(parts[:2]), f"{preset}-{size or SIZES.get(preset, 128)}.safetensors"
+        )
+    raise ValueError(
+        f"{str(name)!r} is neither a preset ({', '.join(PRESETS)}), nor a .safetensors file, nor a hub repository like owner/name"
+    )
+
 
 def _from_hub(repo, file):
     "A file of a hub repository, from the local cache when it is there."
-    try: from huggingface_hub import hf_hub_download
-    except ImportError: raise ImportError('weights from the hub need one more package: pip install huggingface_hub') from None
-    try: return Path(hf_hub_download(repo, file))
-    except (OSError, ValueError) as e: raise FileNotFoundError(f'cannot get {file} from the hub repository {repo} ({type(e).__name__})') from e
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError:
+        raise ImportError(
+            "weights from the hub need one more package: pip install huggingface_hub"
+        ) from None
+    try:
+        return Path(hf_hub_download(repo, file))
+    except (OSError, ValueError) as e:
+        raise FileNotFoundError(
+            f"cannot get {file} from the hub repository {repo} ({type(e).__name__})"
+        ) from e
 
 # %% ../nbs/40_decompose.ipynb #fca2c260
 class Decomposer:
     "Photo in, faces out: detection, network, light."
-    def __init__(self, net:torch.nn.Module, # from `build` or `load_weights`
-                 size:int|None=None,        # side of the crop it sees; None: the one its preset is meant for
-                 device=None):              # None: the GPU if there is one
+
+    def __init__(
+        self,
+        net: torch.nn.Module,  # from `build` or `load_weights`
+        size: int | None = None,  # side of the crop it sees; None: the one its preset is meant for
+        device=None,
+    ):  # None: the GPU if there is one
         gpu = torch.cuda.is_available()
-        self.device = torch.device(device or ('cuda' if gpu else 'cpu'))
-        if self.device.type == 'cuda' and not gpu: raise ValueError(f'the device {str(device)!r} was asked for, but torch finds no GPU here')
+        self.device = torch.device(device or ("cuda" if gpu else "cpu"))
+        if self.device.type == "cuda" and not gpu:
+            raise ValueError(
+                f"the device {str(device)!r} was asked for, but torch finds no GPU here"
+            )
         self.net = apart(fuse)(net).to(self.device)
-        self.size = size or SIZES[getattr(net, 'preset', 'lite')]
+        self.size = size or SIZES[getattr(net, "preset", "lite")]
 
     @classmethod
-    def from_pretrained(cls, name:str|Path='lite', # preset, .safetensors file, or hub repository owner/name[/preset]
-                        size:int|None=None,        # which crop size of a preset; None: the one it is meant for; a file that says its own size is believed
-                        device=None                # "cpu", "cuda", …; None: the GPU if there is one
-                       )->"Decomposer":
+    def from_pretrained(
+        cls,
+        name: str
+        | Path = "lite",  # preset, .safetensors file, or hub repository owner/name[/preset]
+        size: int
+        | None = None,  # which crop size of a preset; None: the one it is meant for; a file that says its own size is believed
+        device=None,  # "cpu", "cuda", …; None: the GPU if there is one
+    ) -> "Decomposer":
         "A decomposer with trained weights."
         net = load_weights(find_weights(name, size))
-        if net.preset not in PRESETS: raise WeightsError(f'{name} holds weights of {net.preset!r}, which does not decompose pictures')
-        return cls(net, int(net.meta.get('size', size or SIZES[net.preset])), device)
+        if net.preset not in PRESETS:
+            raise WeightsError(
+                f"{name} holds weights of {net.preset!r}, which does not decompose pictures"
+            )
+        return cls(net, int(net.meta.get("size", size or SIZES[net.preset])), device)
 
-    def look(self, crops:np.ndarray # (B, S, S, 3) float32 sRGB
-            )->list:                # of `Maps` of NumPy arrays, one per crop, in the crop's frame
+    def look(
+        self,
+        crops: np.ndarray,  # (B, S, S, 3) float32 sRGB
+    ) -> list:  # of `Maps` of NumPy arrays, one per crop, in the crop's frame
         "Run the network over crops, eight at a time."
         x = torch.from_numpy(crops).permute(0, 3, 1, 2)
         outs = [infer(self.net, part.to(self.device)) for part in x.split(8)]
-        return [Maps(*(t[i].float().cpu().numpy() for t in out)) for out in outs for i in range(len(out.light))]
+        return [
+            Maps(*(t[i].float().cpu().numpy() for t in out))
+            for out in outs
+            for i in range(len(out.light))
+        ]
 
     @as_usual
-    def __call__(self, image,          # path, PIL picture, (H, W, 3) uint8 or float in [0, 1]
-                 faces:list|None=None  # of `Face`, when they are known already
-                )->list:               # of `Decomposition`, biggest face first; [] when there is none
+    def __call__(
+        self,
+        image,  # path, PIL picture, (H, W, 3) uint8 or float in [0, 1]
+        faces: list | None = None,  # of `Face`, when they are known already
+    ) -> list:  # of `Decomposition`, biggest face first; [] when there is none
         "Decompose every face of a photo."
         x = read_image(image)
         picture = cv2.convertScaleAbs(x, alpha=255)
         faces = detect_faces(picture) if faces is None else faces
-        if not faces: return []
+        if not faces:
+            return []
         Ms = [crop_transform(face.landmarks, self.size) for face in faces]
         source = kept(image)
-        photos = [Photo(picture, face, M, crop(x, M, self.size), source=source) for face, M in zip(faces, Ms)]
-        return [assemble(maps, photo) for maps, photo in zip(self.look(np.stack([p.crop for p in photos])), photos)]
+        photos = [
+            Photo(picture, face, M, crop(x, M, self.size), source=source)
+            for face, M in zip(faces, Ms)
+        ]
+        return [
+            assemble(maps, photo)
+            for maps, photo in zip(self.look(np.stack([p.crop for p in photos])), photos)
+        ]
 
 # %% ../nbs/40_decompose.ipynb #c1bc917e
-def as_picture(name:str,    # one of `MAPS`
-               x:np.ndarray, # (..., 3), mask (...)
-               bits:int=8   # or 16
-              )->np.ndarray: # uint8 or uint16, same shape
+def as_picture(
+    name: str,  # one of `MAPS`
+    x: np.ndarray,  # (..., 3), mask (...)
+    bits: int = 8,  # or 16
+) -> np.ndarray:  # uint8 or uint16, same shape
     "A map as a picture."
-    y = {'albedo': lambda: linear_to_srgb(np.clip(x, 0, 1)), 'normals': lambda: (x + 1)/2, 'shading': lambda: linear_to_srgb(np.clip(x/4, 0, 1)),
-         'residual': lambda: x + .5, 'reconstruction': lambda: x, 'mask': lambda: x}
-    if name not in y: raise ValueError(f'there is no map {name!r}; the maps are {", ".join(MAPS)}')
+    y = {
+        "albedo": lambda: linear_to_srgb(np.clip(x, 0, 1)),
+        "normals": lambda: (x + 1) / 2,
+        "shading": lambda: linear_to_srgb(np.clip(x / 4, 0, 1)),
+        "residual": lambda: x + 0.5,
+        "reconstruction": lambda: x,
+        "mask": lambda: x,
+    }
+    if name not in y:
+        raise ValueError(f"there is no map {name!r}; the maps are {', '.join(MAPS)}")
     return quantise(y[name](), bits)
 
 # %% ../nbs/40_decompose.ipynb #792f2d42
 def _panel(x, label, side):
     "A picture at one size with its label below."
-    x = cv2.resize(x, (side, side), interpolation=cv2.INTER_AREA if len(x) > side else cv2.INTER_CUBIC)
+    x = cv2.resize(
+        x, (side, side), interpolation=cv2.INTER_AREA if len(x) > side else cv2.INTER_CUBIC
+    )
     strip = np.full((28, side, 3), 24, np.uint8)
-    cv2.putText(strip, label, (8, 19), cv2.FONT_HERSHEY_SIMPLEX, .48, (235, 235, 235), 1, cv2.LINE_AA)
+    cv2.putText(
+        strip, label, (8, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.48, (235, 235, 235), 1, cv2.LINE_AA
+    )
     return np.concatenate([x, strip])
 
-def sheet(f:Decomposition,
-          lights:tuple=('split_left', 'golden_hour'), # two presets to relight with
-          side:int=224                                # of a panel, px
-         )->np.ndarray:                               # (2·(side+28), 5·side, 3) uint8
+
+def sheet(
+    f: Decomposition,
+    lights: tuple = ("split_left", "golden_hour"),  # two presets to relight with
+    side: int = 224,  # of a panel, px
+) -> np.ndarray:  # (2·(side+28), 5·side, 3) uint8
     "Contact sheet of a face: photo, layers, reconstruction, light, and the face relit."
     M = crop_transform(f.photo.face.landmarks, side)
     face = lambda picture: crop(picture, M, side)
+
     def layer(name):
         m = f.mask[..., None]
-        return np.round(as_picture(name, getattr(f, name))*m + 44*(1 - m)).astype(np.uint8)
-    relit = [(face(f.relight(SHLight.preset(n).matched(f.light)).composite()), n.replace('_', ' ')) for n in lights]
-    panels = [(face(f.photo.picture), 'photo'), *((layer(n), n) for n in MAPS[:-1]),
-              (np.round((f.light/max(1., f.light.peak)).ball(side, 44/255)*255).astype(np.uint8), 'light'), *relit,
-              (face(f.relight(f.light, residual=0).composite()), 'without residual')]
+        return np.round(as_picture(name, getattr(f, name)) * m + 44 * (1 - m)).astype(np.uint8)
+
+    relit = [
+        (face(f.relight(SHLight.preset(n).matched(f.light)).composite()), n.replace("_", " "))
+        for n in lights
+    ]
+    panels = [
+        (face(f.photo.picture), "photo"),
+        *((layer(n), n) for n in MAPS[:-1]),
+        (
+            np.round((f.light / max(1.0, f.light.peak)).ball(side, 44 / 255) * 255).astype(
+                np.uint8
+            ),
+            "light",
+        ),
+        *relit,
+        (face(f.relight(f.light, residual=0).composite()), "without residual"),
+    ]
     rows = [[_panel(x, label, side) for x, label in row] for row in (panels[:5], panels[5:])]
     return np.concatenate([np.concatenate(row, 1) for row in rows])

@@ -23,480 +23,805 @@ from .light import rotation_matrix
 from .picture import kept, read_picture
 
 # %% ../nbs/42_edit.ipynb #f5bbb13e
-SIZE = 512   # side of the fine albedo and of every layer, px
-FLOOR = .003 # linear: no albedo is darker
-LUMINANCE = np.float32([.2126, .7152, .0722])
-_LINEAR = srgb_to_linear(np.arange(256, dtype=np.float32)/255).astype(np.float32)
-_LEVELS = np.round(linear_to_srgb(np.arange(65536, dtype=np.float32)/65535)*255).astype(np.uint8)
+SIZE = 512  # side of the fine albedo and of every layer, px
+FLOOR = 0.003  # linear: no albedo is darker
+LUMINANCE = np.float32([0.2126, 0.7152, 0.0722])
+_LINEAR = srgb_to_linear(np.arange(256, dtype=np.float32) / 255).astype(np.float32)
+_LEVELS = np.round(linear_to_srgb(np.arange(65536, dtype=np.float32) / 65535) * 255).astype(
+    np.uint8
+)
 
-def _bytes(x): # linear floats → uint8 sRGB
-    return _LEVELS[(np.clip(x, FLOOR, 1)*65535 + .5).astype(np.uint16)]
 
-def fine_transform(f:Decomposition)->np.ndarray: # (2, 3) similarity, photo px → px of the fine albedo
+def _bytes(x):  # linear floats → uint8 sRGB
+    return _LEVELS[(np.clip(x, FLOOR, 1) * 65535 + 0.5).astype(np.uint16)]
+
+
+def fine_transform(
+    f: Decomposition,
+) -> np.ndarray:  # (2, 3) similarity, photo px → px of the fine albedo
     "The crop's transform at `SIZE`."
-    k = SIZE/len(f.mask)
-    return f.photo.transform*k + [[0, 0, (k - 1)/2]]*2
+    k = SIZE / len(f.mask)
+    return f.photo.transform * k + [[0, 0, (k - 1) / 2]] * 2
 
-def _enlarged(x): return cv2.resize(x, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
-def _averaged(x, size): return cv2.resize(x, (size, size), interpolation=cv2.INTER_AREA)
-def _soft(x, sigma): return cv2.GaussianBlur(x, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+
+def _enlarged(x):
+    return cv2.resize(x, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+
+
+def _averaged(x, size):
+    return cv2.resize(x, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _soft(x, sigma):
+    return cv2.GaussianBlur(x, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
 
 # %% ../nbs/42_edit.ipynb #bb42a944
 def _once(fn):
     "Compute something of a face as it was found, once."
     known = WeakKeyDictionary()
+
     @wraps(fn)
     def of(f):
         f = f.origin or f
         if f not in known:
             known[f] = fn(f)
-            if isinstance(known[f], np.ndarray): known[f].setflags(write=False)
+            if isinstance(known[f], np.ndarray):
+                known[f].setflags(write=False)
         return known[f]
+
     return of
 
 # %% ../nbs/42_edit.ipynb #c25e9455
-TRUST = .05 # τ, shading below which the albedo map counts more than the photo's detail
+TRUST = 0.05  # τ, shading below which the albedo map counts more than the photo's detail
 
-def _spread(x, mask, sigma): # (S, S[, C]) → the mean of x near each pixel, as far as the mask goes; far from the mask its mean
-    w = mask.reshape(*mask.shape, *[1]*(x.ndim - 2))
+
+def _spread(
+    x, mask, sigma
+):  # (S, S[, C]) → the mean of x near each pixel, as far as the mask goes; far from the mask its mean
+    w = mask.reshape(*mask.shape, *[1] * (x.ndim - 2))
     blur = lambda y: _soft(y, sigma).reshape(y.shape)
-    mean = (x*w).sum((0, 1))/max(mask.sum(), 1e-6)
-    return ((blur(x*w) + 1e-4*mean)/(blur(w) + 1e-4)).astype(np.float32)
+    mean = (x * w).sum((0, 1)) / max(mask.sum(), 1e-6)
+    return ((blur(x * w) + 1e-4 * mean) / (blur(w) + 1e-4)).astype(np.float32)
 
-def _exposure(f): # (S, S, 3) float32: log of what multiplies the fine albedo to the photo (plus τ·albedo)
+
+def _exposure(
+    f,
+):  # (S, S, 3) float32: log of what multiplies the fine albedo to the photo (plus τ·albedo)
     photo, lit, m = srgb_to_linear(f.photo.crop), f.shading + TRUST, f.mask[..., None]
-    seen, meant = (np.maximum(x @ LUMINANCE, 1e-4) for x in (photo + TRUST*f.albedo, f.albedo*lit))
-    x = np.log(lit) + _spread(np.log(seen/meant), f.mask, len(f.mask)/16)[..., None]
-    return m*x + (1 - m)*_spread(x, f.mask, len(f.mask)/24)
+    seen, meant = (
+        np.maximum(x @ LUMINANCE, 1e-4) for x in (photo + TRUST * f.albedo, f.albedo * lit)
+    )
+    x = np.log(lit) + _spread(np.log(seen / meant), f.mask, len(f.mask) / 16)[..., None]
+    return m * x + (1 - m) * _spread(x, f.mask, len(f.mask) / 24)
+
 
 @_once
-def _found(f): # (SIZE, SIZE, 3) uint8 sRGB: the fine albedo without any edit
+def _found(f):  # (SIZE, SIZE, 3) uint8 sRGB: the fine albedo without any edit
     photo = _LINEAR[crop(f.photo.picture, fine_transform(f), SIZE)]
-    return _bytes((photo + TRUST*_enlarged(f.albedo))/_enlarged(np.exp(_exposure(f))))
+    return _bytes((photo + TRUST * _enlarged(f.albedo)) / _enlarged(np.exp(_exposure(f))))
 
 # %% ../nbs/42_edit.ipynb #35dd7517
-KINDS, BLENDS = ('paint', 'touch', 'decal', 'tone', 'heal'), ('normal', 'multiply', 'colour')
+KINDS, BLENDS = ("paint", "touch", "decal", "tone", "heal"), ("normal", "multiply", "colour")
 MAX_LAYERS = 32
 
-def _is_number(x, lo, hi): return isinstance(x, Real) and not isinstance(x, bool) and lo <= x <= hi
-def _is_tone(x): return isinstance(x, (list, tuple)) and len(x) == 2 and all(_is_number(v, -1, 1) for v in x)
 
-_FIELDS = {'kind': (lambda v: isinstance(v, str) and v in KINDS, f'one of {", ".join(KINDS)}'),
-           'name': (lambda v: isinstance(v, str) and len(v) <= 80, 'a text of at most 80 characters'),
-           'visible': (lambda v: isinstance(v, bool), 'true or false'),
-           'opacity': (lambda v: _is_number(v, 0, 1), 'a number from 0 to 1'),
-           'blend': (lambda v: isinstance(v, str) and v in BLENDS, f'one of {", ".join(BLENDS)}'),
-           'colour': (lambda v: v is None or isinstance(v, str) and re.fullmatch('#[0-9a-fA-F]{6}', v), 'written #rrggbb'),
-           'png': (lambda v: v is None or isinstance(v, str), 'a data URL'),
-           'under': (lambda v: v is None or _is_number(v, FLOOR, 1), f'a number from {FLOOR} to 1'),
-           'tone': (lambda v: v is None or _is_tone(v), 'two numbers from -1 to 1')}
+def _is_number(x, lo, hi):
+    return isinstance(x, Real) and not isinstance(x, bool) and lo <= x <= hi
+
+
+def _is_tone(x):
+    return isinstance(x, (list, tuple)) and len(x) == 2 and all(_is_number(v, -1, 1) for v in x)
+
+
+_FIELDS = {
+    "kind": (lambda v: isinstance(v, str) and v in KINDS, f"one of {', '.join(KINDS)}"),
+    "name": (lambda v: isinstance(v, str) and len(v) <= 80, "a text of at most 80 characters"),
+    "visible": (lambda v: isinstance(v, bool), "true or false"),
+    "opacity": (lambda v: _is_number(v, 0, 1), "a number from 0 to 1"),
+    "blend": (lambda v: isinstance(v, str) and v in BLENDS, f"one of {', '.join(BLENDS)}"),
+    "colour": (
+        lambda v: v is None or isinstance(v, str) and re.fullmatch("#[0-9a-fA-F]{6}", v),
+        "written #rrggbb",
+    ),
+    "png": (lambda v: v is None or isinstance(v, str), "a data URL"),
+    "under": (lambda v: v is None or _is_number(v, FLOOR, 1), f"a number from {FLOOR} to 1"),
+    "tone": (lambda v: v is None or _is_tone(v), "two numbers from -1 to 1"),
+}
 
 # %% ../nbs/42_edit.ipynb #55c4f3be
 @dataclass(frozen=True)
 class Layer:
     "A layer of paint: what, how much, where."
-    kind: str                # one of `KINDS`
-    name: str = ''           # for people
+
+    kind: str  # one of `KINDS`
+    name: str = ""  # for people
     visible: bool = True
-    opacity: float = 1.      # 0 … 1
-    blend: str = 'normal'    # one of `BLENDS`
-    colour: str|None = None  # #rrggbb; None: the PNG's colours
-    png: str|None = None     # data URL, SIZE²: where (a grey mask, or alpha) and, without a colour, with which colours; None: everywhere
-    under: float|None = None # linear luminance that becomes `colour` when blended by colour; None: the skin's
-    tone: tuple|None = None  # melanin, haemoglobin, each -1 … 1
+    opacity: float = 1.0  # 0 … 1
+    blend: str = "normal"  # one of `BLENDS`
+    colour: str | None = None  # #rrggbb; None: the PNG's colours
+    png: str | None = (
+        None  # data URL, SIZE²: where (a grey mask, or alpha) and, without a colour, with which colours; None: everywhere
+    )
+    under: float | None = (
+        None  # linear luminance that becomes `colour` when blended by colour; None: the skin's
+    )
+    tone: tuple | None = None  # melanin, haemoglobin, each -1 … 1
 
     def __post_init__(self):
         for name, (right, what) in _FIELDS.items():
             v = getattr(self, name)
-            if not right(v): raise ValueError(f'{name} of a layer must be {what}, not {str(v)[:40]!r}')
-        for name in ('opacity', 'under', 'tone'):                           # plain numbers, whatever they came as
+            if not right(v):
+                raise ValueError(f"{name} of a layer must be {what}, not {str(v)[:40]!r}")
+        for name in ("opacity", "under", "tone"):  # plain numbers, whatever they came as
             v = getattr(self, name)
-            if v is not None: object.__setattr__(self, name, tuple(map(float, v)) if name == 'tone' else float(v))
-        if self.kind == 'tone' and self.tone is None: raise ValueError('a layer of the kind tone needs a tone')
-        if self.kind in ('paint', 'touch', 'decal') and not (self.colour or self.png): raise ValueError(f'a layer of the kind {self.kind} needs a colour or a png')
+            if v is not None:
+                object.__setattr__(self, name, tuple(map(float, v)) if name == "tone" else float(v))
+        if self.kind == "tone" and self.tone is None:
+            raise ValueError("a layer of the kind tone needs a tone")
+        if self.kind in ("paint", "touch", "decal") and not (self.colour or self.png):
+            raise ValueError(f"a layer of the kind {self.kind} needs a colour or a png")
 
 # %% ../nbs/42_edit.ipynb #4943ecb4
 def _as_layer(x):
-    if isinstance(x, Layer): return x
-    if not isinstance(x, dict): raise ValueError(f'a layer must be an object with a kind, not {type(x).__name__}')
+    if isinstance(x, Layer):
+        return x
+    if not isinstance(x, dict):
+        raise ValueError(f"a layer must be an object with a kind, not {type(x).__name__}")
     odd = [str(k) for k in x if k not in _FIELDS]
-    if odd: raise ValueError(f'a layer has no {odd[0][:40]!r}; it has {", ".join(_FIELDS)}')
-    if 'kind' not in x: raise ValueError(f'a layer needs a kind, one of {", ".join(KINDS)}')
+    if odd:
+        raise ValueError(f"a layer has no {odd[0][:40]!r}; it has {', '.join(_FIELDS)}")
+    if "kind" not in x:
+        raise ValueError(f"a layer needs a kind, one of {', '.join(KINDS)}")
     return Layer(**x)
 
-def as_layers(layers:list|str    # of `Layer` or of dicts with its fields; or their JSON text
-             )->list:            # of `Layer`
+
+def as_layers(
+    layers: list | str,  # of `Layer` or of dicts with its fields; or their JSON text
+) -> list:  # of `Layer`
     "Layers, checked."
     if isinstance(layers, str):
-        try: layers = json.loads(layers)
-        except (ValueError, RecursionError): raise ValueError('the layers are not JSON') from None
-    if not isinstance(layers, (list, tuple)): raise ValueError(f'layers must be a list, not {type(layers).__name__}')
-    if len(layers) > MAX_LAYERS: raise ValueError(f'{len(layers)} layers are too many; at most {MAX_LAYERS} are painted')
+        try:
+            layers = json.loads(layers)
+        except (ValueError, RecursionError):
+            raise ValueError("the layers are not JSON") from None
+    if not isinstance(layers, (list, tuple)):
+        raise ValueError(f"layers must be a list, not {type(layers).__name__}")
+    if len(layers) > MAX_LAYERS:
+        raise ValueError(f"{len(layers)} layers are too many; at most {MAX_LAYERS} are painted")
     return [_as_layer(x) for x in layers]
 
 # %% ../nbs/42_edit.ipynb #5ccb958f
-_HEAD = 'data:image/png;base64,'
-_MAX_PNG = 4_000_000 # characters
+_HEAD = "data:image/png;base64,"
+_MAX_PNG = 4_000_000  # characters
 
-def _data_url(x): # (SIZE, SIZE) or (SIZE, SIZE, 4), floats in [0, 1] → PNG as data URL
-    x = np.round(np.clip(x, 0, 1)*255).astype(np.uint8)
-    png = cv2.imencode('.png', cv2.cvtColor(x, cv2.COLOR_RGBA2BGRA) if x.ndim == 3 else x, [cv2.IMWRITE_PNG_COMPRESSION, 4])[1]
+
+def _data_url(x):  # (SIZE, SIZE) or (SIZE, SIZE, 4), floats in [0, 1] → PNG as data URL
+    x = np.round(np.clip(x, 0, 1) * 255).astype(np.uint8)
+    png = cv2.imencode(
+        ".png",
+        cv2.cvtColor(x, cv2.COLOR_RGBA2BGRA) if x.ndim == 3 else x,
+        [cv2.IMWRITE_PNG_COMPRESSION, 4],
+    )[1]
     return _HEAD + base64.b64encode(png).decode()
 
-def _unpacked(layer): # the bytes of a layer's PNG, checked
+
+def _unpacked(layer):  # the bytes of a layer's PNG, checked
     def need(ok, what):
-        if not ok: raise ValueError(f'the picture of the layer {(layer.name or layer.kind)!r} {what}')
-    need(layer.png.startswith(_HEAD), f'must be a data URL that begins with {_HEAD}')
-    need(len(layer.png) <= _MAX_PNG, f'has {len(layer.png)/1e6:.1f} MB; at most {_MAX_PNG/1e6:.0f} are read')
-    try: data = base64.b64decode(layer.png[len(_HEAD):], validate=True)
-    except ValueError: data = None
-    need(data is not None, 'is not written in base64')
-    need(data[:8] == b'\x89PNG\r\n\x1a\n' and data[12:16] == b'IHDR' and len(data) > 32, 'is not a PNG')
-    w, h = int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')
-    need((w, h) == (SIZE, SIZE), f'must have {SIZE} × {SIZE} pixels, not {w} × {h}')
+        if not ok:
+            raise ValueError(f"the picture of the layer {(layer.name or layer.kind)!r} {what}")
+
+    need(layer.png.startswith(_HEAD), f"must be a data URL that begins with {_HEAD}")
+    need(
+        len(layer.png) <= _MAX_PNG,
+        f"has {len(layer.png) / 1e6:.1f} MB; at most {_MAX_PNG / 1e6:.0f} are read",
+    )
+    try:
+        data = base64.b64decode(layer.png[len(_HEAD) :], validate=True)
+    except ValueError:
+        data = None
+    need(data is not None, "is not written in base64")
+    need(
+        data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR" and len(data) > 32,
+        "is not a PNG",
+    )
+    w, h = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    need((w, h) == (SIZE, SIZE), f"must have {SIZE} × {SIZE} pixels, not {w} × {h}")
     return data
 
 # %% ../nbs/42_edit.ipynb #8e49344b
-def _rgba(layer): # (SIZE, SIZE, 4) uint8
-    if layer.png is None: return np.full((SIZE, SIZE, 4), 255, np.uint8)
-    try: x = cv2.imdecode(np.frombuffer(_unpacked(layer), np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error: x = None
-    if x is None: raise ValueError(f'the picture of the layer {(layer.name or layer.kind)!r} is a damaged PNG')
-    if x.dtype == np.uint16: x = (x >> 8).astype(np.uint8)
-    return cv2.cvtColor(x, {2: cv2.COLOR_GRAY2RGBA, 3: cv2.COLOR_BGR2RGBA, 4: cv2.COLOR_BGRA2RGBA}[x.ndim if x.ndim == 2 else x.shape[2]])
+def _rgba(layer):  # (SIZE, SIZE, 4) uint8
+    if layer.png is None:
+        return np.full((SIZE, SIZE, 4), 255, np.uint8)
+    try:
+        x = cv2.imdecode(np.frombuffer(_unpacked(layer), np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        x = None
+    if x is None:
+        raise ValueError(
+            f"the picture of the layer {(layer.name or layer.kind)!r} is a damaged PNG"
+        )
+    if x.dtype == np.uint16:
+        x = (x >> 8).astype(np.uint8)
+    return cv2.cvtColor(
+        x,
+        {2: cv2.COLOR_GRAY2RGBA, 3: cv2.COLOR_BGR2RGBA, 4: cv2.COLOR_BGRA2RGBA}[
+            x.ndim if x.ndim == 2 else x.shape[2]
+        ],
+    )
 
 # %% ../nbs/42_edit.ipynb #3f165969
 @_once
-def _points(f): # (68, 2) float32 landmarks, px of the fine albedo
+def _points(f):  # (68, 2) float32 landmarks, px of the fine albedo
     return transform_points(f.photo.face.landmarks, fine_transform(f)).astype(np.float32)
 
-_EYES, _BROWS, _NOSTRILS, _LIPS, _MOUTH = (slice(36, 42), slice(42, 48)), (slice(17, 22), slice(22, 27)), slice(31, 36), slice(48, 60), slice(60, 68)
 
-def _fill(p): # (N, 2) px polygon → (SIZE, SIZE) float32 in [0, 1]
+_EYES, _BROWS, _NOSTRILS, _LIPS, _MOUTH = (
+    (slice(36, 42), slice(42, 48)),
+    (slice(17, 22), slice(22, 27)),
+    slice(31, 36),
+    slice(48, 60),
+    slice(60, 68),
+)
+
+
+def _fill(p):  # (N, 2) px polygon → (SIZE, SIZE) float32 in [0, 1]
     out = np.zeros((SIZE, SIZE), np.uint8)
-    cv2.fillPoly(out, [np.round(np.clip(p, -SIZE, 2*SIZE)*16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return out.astype(np.float32)/255
+    cv2.fillPoly(
+        out, [np.round(np.clip(p, -SIZE, 2 * SIZE) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4
+    )
+    return out.astype(np.float32) / 255
 
-def _features(p, k=1.): # eyes, lips, brows, nostrils, each k times as large → (SIZE, SIZE) float32
+
+def _features(
+    p, k=1.0
+):  # eyes, lips, brows, nostrils, each k times as large → (SIZE, SIZE) float32
     hulls = [cv2.convexHull(p[s])[:, 0] for s in (*_EYES, _LIPS, *_BROWS, _NOSTRILS)]
-    return np.max([_fill(h.mean(0) + k*(h - h.mean(0))) for h in hulls], 0)
+    return np.max([_fill(h.mean(0) + k * (h - h.mean(0))) for h in hulls], 0)
 
-def _grown(x, r): return cv2.dilate(x, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2*r + 1,)*2))
+
+def _grown(x, r):
+    return cv2.dilate(x, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * r + 1,) * 2))
 
 # %% ../nbs/42_edit.ipynb #4799c016
-MELANIN, HAEMOGLOBIN = np.float32([.829, 1, 1.351]), np.float32([.16, 1, .75]) # density (R, G, B) per unit of density in green
+MELANIN, HAEMOGLOBIN = (
+    np.float32([0.829, 1, 1.351]),
+    np.float32([0.16, 1, 0.75]),
+)  # density (R, G, B) per unit of density in green
+
 
 @_once
-def _level(f): # linear luminance
+def _level(f):  # linear luminance
     p = _points(f)
-    sure = (_fill(np.r_[p[2:15], p[26:16:-1]]) > .5) & (_grown(_features(p), 12) < .5) & (_enlarged(f.mask) > .8)
-    return float(np.median(_LINEAR[_found(f)][sure] @ LUMINANCE)) if sure.sum() > 100 else .3
+    sure = (
+        (_fill(np.r_[p[2:15], p[26:16:-1]]) > 0.5)
+        & (_grown(_features(p), 12) < 0.5)
+        & (_enlarged(f.mask) > 0.8)
+    )
+    return float(np.median(_LINEAR[_found(f)][sure] @ LUMINANCE)) if sure.sum() > 100 else 0.3
 
-def skin_level(f:Decomposition)->float: # linear
+
+def skin_level(f: Decomposition) -> float:  # linear
     "Luminance of the albedo of this face's skin, as found."
     return _level(f)
 
-def tone_range(f:Decomposition)->tuple: # densities in green, > 0: lighter, darker, paler, redder
+
+def tone_range(
+    f: Decomposition,
+) -> tuple:  # densities in green, > 0: lighter, darker, paler, redder
     "How far a tone of -1 and 1 goes: from this skin to the lightest and to the darkest there is."
     level = skin_level(f)
-    return max(.15, float(np.log(.36/level))), max(.3, float(np.log(level/.05))), .12, .35
+    return max(0.15, float(np.log(0.36 / level))), max(0.3, float(np.log(level / 0.05))), 0.12, 0.35
 
 # %% ../nbs/42_edit.ipynb #d68f2ee8
 @_once
-def healed_albedo(f:Decomposition)->np.ndarray: # (512, 512, 3) uint8 sRGB
+def healed_albedo(f: Decomposition) -> np.ndarray:  # (512, 512, 3) uint8 sRGB
     "The fine albedo as found, without spots but with its pores."
     A = _found(f)
-    half = cv2.resize(A, None, fx=.5, fy=.5, interpolation=cv2.INTER_AREA)
+    half = cv2.resize(A, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     even = _LINEAR[_enlarged(_soft(cv2.medianBlur(half, 23), 3))]
     look = np.log(_LINEAR[A])
-    return _bytes(even*np.exp(np.clip(look - _soft(look, 2.5), -.08, .08)))
+    return _bytes(even * np.exp(np.clip(look - _soft(look, 2.5), -0.08, 0.08)))
 
 # %% ../nbs/42_edit.ipynb #c3c6bd20
-def _colour(text): return _LINEAR[[int(text[i:i + 2], 16) for i in (1, 3, 5)]]
-def _hex(rgb): return '#%02x%02x%02x' % tuple(int(x) for x in _bytes(np.float32(rgb)))
+def _colour(text):
+    return _LINEAR[[int(text[i : i + 2], 16) for i in (1, 3, 5)]]
 
-def _lay(A, layer, f): # A (SIZE, SIZE, 3) float32 linear, changed in place
+
+def _hex(rgb):
+    return "#%02x%02x%02x" % tuple(int(x) for x in _bytes(np.float32(rgb)))
+
+
+def _lay(A, layer, f):  # A (SIZE, SIZE, 3) float32 linear, changed in place
     "One layer on the albedo below it."
     rgba = _rgba(layer)
-    mask = rgba[..., 3]*np.float32(layer.opacity/255)
-    if layer.colour or layer.kind in ('tone', 'heal'): mask *= rgba[..., 0]*np.float32(1/255)
+    mask = rgba[..., 3] * np.float32(layer.opacity / 255)
+    if layer.colour or layer.kind in ("tone", "heal"):
+        mask *= rgba[..., 0] * np.float32(1 / 255)
     x, y, w, h = cv2.boundingRect((mask > 0).astype(np.uint8))
     here = slice(y, y + h), slice(x, x + w)
     A, a = A[here], mask[here][..., None]
-    if layer.kind == 'tone':
+    if layer.kind == "tone":
         lighter, darker, paler, redder = tone_range(f)
-        m, h = (t*(up if t > 0 else down) for t, down, up in zip(layer.tone, (lighter, paler), (darker, redder)))
-        A *= np.exp(-a*(np.float32(m)*MELANIN + np.float32(h)*HAEMOGLOBIN))
-    elif layer.kind == 'heal': A *= 1 + a*(_LINEAR[healed_albedo(f)[here]]/_LINEAR[_found(f)[here]] - 1)
+        m, h = (
+            t * (up if t > 0 else down)
+            for t, down, up in zip(layer.tone, (lighter, paler), (darker, redder))
+        )
+        A *= np.exp(-a * (np.float32(m) * MELANIN + np.float32(h) * HAEMOGLOBIN))
+    elif layer.kind == "heal":
+        A *= 1 + a * (_LINEAR[healed_albedo(f)[here]] / _LINEAR[_found(f)[here]] - 1)
     else:
         C = _colour(layer.colour) if layer.colour else _LINEAR[rgba[here][..., :3]]
-        if layer.blend == 'multiply': C = A*C
-        if layer.blend == 'colour': C = C*((A @ LUMINANCE)/np.float32(layer.under or skin_level(f)))[..., None]
-        A += a*(C - A)
+        if layer.blend == "multiply":
+            C = A * C
+        if layer.blend == "colour":
+            C = C * ((A @ LUMINANCE) / np.float32(layer.under or skin_level(f)))[..., None]
+        A += a * (C - A)
 
 # %% ../nbs/42_edit.ipynb #518b0280
-def _unpainted(f): # (SIZE, SIZE, 3) float32 linear: the fine albedo under the paint
+def _unpainted(f):  # (SIZE, SIZE, 3) float32 linear: the fine albedo under the paint
     A, own = _LINEAR[_found(f)], (f.origin or f).albedo
-    if f.bare_albedo is own: return A
-    return np.clip(A*_enlarged(f.bare_albedo/np.maximum(own, FLOOR)), FLOOR, 1)
+    if f.bare_albedo is own:
+        return A
+    return np.clip(A * _enlarged(f.bare_albedo / np.maximum(own, FLOOR)), FLOOR, 1)
 
-def fine_albedo(f:Decomposition)->np.ndarray: # (512, 512, 3) uint8 sRGB, crop's frame
+
+def fine_albedo(f: Decomposition) -> np.ndarray:  # (512, 512, 3) uint8 sRGB, crop's frame
     "The albedo with the photo's own detail, and with all that was done to it."
     A = _unpainted(f)
-    return _bytes(A if f.paint is None else A*f.paint.ratio)
+    return _bytes(A if f.paint is None else A * f.paint.ratio)
 
-def apply_layers(f:Decomposition,
-                 layers:list|str   # of `Layer` or of dicts with its fields, lowest first; or their JSON text
-                )->Decomposition:
+
+def apply_layers(
+    f: Decomposition,
+    layers: list | str,  # of `Layer` or of dicts with its fields, lowest first; or their JSON text
+) -> Decomposition:
     "The same face, painted."
     layers = [x for x in as_layers(layers) if x.visible and x.opacity]
-    if not layers: return f
+    if not layers:
+        return f
     bare, size = _unpainted(f), len(f.mask)
-    A = bare.copy() if f.paint is None else bare*f.paint.ratio
-    for layer in layers: _lay(A, layer, f)
+    A = bare.copy() if f.paint is None else bare * f.paint.ratio
+    for layer in layers:
+        _lay(A, layer, f)
     np.clip(A, FLOOR, 1, out=A)
-    return f.painted(np.clip(f.bare_albedo*_averaged(A, size)/_averaged(bare, size), 0, 1), A/bare)
+    return f.painted(
+        np.clip(f.bare_albedo * _averaged(A, size) / _averaged(bare, size), 0, 1), A / bare
+    )
 
 # %% ../nbs/42_edit.ipynb #9951c6be
-def _ramp(x, lo, hi): # 0 below lo, 1 above hi, smooth between
-    t = np.clip((x - lo)/(hi - lo), 0, 1)
-    return (t*t*(3 - 2*t)).astype(np.float32)
+def _ramp(x, lo, hi):  # 0 below lo, 1 above hi, smooth between
+    t = np.clip((x - lo) / (hi - lo), 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)
 
-def _inside(p): # (N, 2) px polygon → (SIZE, SIZE) float32: px from the outline, > 0 inside
-    full = (_fill(p) > .5).astype(np.uint8)
-    return cv2.distanceTransform(full, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - full, cv2.DIST_L2, 5)
 
-def _sigmoid(x): return (1/(1 + np.exp(-np.clip(x, -20, 20)))).astype(np.float32)
+def _inside(p):  # (N, 2) px polygon → (SIZE, SIZE) float32: px from the outline, > 0 inside
+    full = (_fill(p) > 0.5).astype(np.uint8)
+    return cv2.distanceTransform(full, cv2.DIST_L2, 5) - cv2.distanceTransform(
+        1 - full, cv2.DIST_L2, 5
+    )
 
-def _odds(look, yes, no): # (P, C) features, two (P,) bool → (P,) log odds by Fisher's discriminant
+
+def _sigmoid(x):
+    return (1 / (1 + np.exp(-np.clip(x, -20, 20)))).astype(np.float32)
+
+
+def _odds(look, yes, no):  # (P, C) features, two (P,) bool → (P,) log odds by Fisher's discriminant
     a, b = look[yes], look[no]
-    within = (np.cov(a.T) + np.cov(b.T))/2 + 1e-3*np.eye(look.shape[1])
+    within = (np.cov(a.T) + np.cov(b.T)) / 2 + 1e-3 * np.eye(look.shape[1])
     ma, mb = np.median(a, 0), np.median(b, 0)
-    return (look - (ma + mb)/2) @ np.linalg.solve(within, ma - mb)
+    return (look - (ma + mb) / 2) @ np.linalg.solve(within, ma - mb)
 
 # %% ../nbs/42_edit.ipynb #5338fb40
 @_once
-def _lips_and_mouth(f): # (2, SIZE, SIZE) float32: lips without teeth, and what is between them
+def _lips_and_mouth(f):  # (2, SIZE, SIZE) float32: lips without teeth, and what is between them
     p, A = _points(f), _soft(_LINEAR[_found(f)], 1.2)
     outer, inner = _inside(p[_LIPS]), _inside(p[_MOUTH])
-    look = np.stack([np.log(A[..., 0]/A[..., 1]), np.log(A[..., 2]/A[..., 1]), np.log(A @ LUMINANCE)], -1).reshape(-1, 3)
+    look = np.stack(
+        [np.log(A[..., 0] / A[..., 1]), np.log(A[..., 2] / A[..., 1]), np.log(A @ LUMINANCE)], -1
+    ).reshape(-1, 3)
     lip, ring = ((outer > 4) & (inner < -2)).ravel(), ((outer < -8) & (outer > -26)).ravel()
-    if min(lip.sum(), ring.sum()) < 50: return _sigmoid(np.stack([outer, inner]))      # too small to judge
-    lips = _sigmoid(outer/2 + np.clip(_odds(look, lip, ring), -3, 3).reshape(SIZE, SIZE))*_ramp(outer, -9, -3)
-    usual, spread = np.median(look[lip], 0), look[lip].std(0) + .05
-    unlike = np.max((usual - look)[:, [0, 2]]/spread[[0, 2]] - (1.5, 2), 1).reshape(SIZE, SIZE) # not as red, or darker
-    mouth = _soft(_sigmoid(np.minimum(inner, 5)/2 - 1 + np.clip(1.5*unlike, -4, 3))*_ramp(inner, -6, -2), .8)
-    return np.stack([_soft(lips, 1.2)*(1 - mouth), mouth])
+    if min(lip.sum(), ring.sum()) < 50:
+        return _sigmoid(np.stack([outer, inner]))  # too small to judge
+    lips = _sigmoid(outer / 2 + np.clip(_odds(look, lip, ring), -3, 3).reshape(SIZE, SIZE)) * _ramp(
+        outer, -9, -3
+    )
+    usual, spread = np.median(look[lip], 0), look[lip].std(0) + 0.05
+    unlike = np.max((usual - look)[:, [0, 2]] / spread[[0, 2]] - (1.5, 2), 1).reshape(
+        SIZE, SIZE
+    )  # not as red, or darker
+    mouth = _soft(
+        _sigmoid(np.minimum(inner, 5) / 2 - 1 + np.clip(1.5 * unlike, -4, 3))
+        * _ramp(inner, -6, -2),
+        0.8,
+    )
+    return np.stack([_soft(lips, 1.2) * (1 - mouth), mouth])
+
 
 @_once
-def _skin(f): # (SIZE, SIZE) float32
+def _skin(f):  # (SIZE, SIZE) float32
     p, Y = _points(f), _soft(_LINEAR[_found(f)], 1.5) @ LUMINANCE
-    eyes = np.max([_fill(p[s].mean(0) + 1.15*(p[s] - p[s].mean(0))) for s in _EYES], 0)
-    return _enlarged(f.mask)*_ramp(Y/skin_level(f), .08, .4)*(1 - _soft(eyes, 2))*(1 - _lips_and_mouth(f)[1])
+    eyes = np.max([_fill(p[s].mean(0) + 1.15 * (p[s] - p[s].mean(0))) for s in _EYES], 0)
+    return (
+        _enlarged(f.mask)
+        * _ramp(Y / skin_level(f), 0.08, 0.4)
+        * (1 - _soft(eyes, 2))
+        * (1 - _lips_and_mouth(f)[1])
+    )
 
 # %% ../nbs/42_edit.ipynb #221ba71a
-def _bump(centre, along, across, direction=(1, 0)): # Gaussian; two half widths in px → (SIZE, SIZE) float32
-    c, s = np.float32(direction)/max(np.linalg.norm(direction), 1e-6)
+def _bump(
+    centre, along, across, direction=(1, 0)
+):  # Gaussian; two half widths in px → (SIZE, SIZE) float32
+    c, s = np.float32(direction) / max(np.linalg.norm(direction), 1e-6)
     v, u = (x.astype(np.float32) - k for x, k in zip(np.mgrid[:SIZE, :SIZE], centre[::-1]))
-    return np.exp(-(((c*u + s*v)/along)**2 + ((c*v - s*u)/across)**2)/2)
+    return np.exp(-(((c * u + s * v) / along) ** 2 + ((c * v - s * u) / across) ** 2) / 2)
 
+
+# fmt: off
 _SIDES = [dict(outer=36, wing=31, corner=48, jaw=2, cheek=3, ear=0, lid=[36, 37, 38, 39], brow=[17, 18, 19, 20, 21]),
           dict(outer=45, wing=35, corner=54, jaw=14, cheek=13, ear=16, lid=[45, 44, 43, 42], brow=[26, 25, 24, 23, 22])] # landmarks
+# fmt: on
 
-def _cheeks(f): # of each cheek: the middle of its apple, how wide it is seen, the way up along the bone
+
+def _cheeks(
+    f,
+):  # of each cheek: the middle of its apple, how wide it is seen, the way up along the bone
     p = _points(f)
     for s in _SIDES:
-        apple = p[[s['outer'], s['corner'], s['wing'], s['cheek']]].mean(0)
-        yield apple, max(np.linalg.norm(p[s['wing']] - p[s['jaw']]), 8), p[s['ear']] - apple
+        apple = p[[s["outer"], s["corner"], s["wing"], s["cheek"]]].mean(0)
+        yield apple, max(np.linalg.norm(p[s["wing"]] - p[s["jaw"]]), 8), p[s["ear"]] - apple
 
-def _for(f, light, dark): return light if skin_level(f) > .2 else dark # a colour that suits the skin
+
+def _for(f, light, dark):
+    return light if skin_level(f) > 0.2 else dark  # a colour that suits the skin
+
 
 def _lipstick(f):
     lips = _lips_and_mouth(f)[0]
-    under = ((_LINEAR[_found(f)] @ LUMINANCE)*lips).sum()/max(lips.sum(), 1e-6)
-    return lips, dict(blend='colour', colour=_for(f, '#a3243b', '#86192f'), opacity=.8, under=max(under, .01))
+    under = ((_LINEAR[_found(f)] @ LUMINANCE) * lips).sum() / max(lips.sum(), 1e-6)
+    return lips, dict(
+        blend="colour", colour=_for(f, "#a3243b", "#86192f"), opacity=0.8, under=max(under, 0.01)
+    )
+
 
 def _blush(f):
-    out = np.max([_bump(apple + .1*up, .3*wide, .2*wide, up) for apple, wide, up in _cheeks(f)], 0)
-    return out*_skin(f), dict(blend='multiply', colour=_for(f, '#ff8a80', '#e0625a'), opacity=.45)
+    out = np.max(
+        [_bump(apple + 0.1 * up, 0.3 * wide, 0.2 * wide, up) for apple, wide, up in _cheeks(f)], 0
+    )
+    return out * _skin(f), dict(
+        blend="multiply", colour=_for(f, "#ff8a80", "#e0625a"), opacity=0.45
+    )
 
 # %% ../nbs/42_edit.ipynb #bfa54f21
-def _lid_shade(p, side): # (SIZE, SIZE) float32 above one eye; 0 for an eye seen edge-on
-    lid, brow = p[side['lid']], p[side['brow']]
+def _lid_shade(p, side):  # (SIZE, SIZE) float32 above one eye; 0 for an eye seen edge-on
+    lid, brow = p[side["lid"]], p[side["brow"]]
     w = lid[0] - lid[-1]
-    if abs(w[0]) < 8: return np.zeros((SIZE, SIZE), np.float32)
+    if abs(w[0]) < 8:
+        return np.zeros((SIZE, SIZE), np.float32)
     u, v = np.arange(SIZE, dtype=np.float32)[None], np.arange(SIZE, dtype=np.float32)[:, None]
-    height = lambda c: np.interp(u, *c[np.argsort(c[:, 0])].T).astype(np.float32)      # of a curve, for each column
-    low, high = height(np.r_[[lid[0] + .3*w - (0, .12*abs(w[0]))], lid]), height(np.r_[[brow[0] + .1*w], brow])
-    t, x = (low - v)/np.maximum(low - high, 4), (u - lid[-1, 0])/w[0]                  # 0 at the lashes, 1 at the brow; 0 at the inner corner, 1 at the outer
-    return _ramp(t, -.12, .1)*_ramp(-t, -.85, -.2)*_ramp(x, -.1, .25)*_ramp(-x, -1.35, -.95)
+    height = lambda c: np.interp(u, *c[np.argsort(c[:, 0])].T).astype(
+        np.float32
+    )  # of a curve, for each column
+    low, high = (
+        height(np.r_[[lid[0] + 0.3 * w - (0, 0.12 * abs(w[0]))], lid]),
+        height(np.r_[[brow[0] + 0.1 * w], brow]),
+    )
+    t, x = (
+        (low - v) / np.maximum(low - high, 4),
+        (u - lid[-1, 0]) / w[0],
+    )  # 0 at the lashes, 1 at the brow; 0 at the inner corner, 1 at the outer
+    return (
+        _ramp(t, -0.12, 0.1)
+        * _ramp(-t, -0.85, -0.2)
+        * _ramp(x, -0.1, 0.25)
+        * _ramp(-x, -1.35, -0.95)
+    )
+
 
 def _eye_shadow(f):
     p = _points(f)
     eyes = np.max([_fill(p[s]) for s in _EYES], 0)
-    return _soft(np.max([_lid_shade(p, s) for s in _SIDES], 0), 2.5)*(1 - _soft(eyes, 1.2)), dict(blend='multiply', colour=_for(f, '#8c5f55', '#6e4340'), opacity=.75)
+    return _soft(np.max([_lid_shade(p, s) for s in _SIDES], 0), 2.5) * (1 - _soft(eyes, 1.2)), dict(
+        blend="multiply", colour=_for(f, "#8c5f55", "#6e4340"), opacity=0.75
+    )
 
 # %% ../nbs/42_edit.ipynb #46c81835
-def _where_beard(f): # (SIZE, SIZE) float32: how densely hair grows
+def _where_beard(f):  # (SIZE, SIZE) float32: how densely hair grows
     p = _points(f)
-    at = lambda a, b, t: p[a] + t*(p[b] - p[a])
-    line = [at(16, 35, .16), at(15, 35, .2), at(14, 35, .3), at(13, 54, .52), at(54, 35, .35), at(35, 33, -.2), p[33] + (0, 4),
-            at(31, 33, -.2), at(48, 31, .35), at(3, 48, .52), at(2, 31, .3), at(1, 31, .2), at(0, 31, .16)]
-    zone = _soft(_fill(np.r_[p[27] + 1.12*(p[:17] - p[27]), line]), 7)
-    top = _ramp(np.arange(SIZE, dtype=np.float32)[:, None], p[[0, 16], 1].mean() - 5, p[[1, 15], 1].mean() + 5)
-    chin = p[57] + .28*(p[8] - p[57])
-    bare = np.clip(_bump(chin, .09*SIZE, .02*SIZE) - _bump(chin, .022*SIZE, .03*SIZE), 0, 1) # beside the tuft below the lip
+    at = lambda a, b, t: p[a] + t * (p[b] - p[a])
+    line = [
+        at(16, 35, 0.16),
+        at(15, 35, 0.2),
+        at(14, 35, 0.3),
+        at(13, 54, 0.52),
+        at(54, 35, 0.35),
+        at(35, 33, -0.2),
+        p[33] + (0, 4),
+        at(31, 33, -0.2),
+        at(48, 31, 0.35),
+        at(3, 48, 0.52),
+        at(2, 31, 0.3),
+        at(1, 31, 0.2),
+        at(0, 31, 0.16),
+    ]
+    zone = _soft(_fill(np.r_[p[27] + 1.12 * (p[:17] - p[27]), line]), 7)
+    top = _ramp(
+        np.arange(SIZE, dtype=np.float32)[:, None],
+        p[[0, 16], 1].mean() - 5,
+        p[[1, 15], 1].mean() + 5,
+    )
+    chin = p[57] + 0.28 * (p[8] - p[57])
+    bare = np.clip(
+        _bump(chin, 0.09 * SIZE, 0.02 * SIZE) - _bump(chin, 0.022 * SIZE, 0.03 * SIZE), 0, 1
+    )  # beside the tuft below the lip
     lips, mouth = _lips_and_mouth(f)
-    return zone*top*_ramp(-_inside(p[_LIPS]), 1, 6)*(1 - lips)*(1 - mouth)*(1 - .75*bare)
+    return (
+        zone * top * _ramp(-_inside(p[_LIPS]), 1, 6) * (1 - lips) * (1 - mouth) * (1 - 0.75 * bare)
+    )
 
-def _waves(rng, scale): # (SIZE, SIZE) float32: smooth noise, mean 0, spread 1
-    x = cv2.resize(rng.standard_normal((SIZE//scale,)*2).astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
-    return (x - x.mean())/x.std()
 
-def _growth(f, rng): # (SIZE, SIZE) float32: where hairs point, radians from the right, clockwise
+def _waves(rng, scale):  # (SIZE, SIZE) float32: smooth noise, mean 0, spread 1
+    x = cv2.resize(
+        rng.standard_normal((SIZE // scale,) * 2).astype(np.float32),
+        (SIZE, SIZE),
+        interpolation=cv2.INTER_CUBIC,
+    )
+    return (x - x.mean()) / x.std()
+
+
+def _growth(f, rng):  # (SIZE, SIZE) float32: where hairs point, radians from the right, clockwise
     p = _points(f)
     v, u = np.mgrid[:SIZE, :SIZE].astype(np.float32)
-    side = np.clip((u - np.interp(v, p[[33, 8], 1], p[[33, 8], 0]))/(.1*SIZE), -1, 1)
-    lip = _ramp(-v, -p[[48, 54], 1].mean(), -p[33, 1])*np.exp(-((u - p[51, 0])/(.11*SIZE))**2)  # 1 below the nose
-    return np.pi/2 - side*(.75*lip - .3*(1 - lip)) + .16*_waves(rng, 40)
+    side = np.clip((u - np.interp(v, p[[33, 8], 1], p[[33, 8], 0])) / (0.1 * SIZE), -1, 1)
+    lip = _ramp(-v, -p[[48, 54], 1].mean(), -p[33, 1]) * np.exp(
+        -(((u - p[51, 0]) / (0.11 * SIZE)) ** 2)
+    )  # 1 below the nose
+    return np.pi / 2 - side * (0.75 * lip - 0.3 * (1 - lip)) + 0.16 * _waves(rng, 40)
 
 # %% ../nbs/42_edit.ipynb #258ee9cd
-def _starts(rng, density, count): # (count, 2) px, random, as dense as (SIZE, SIZE) `density`
-    chance = np.cumsum(density.ravel(), dtype=np.float64) + np.arange(1, density.size + 1)*1e-12
-    k = np.searchsorted(chance, rng.random(count)*chance[-1])
-    return np.stack([k % SIZE, k//SIZE], 1) + rng.random((count, 2))
+def _starts(rng, density, count):  # (count, 2) px, random, as dense as (SIZE, SIZE) `density`
+    chance = np.cumsum(density.ravel(), dtype=np.float64) + np.arange(1, density.size + 1) * 1e-12
+    k = np.searchsorted(chance, rng.random(count) * chance[-1])
+    return np.stack([k % SIZE, k // SIZE], 1) + rng.random((count, 2))
 
-def _strands(starts, angles, lengths, bends, rng): # hairs drawn one over the other → (SIZE, SIZE) float32
-    a = angles[:, None] + bends[:, None]*np.linspace(0, 1, 5)
-    steps = np.cumsum(np.stack([np.cos(a), np.sin(a)], 2)*lengths[:, None, None]/5, 1)
-    paths = np.round((starts[:, None] + np.concatenate([0*steps[:, :1], steps], 1))*32).astype(np.int32) # sixteenths of a pixel of twice the size
-    out = np.zeros((2*SIZE, 2*SIZE), np.uint8)
+
+def _strands(
+    starts, angles, lengths, bends, rng
+):  # hairs drawn one over the other → (SIZE, SIZE) float32
+    a = angles[:, None] + bends[:, None] * np.linspace(0, 1, 5)
+    steps = np.cumsum(np.stack([np.cos(a), np.sin(a)], 2) * lengths[:, None, None] / 5, 1)
+    paths = np.round((starts[:, None] + np.concatenate([0 * steps[:, :1], steps], 1)) * 32).astype(
+        np.int32
+    )  # sixteenths of a pixel of twice the size
+    out = np.zeros((2 * SIZE, 2 * SIZE), np.uint8)
     for some in np.array_split(rng.permutation(len(paths)), 64):
-        cv2.polylines(out, list(paths[some]), False, int(rng.integers(60, 256)), 2 if lengths.mean() > 8 else 1, cv2.LINE_AA, 4)
-    return _averaged(out, SIZE).astype(np.float32)/255
+        cv2.polylines(
+            out,
+            list(paths[some]),
+            False,
+            int(rng.integers(60, 256)),
+            2 if lengths.mean() > 8 else 1,
+            cv2.LINE_AA,
+            4,
+        )
+    return _averaged(out, SIZE).astype(np.float32) / 255
 
-def _hairs(f, count, length, seed): # strands, and how densely they grow: two (SIZE, SIZE) float32
+
+def _hairs(f, count, length, seed):  # strands, and how densely they grow: two (SIZE, SIZE) float32
     rng, zone = np.random.default_rng(seed), _where_beard(f)
     starts = _starts(rng, zone, count)
     at = tuple(np.clip(starts[:, ::-1].astype(int), 0, SIZE - 1).T)
-    angles = _growth(f, rng)[at] + .22*rng.standard_normal(count)
-    return _strands(starts, angles, length*(.6 + .8*rng.random(count))*(.5 + .5*zone[at]), .35*rng.standard_normal(count), rng), zone
+    angles = _growth(f, rng)[at] + 0.22 * rng.standard_normal(count)
+    return _strands(
+        starts,
+        angles,
+        length * (0.6 + 0.8 * rng.random(count)) * (0.5 + 0.5 * zone[at]),
+        0.35 * rng.standard_normal(count),
+        rng,
+    ), zone
 
 # %% ../nbs/42_edit.ipynb #15187dc8
-def _hair_colour(f): # #rrggbb: of the darkest part of the brows, never light against the skin
+def _hair_colour(f):  # #rrggbb: of the darkest part of the brows, never light against the skin
     p, A = _points(f), _LINEAR[_found(f)]
-    x = A[np.max([_fill(cv2.convexHull(p[s])[:, 0]) for s in _BROWS], 0) > .5]
-    if len(x) < 30: return '#3d2d24'
+    x = A[np.max([_fill(cv2.convexHull(p[s])[:, 0]) for s in _BROWS], 0) > 0.5]
+    if len(x) < 30:
+        return "#3d2d24"
     Y = x @ LUMINANCE
-    x = np.median(x[Y <= np.quantile(Y, .15)], 0)/2
-    return _hex(x*min(1, .12*skin_level(f)/max(x @ LUMINANCE, FLOOR)))
+    x = np.median(x[Y <= np.quantile(Y, 0.15)], 0) / 2
+    return _hex(x * min(1, 0.12 * skin_level(f) / max(x @ LUMINANCE, FLOOR)))
+
 
 def _beard(f):
     strands, zone = _hairs(f, 6000, 20, 3)
-    return .58*_ramp(zone, .15, .85) + .62*strands, dict(colour=_hair_colour(f))
+    return 0.58 * _ramp(zone, 0.15, 0.85) + 0.62 * strands, dict(colour=_hair_colour(f))
+
 
 def _stubble(f):
     strands, zone = _hairs(f, 9000, 2.6, 4)
-    return .28*zone + .9*strands*(.3 + .7*zone), dict(blend='multiply', colour='#5a4d48', opacity=.75)
+    return 0.28 * zone + 0.9 * strands * (0.3 + 0.7 * zone), dict(
+        blend="multiply", colour="#5a4d48", opacity=0.75
+    )
 
 # %% ../nbs/42_edit.ipynb #6fbf1cd3
-def _blot(out, centre, radius, depth, turn, flat): # an oval with a soft edge, drawn into (SIZE, SIZE) float32
+def _blot(
+    out, centre, radius, depth, turn, flat
+):  # an oval with a soft edge, drawn into (SIZE, SIZE) float32
     x, y = (int(np.clip(k - 8, 0, SIZE - 17)) for k in centre)
-    v, u = np.mgrid[y:y + 17, x:x + 17]
+    v, u = np.mgrid[y : y + 17, x : x + 17]
     du, dv = u - centre[0], v - centre[1]
-    r = np.hypot((du*np.cos(turn) + dv*np.sin(turn))*flat, (dv*np.cos(turn) - du*np.sin(turn))/flat)
-    out[y:y + 17, x:x + 17] = np.maximum(out[y:y + 17, x:x + 17], depth*_ramp(-r, -radius - .9, -radius + .9))
+    r = np.hypot(
+        (du * np.cos(turn) + dv * np.sin(turn)) * flat,
+        (dv * np.cos(turn) - du * np.sin(turn)) / flat,
+    )
+    out[y : y + 17, x : x + 17] = np.maximum(
+        out[y : y + 17, x : x + 17], depth * _ramp(-r, -radius - 0.9, -radius + 0.9)
+    )
+
 
 def _freckles(f, count=420):
     rng = np.random.default_rng(5)
-    near = [_bump(_points(f)[29], .16*SIZE, .05*SIZE), *(_bump(apple, .45*wide, .35*wide) for apple, wide, _ in _cheeks(f))]
-    dense = (np.max(near, 0) + .05)*_skin(f)*np.clip(1 + .5*_waves(rng, 30), .1, 2)
+    near = [
+        _bump(_points(f)[29], 0.16 * SIZE, 0.05 * SIZE),
+        *(_bump(apple, 0.45 * wide, 0.35 * wide) for apple, wide, _ in _cheeks(f)),
+    ]
+    dense = (np.max(near, 0) + 0.05) * _skin(f) * np.clip(1 + 0.5 * _waves(rng, 30), 0.1, 2)
     out, some = np.zeros((SIZE, SIZE), np.float32), lambda lo, hi: rng.uniform(lo, hi, count)
-    radii, depths = 1.5*np.exp(.35*rng.standard_normal(count)), .25 + .75*some(0, 1)**1.5
-    for blot in zip(_starts(rng, dense, count), radii, depths, some(0, np.pi), some(.7, 1.3)): _blot(out, *blot)
-    return out*_skin(f), dict(blend='multiply', colour=_hex(np.exp(-1.3*MELANIN)), opacity=.8)
+    radii, depths = 1.5 * np.exp(0.35 * rng.standard_normal(count)), 0.25 + 0.75 * some(0, 1) ** 1.5
+    for blot in zip(_starts(rng, dense, count), radii, depths, some(0, np.pi), some(0.7, 1.3)):
+        _blot(out, *blot)
+    return out * _skin(f), dict(blend="multiply", colour=_hex(np.exp(-1.3 * MELANIN)), opacity=0.8)
 
 # %% ../nbs/42_edit.ipynb #62cdfc58
 def _blemishes(f):
     look = np.log(_LINEAR[_found(f)])
-    grey = _soft(look @ np.float32([-.4, 1.2, .2]), 1.2)                               # low where it is dark, or red
-    skin = (_skin(f) > .7) & (_grown(_features(_points(f), 1.3), 10) < .5)
+    grey = _soft(look @ np.float32([-0.4, 1.2, 0.2]), 1.2)  # low where it is dark, or red
+    skin = (_skin(f) > 0.7) & (_grown(_features(_points(f), 1.3), 10) < 0.5)
     skin = ~(_grown((~skin).astype(np.uint8), 6) > 0)
-    if skin.sum() < 1000: return np.zeros((SIZE, SIZE), np.float32), dict(kind='heal')
-    dip = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25)))
-    deep = (dip > max(.16, 4*np.quantile(dip[skin], .75))) & skin
+    if skin.sum() < 1000:
+        return np.zeros((SIZE, SIZE), np.float32), dict(kind="heal")
+    dip = cv2.morphologyEx(
+        grey, cv2.MORPH_BLACKHAT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))
+    )
+    deep = (dip > max(0.16, 4 * np.quantile(dip[skin], 0.75))) & skin
     _, label, stats, _ = cv2.connectedComponentsWithStats(deep.astype(np.uint8))
     _, _, w, h, area = stats.T
-    compact = (area > 8) & (area < 900) & (area > .45*w*h) & (np.maximum(w, h) < 2.2*np.minimum(w, h))
-    compact[0] = False                                                                 # the ground
-    return np.clip(1.5*_soft(_grown(compact[label].astype(np.float32), 5), 2), 0, 1), dict(kind='heal')
+    compact = (
+        (area > 8)
+        & (area < 900)
+        & (area > 0.45 * w * h)
+        & (np.maximum(w, h) < 2.2 * np.minimum(w, h))
+    )
+    compact[0] = False  # the ground
+    return np.clip(1.5 * _soft(_grown(compact[label].astype(np.float32), 5), 2), 0, 1), dict(
+        kind="heal"
+    )
 
 # %% ../nbs/42_edit.ipynb #8e458bfd
-_MAKERS = {'lipstick': _lipstick, 'blush': _blush, 'eye shadow': _eye_shadow, 'stubble': _stubble, 'beard': _beard, 'freckles': _freckles,
-           'tone': lambda f: (_skin(f), dict(kind='tone', tone=(.4, 0))), 'blemishes': _blemishes}
+_MAKERS = {
+    "lipstick": _lipstick,
+    "blush": _blush,
+    "eye shadow": _eye_shadow,
+    "stubble": _stubble,
+    "beard": _beard,
+    "freckles": _freckles,
+    "tone": lambda f: (_skin(f), dict(kind="tone", tone=(0.4, 0))),
+    "blemishes": _blemishes,
+}
 TOUCHES = tuple(_MAKERS)
 
-def touch(f:Decomposition,
-          name:str,  # one of `TOUCHES`
-          **changes  # fields of the `Layer` that shall be otherwise: colour, opacity, tone, …; None: as usual
-         )->Layer:
+
+def touch(
+    f: Decomposition,
+    name: str,  # one of `TOUCHES`
+    **changes,  # fields of the `Layer` that shall be otherwise: colour, opacity, tone, …; None: as usual
+) -> Layer:
     "A ready touch for this face: its mask, and a colour that suits the skin."
-    if name not in TOUCHES: raise ValueError(f'there is no touch {str(name)[:40]!r}; there are {", ".join(TOUCHES)}')
+    if name not in TOUCHES:
+        raise ValueError(f"there is no touch {str(name)[:40]!r}; there are {', '.join(TOUCHES)}")
     mask, looks = _MAKERS[name](f)
     changes = {k: v for k, v in changes.items() if v is not None}
-    return _as_layer({'kind': 'touch', 'name': name, 'png': _data_url(mask), **looks, **changes})
+    return _as_layer({"kind": "touch", "name": name, "png": _data_url(mask), **looks, **changes})
 
-def touches(f:Decomposition)->dict: # name → `Layer`
+
+def touches(f: Decomposition) -> dict:  # name → `Layer`
     "All ready touches for this face."
     return {name: touch(f, name) for name in TOUCHES}
 
 # %% ../nbs/42_edit.ipynb #51cbc3d4
-def _integrated(gx, gy): # (S, S) slopes to the right and down → (S, S) heights that have them as nearly as possible, mean 0
+def _integrated(
+    gx, gy
+):  # (S, S) slopes to the right and down → (S, S) heights that have them as nearly as possible, mean 0
     n = len(gx)
-    div = lambda g: np.diff((g[:, 1:] + g[:, :-1])/2, axis=1, prepend=0, append=0)
-    w = 2*np.cos(np.pi*np.arange(n)/n) - 2                               # of the second difference with free ends
-    w = np.add.outer(w, w); w[0, 0] = np.inf
-    return cv2.idct(cv2.dct((div(gx) + div(gy.T).T).astype(np.float64))/w)
+    div = lambda g: np.diff((g[:, 1:] + g[:, :-1]) / 2, axis=1, prepend=0, append=0)
+    w = 2 * np.cos(np.pi * np.arange(n) / n) - 2  # of the second difference with free ends
+    w = np.add.outer(w, w)
+    w[0, 0] = np.inf
+    return cv2.idct(cv2.dct((div(gx) + div(gy.T).T).astype(np.float64)) / w)
+
 
 @_once
-def unrolled(f:Decomposition)->np.ndarray: # (S, S, 2) float32: x right, y down, in sides of the crop
+def unrolled(
+    f: Decomposition,
+) -> np.ndarray:  # (S, S, 2) float32: x right, y down, in sides of the crop
     "Where each pixel of the crop lies when the face is unrolled into a plane, lengths kept as well as they can be."
     size, m = len(f.mask), _soft(f.mask, 1)[..., None]
     n = _soft(f.normals @ rotation_matrix(roll=roll(f.photo.transform)).astype(np.float32), 1)
-    x, y = np.moveaxis(n[..., :2]*(-1, 1)/np.maximum(n[..., 2:], .35)*m, -1, 0)          # slopes to the right and down; flat outside the face
-    extra = 1/(1 + np.sqrt(1 + x*x + y*y))                                               # the square root of 1 + z zᵀ is 1 + extra · z zᵀ
-    flat = np.mgrid[:size, :size][::-1] + .5
-    return ((flat + [_integrated(extra*x*x, extra*x*y), _integrated(extra*x*y, extra*y*y)])/size).transpose(1, 2, 0).astype(np.float32)
+    x, y = np.moveaxis(
+        n[..., :2] * (-1, 1) / np.maximum(n[..., 2:], 0.35) * m, -1, 0
+    )  # slopes to the right and down; flat outside the face
+    extra = 1 / (1 + np.sqrt(1 + x * x + y * y))  # the square root of 1 + z zᵀ is 1 + extra · z zᵀ
+    flat = np.mgrid[:size, :size][::-1] + 0.5
+    return (
+        (
+            (
+                flat
+                + [
+                    _integrated(extra * x * x, extra * x * y),
+                    _integrated(extra * x * y, extra * y * y),
+                ]
+            )
+            / size
+        )
+        .transpose(1, 2, 0)
+        .astype(np.float32)
+    )
 
 # %% ../nbs/42_edit.ipynb #435c0c40
-def _with_alpha(picture): # any picture → (h, w, 4) float32 sRGB, colours multiplied by alpha
+def _with_alpha(picture):  # any picture → (h, w, 4) float32 sRGB, colours multiplied by alpha
     found = read_picture(kept(picture), quantise(read_image(picture)))
-    if found.colours or found.samples.dtype.kind == 'f': found = found.in_srgb()
-    x = found.samples/np.float32(np.iinfo(found.samples.dtype).max)
-    if found.alpha is None: return np.dstack([x, np.ones(x.shape[:2], np.float32)])
-    return np.dstack([x[..., :3]*x[..., 3:], x[..., 3:]])
+    if found.colours or found.samples.dtype.kind == "f":
+        found = found.in_srgb()
+    x = found.samples / np.float32(np.iinfo(found.samples.dtype).max)
+    if found.alpha is None:
+        return np.dstack([x, np.ones(x.shape[:2], np.float32)])
+    return np.dstack([x[..., :3] * x[..., 3:], x[..., 3:]])
 
-def _placed(rgba, U, x, y, size, angle): # picture, (SIZE, SIZE, 2) unrolled face → (SIZE, SIZE, 4) float32, colours multiplied by alpha
-    middle = cv2.remap(U, np.float32([[[x*SIZE - .5, y*SIZE - .5]]]), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+def _placed(
+    rgba, U, x, y, size, angle
+):  # picture, (SIZE, SIZE, 2) unrolled face → (SIZE, SIZE, 4) float32, colours multiplied by alpha
+    middle = cv2.remap(
+        U,
+        np.float32([[[x * SIZE - 0.5, y * SIZE - 0.5]]]),
+        None,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     h, w = rgba.shape[:2]
-    at = (U - middle) @ np.array([[c, -s], [s, c]])*(max(h, w)/size) + np.array([w, h])/2 - .5
-    return cv2.remap(rgba, at.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    at = (
+        (U - middle) @ np.array([[c, -s], [s, c]]) * (max(h, w) / size) + np.array([w, h]) / 2 - 0.5
+    )
+    return cv2.remap(
+        rgba, at.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+    )
 
 # %% ../nbs/42_edit.ipynb #7d93d808
-def decal(f:Decomposition,
-          picture,        # path, bytes, PIL picture or array, with or without alpha
-          x:float=.5,     # its middle, in sides of the crop from the left
-          y:float=.2,     # … and from the top
-          size:float=.2,  # its longer side on the skin, in sides of the crop
-          angle:float=0., # degrees, clockwise
-          **changes       # fields of the `Layer` that shall be otherwise, such as blend (usually multiply: white is nothing)
-         )->Layer:
+def decal(
+    f: Decomposition,
+    picture,  # path, bytes, PIL picture or array, with or without alpha
+    x: float = 0.5,  # its middle, in sides of the crop from the left
+    y: float = 0.2,  # … and from the top
+    size: float = 0.2,  # its longer side on the skin, in sides of the crop
+    angle: float = 0.0,  # degrees, clockwise
+    **changes,  # fields of the `Layer` that shall be otherwise, such as blend (usually multiply: white is nothing)
+) -> Layer:
     "A picture on the skin, bent and foreshortened with it."
-    for name, v, lo, hi in (('x', x, 0, 1), ('y', y, 0, 1), ('size', size, .01, 2), ('angle', angle, -3600, 3600)):
-        if not _is_number(v, lo, hi): raise ValueError(f'{name} of a decal must be a number from {lo} to {hi}, not {str(v)[:40]!r}')
+    for name, v, lo, hi in (
+        ("x", x, 0, 1),
+        ("y", y, 0, 1),
+        ("size", size, 0.01, 2),
+        ("angle", angle, -3600, 3600),
+    ):
+        if not _is_number(v, lo, hi):
+            raise ValueError(
+                f"{name} of a decal must be a number from {lo} to {hi}, not {str(v)[:40]!r}"
+            )
     rgba = _with_alpha(picture)
-    if max(rgba.shape) > size*SIZE: rgba = resize(rgba, size*SIZE)
+    if max(rgba.shape) > size * SIZE:
+        rgba = resize(rgba, size * SIZE)
     out = _placed(rgba, _enlarged(unrolled(f)), x, y, size, angle)
     out[..., :3] /= np.maximum(out[..., 3:], 1e-3)
-    return _as_layer({'kind': 'decal', 'name': 'decal', 'blend': 'multiply', 'png': _data_url(out), **changes})
+    return _as_layer(
+        {"kind": "decal", "name": "decal", "blend": "multiply", "png": _data_url(out), **changes}
+    )

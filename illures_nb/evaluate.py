@@ -21,351 +21,521 @@ from .image import linear_to_srgb, read_image, srgb_to_linear, write_image
 from .light import sh_basis
 
 # %% ../nbs/70_evaluate.ipynb #16192f2c
-def angular_error(a:np.ndarray, # normals (..., 3), any length
-                  b:np.ndarray, # normals (..., 3)
-    )->np.ndarray: # angle in degrees (...)
+def angular_error(
+    a: np.ndarray,  # normals (..., 3), any length
+    b: np.ndarray,  # normals (..., 3)
+) -> np.ndarray:  # angle in degrees (...)
     "Angle between two fields of vectors, accurate for small angles too."
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a*b).sum(-1)))
+    return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(-1)))
 
 # %% ../nbs/70_evaluate.ipynb #943d6345
-def rotation_x(degrees:float # positive turns y towards z
-    )->np.ndarray: # (3, 3) rotation: n' = R n
+def rotation_x(
+    degrees: float,  # positive turns y towards z
+) -> np.ndarray:  # (3, 3) rotation: n' = R n
     "Rotation about the x axis."
     a = np.radians(degrees)
     return np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
 
-def best_rotation(pred:np.ndarray, # (N, 3) predicted normals
-                  truth:np.ndarray, # (N, 3) true normals
-    )->np.ndarray: # (3, 3) proper rotation R, so that R pred ≈ truth
+
+def best_rotation(
+    pred: np.ndarray,  # (N, 3) predicted normals
+    truth: np.ndarray,  # (N, 3) true normals
+) -> np.ndarray:  # (3, 3) proper rotation R, so that R pred ≈ truth
     "Rotation that brings `pred` closest to `truth` in the least-squares sense (Wahba 1965, Kabsch 1976)."
     U, _, Vt = np.linalg.svd(np.asarray(truth, np.float64).T @ np.asarray(pred, np.float64))
     return U @ np.diag([1, 1, np.linalg.det(U @ Vt)]) @ Vt
 
 # %% ../nbs/70_evaluate.ipynb #6f3ca4a6
-def relief_slope(pred:np.ndarray, # (N, 3) normals
-                 truth:np.ndarray, # (N, 3) normals, same frame
-                 steepest:float=60, # true normals further than this from the view are left out, degrees
-    )->float: # d(pred gradient)/d(true gradient); 1 = right relief
+def relief_slope(
+    pred: np.ndarray,  # (N, 3) normals
+    truth: np.ndarray,  # (N, 3) normals, same frame
+    steepest: float = 60,  # true normals further than this from the view are left out, degrees
+) -> float:  # d(pred gradient)/d(true gradient); 1 = right relief
     "Robust slope (Huber, one offset per axis) of the predicted against the true gradients (nx/nz, ny/nz)."
-    keep = truth[:, 2] > np.cos(np.radians(steepest))*np.linalg.norm(truth, axis=1)
+    keep = truth[:, 2] > np.cos(np.radians(steepest)) * np.linalg.norm(truth, axis=1)
     t, p = truth[keep].astype(np.float64), pred[keep].astype(np.float64)
-    t, p = t[:, :2]/t[:, 2:], p[:, :2]/np.maximum(p[:, 2:], .2)
+    t, p = t[:, :2] / t[:, 2:], p[:, :2] / np.maximum(p[:, 2:], 0.2)
     w = np.ones_like(t)
     for _ in range(10):
-        tc, pc = (x - (w*x).sum(0)/w.sum(0) for x in (t, p))
-        slope = (w*tc*pc).sum()/max((w*tc*tc).sum(), 1e-12)
-        r = abs(pc - slope*tc)
-        w = 1/np.maximum(1, r/(1.345*1.4826*np.median(r) + 1e-9))
+        tc, pc = (x - (w * x).sum(0) / w.sum(0) for x in (t, p))
+        slope = (w * tc * pc).sum() / max((w * tc * tc).sum(), 1e-12)
+        r = abs(pc - slope * tc)
+        w = 1 / np.maximum(1, r / (1.345 * 1.4826 * np.median(r) + 1e-9))
     return float(slope)
 
 # %% ../nbs/70_evaluate.ipynb #9e8e9773
-def log_floored(x:np.ndarray, # linear values (N,)
-                floor:float=.02, # in medians
-    )->np.ndarray: # log of x, floored
+def log_floored(
+    x: np.ndarray,  # linear values (N,)
+    floor: float = 0.02,  # in medians
+) -> np.ndarray:  # log of x, floored
     "Logarithm that a few black pixels cannot drag to minus infinity."
     x = np.asarray(x, np.float64)
-    return np.log(np.maximum(x, max(floor*np.median(x), 1e-9)))
+    return np.log(np.maximum(x, max(floor * np.median(x), 1e-9)))
 
-def si_log_rmse(pred:np.ndarray, # predicted albedo (N,), linear
-                truth:np.ndarray, # true albedo (N,), linear
-    )->float: # RMSE of log(pred/truth) after the best single scale
+
+def si_log_rmse(
+    pred: np.ndarray,  # predicted albedo (N,), linear
+    truth: np.ndarray,  # true albedo (N,), linear
+) -> float:  # RMSE of log(pred/truth) after the best single scale
     "Scale-invariant error of albedo: RMS of the log ratio after one scale."
     return float((log_floored(pred) - log_floored(truth)).std())
 
-def correlation(a:np.ndarray, # (N,)
-                b:np.ndarray, # (N,)
-    )->float: # Pearson's r; 0 when either is constant
+
+def correlation(
+    a: np.ndarray,  # (N,)
+    b: np.ndarray,  # (N,)
+) -> float:  # Pearson's r; 0 when either is constant
     "Correlation of two fields: does the albedo vary where the true one does?"
     a, b = (np.asarray(x, np.float64) - np.mean(x, dtype=np.float64) for x in (a, b))
-    n = np.sqrt((a @ a)*(b @ b))
-    return float(a @ b/n) if n > 1e-9*len(a) else 0.
+    n = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / n) if n > 1e-9 * len(a) else 0.0
 
-def albedo_constancy(stack:np.ndarray # (lights, N) linear albedo of one face under several lights
-    )->tuple[float, float]: # (mean over pixels of the std over lights of log albedo, mean coefficient of variation)
+
+def albedo_constancy(
+    stack: np.ndarray,  # (lights, N) linear albedo of one face under several lights
+) -> tuple[
+    float, float
+]:  # (mean over pixels of the std over lights of log albedo, mean coefficient of variation)
     "How much the albedo of one face changes with the light, after one scale per photo: 0 = not at all."
-    logs = np.stack([log_floored(x) for x in stack]); logs -= logs.mean(1, keepdims=True)
-    lin = np.stack([x/max(np.mean(x), 1e-9) for x in np.asarray(stack, np.float64)])
-    return float(logs.std(0).mean()), float((lin.std(0)/np.maximum(lin.mean(0), 1e-9)).mean())
+    logs = np.stack([log_floored(x) for x in stack])
+    logs -= logs.mean(1, keepdims=True)
+    lin = np.stack([x / max(np.mean(x), 1e-9) for x in np.asarray(stack, np.float64)])
+    return float(logs.std(0).mean()), float((lin.std(0) / np.maximum(lin.mean(0), 1e-9)).mean())
 
 # %% ../nbs/70_evaluate.ipynb #624283ec
-def si_rmse(pred:np.ndarray, # linear values (N,)
-            truth:np.ndarray, # linear values (N,)
-    )->tuple[float, float]: # (RMSE / mean truth, the scale that was applied to pred)
+def si_rmse(
+    pred: np.ndarray,  # linear values (N,)
+    truth: np.ndarray,  # linear values (N,)
+) -> tuple[float, float]:  # (RMSE / mean truth, the scale that was applied to pred)
     "Relative RMSE of a picture in linear light after the best single scale."
     p, t = np.asarray(pred, np.float64), np.asarray(truth, np.float64)
-    k = p @ t/max(p @ p, 1e-12)
-    return float(np.sqrt(np.mean((k*p - t)**2))/t.mean()), float(k)
+    k = p @ t / max(p @ p, 1e-12)
+    return float(np.sqrt(np.mean((k * p - t) ** 2)) / t.mean()), float(k)
 
 # %% ../nbs/70_evaluate.ipynb #64564506
-def ssim_map(a:np.ndarray, # (H, W) in [0, 1]
-             b:np.ndarray, # (H, W) in [0, 1]
-             sigma:float=1.5, # of the Gaussian window, pixels
-    )->np.ndarray: # (H, W), 1 = identical
+def ssim_map(
+    a: np.ndarray,  # (H, W) in [0, 1]
+    b: np.ndarray,  # (H, W) in [0, 1]
+    sigma: float = 1.5,  # of the Gaussian window, pixels
+) -> np.ndarray:  # (H, W), 1 = identical
     "Structural similarity per pixel (Wang et al. 2004, eq. 13), Gaussian window of 11 × 11."
     blur = lambda x: cv2.GaussianBlur(x, (11, 11), sigma, borderType=cv2.BORDER_REFLECT)
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     ma, mb = blur(a), blur(b)
-    va, vb, cov = blur(a*a) - ma*ma, blur(b*b) - mb*mb, blur(a*b) - ma*mb
-    return (2*ma*mb + .01**2)*(2*cov + .03**2)/((ma**2 + mb**2 + .01**2)*(va + vb + .03**2))
+    va, vb, cov = blur(a * a) - ma * ma, blur(b * b) - mb * mb, blur(a * b) - ma * mb
+    return (
+        (2 * ma * mb + 0.01**2)
+        * (2 * cov + 0.03**2)
+        / ((ma**2 + mb**2 + 0.01**2) * (va + vb + 0.03**2))
+    )
 
-def relight_error(pred:np.ndarray, # (H, W) linear
-                  truth:np.ndarray, # (H, W) linear, [0, 1]
-                  mask:np.ndarray, # (H, W) bool
-    )->tuple[float, float]: # (scale-invariant RMSE, SSIM), inside the mask
+
+def relight_error(
+    pred: np.ndarray,  # (H, W) linear
+    truth: np.ndarray,  # (H, W) linear, [0, 1]
+    mask: np.ndarray,  # (H, W) bool
+) -> tuple[float, float]:  # (scale-invariant RMSE, SSIM), inside the mask
     "Compare a relit picture with the true photo: RMSE in linear light after one scale, SSIM in sRGB."
     rmse, k = si_rmse(pred[mask], truth[mask])
-    p, t = (np.where(mask, linear_to_srgb(np.clip(x, 0, 1)), 96/255) for x in (k*pred, truth))
+    p, t = (np.where(mask, linear_to_srgb(np.clip(x, 0, 1)), 96 / 255) for x in (k * pred, truth))
     return rmse, float(ssim_map(p, t)[mask].mean())
 
 # %% ../nbs/70_evaluate.ipynb #a836e7fd
-def dominant_direction(coeffs:np.ndarray # grey SH light (9,)
-    )->np.ndarray: # unit vector towards the light
+def dominant_direction(
+    coeffs: np.ndarray,  # grey SH light (9,)
+) -> np.ndarray:  # unit vector towards the light
     "Dominant direction of an SH light: its linear part."
     d = np.asarray(coeffs, np.float64)[[2, 3, 1]]
-    return d/max(np.linalg.norm(d), 1e-12)
+    return d / max(np.linalg.norm(d), 1e-12)
 
-def light_ranks(coeffs:np.ndarray # (subjects, classes, 9) grey SH lights; NaN where there is none
-    )->np.ndarray: # (subjects, classes) rank of the right class, 1 = top; classes + 1 where there is no light
+
+def light_ranks(
+    coeffs: np.ndarray,  # (subjects, classes, 9) grey SH lights; NaN where there is none
+) -> (
+    np.ndarray
+):  # (subjects, classes) rank of the right class, 1 = top; classes + 1 where there is no light
     "Nearest-class-mean classification of lights, leaving one subject out; ranks give top-1, top-2, …"
-    c = coeffs/np.maximum(np.linalg.norm(coeffs, axis=-1, keepdims=True), 1e-12)
-    n, k = c.shape[:2]; ranks = np.full((n, k), k + 1)
+    c = coeffs / np.maximum(np.linalg.norm(coeffs, axis=-1, keepdims=True), 1e-12)
+    n, k = c.shape[:2]
+    ranks = np.full((n, k), k + 1)
     for s in range(n):
-        rest = np.delete(c, s, 0); known = np.isfinite(rest).all(-1)[..., None]
-        means = np.where(known, rest, 0).sum(0)/known.sum(0).clip(1)   # (classes, 9)
-        d = np.linalg.norm(c[s, :, None] - means[None], axis=-1)       # (photo, class)
-        d[:, ~known.any(0)[:, 0]] = np.inf                             # nobody else has a light of this class
+        rest = np.delete(c, s, 0)
+        known = np.isfinite(rest).all(-1)[..., None]
+        means = np.where(known, rest, 0).sum(0) / known.sum(0).clip(1)  # (classes, 9)
+        d = np.linalg.norm(c[s, :, None] - means[None], axis=-1)  # (photo, class)
+        d[:, ~known.any(0)[:, 0]] = np.inf  # nobody else has a light of this class
         ok = np.isfinite(c[s]).all(-1)
-        ranks[s, ok] = (d <= np.diag(d)[:, None] + 1e-9).sum(1)[ok]      # a tie is no recognition
+        ranks[s, ok] = (d <= np.diag(d)[:, None] + 1e-9).sum(1)[ok]  # a tie is no recognition
     return ranks
 
 # %% ../nbs/70_evaluate.ipynb #6dd8d8bd
-YALE_LIGHTS = ['A+000E+00', 'A+020E-10', 'A-035E+15', 'A+050E+00', 'A-050E-40', 'A+070E+45', 'A-085E+20']
+YALE_LIGHTS = [
+    "A+000E+00",
+    "A+020E-10",
+    "A-035E+15",
+    "A+050E+00",
+    "A-050E-40",
+    "A+070E+45",
+    "A-085E+20",
+]
 YALE_GROUPS = dict(easy=YALE_LIGHTS[:3], medium=YALE_LIGHTS[3:5], hard=YALE_LIGHTS[5:])
-YALE_CLASSES = ['A+000E+00', 'A+000E+20', 'A+000E+45', 'A+000E-35', 'A+025E+00', 'A-025E+00', 'A+050E+00', 'A-050E+00',
-                'A+050E-40', 'A-050E-40', 'A+070E+45', 'A-070E+45', 'A+085E+20', 'A-085E+20']
-YALE_SOURCES = ['A+000E+00', 'A-035E+15', 'A+050E+00']
-YALE_TARGETS = ['A+000E+00', 'A-025E+00', 'A+050E+00', 'A-050E-40', 'A+070E+45']
-YALE_SIDE, YALE_GREY = 320, 96                                        # the grey square a photo is put into
-YALE_BOX = np.s_[64:256, 76:244]                                      # where in it
+YALE_CLASSES = [
+    "A+000E+00",
+    "A+000E+20",
+    "A+000E+45",
+    "A+000E-35",
+    "A+025E+00",
+    "A-025E+00",
+    "A+050E+00",
+    "A-050E+00",
+    "A+050E-40",
+    "A-050E-40",
+    "A+070E+45",
+    "A-070E+45",
+    "A+085E+20",
+    "A-085E+20",
+]
+YALE_SOURCES = ["A+000E+00", "A-035E+15", "A+050E+00"]
+YALE_TARGETS = ["A+000E+00", "A-025E+00", "A+050E+00", "A-050E-40", "A+070E+45"]
+YALE_SIDE, YALE_GREY = 320, 96  # the grey square a photo is put into
+YALE_BOX = np.s_[64:256, 76:244]  # where in it
 
-def nominal_light(name:str # 'A-035E+15', or a file name that holds it
-    )->np.ndarray: # unit vector towards the light; x right, y up, z to the camera
+
+def nominal_light(
+    name: str,  # 'A-035E+15', or a file name that holds it
+) -> np.ndarray:  # unit vector towards the light; x right, y up, z to the camera
     "Direction of a Yale light from its name."
-    found = re.search(r'A([+-]\d+)E([+-]\d+)', name)
-    if not found: raise ValueError(f"{name}: no light like 'A-035E+15' in this name")
+    found = re.search(r"A([+-]\d+)E([+-]\d+)", name)
+    if not found:
+        raise ValueError(f"{name}: no light like 'A-035E+15' in this name")
     a, e = np.radians([float(x) for x in found.groups()])
-    return np.array([-np.sin(a)*np.cos(e), np.sin(e), np.cos(a)*np.cos(e)])
+    return np.array([-np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)])
 
 # %% ../nbs/70_evaluate.ipynb #ca267a9a
-def yale_subjects(folder # the folder that holds yaleB01/, yaleB02/, …
-    )->list[str]: # names, sorted
+def yale_subjects(
+    folder,  # the folder that holds yaleB01/, yaleB02/, …
+) -> list[str]:  # names, sorted
     "Subjects of an Extended Yale B folder."
     folder = Path(folder)
-    if not folder.is_dir(): raise FileNotFoundError(f'{folder}: no such folder')
-    names = sorted(p.name for p in folder.glob('yaleB*') if p.is_dir())
-    if not names: raise ValueError(f'{folder}: no folder yaleBNN in it, so this is not Extended Yale B (cropped)')
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    names = sorted(p.name for p in folder.glob("yaleB*") if p.is_dir())
+    if not names:
+        raise ValueError(
+            f"{folder}: no folder yaleBNN in it, so this is not Extended Yale B (cropped)"
+        )
     return names
 
 # %% ../nbs/70_evaluate.ipynb #f3490b33
-def yale_path(folder, # as in `yale_subjects`
-              subject:str, # 'yaleB02'
-              light:str, # 'A-035E+15'
-    )->Path: # whether or not it is there
+def yale_path(
+    folder,  # as in `yale_subjects`
+    subject: str,  # 'yaleB02'
+    light: str,  # 'A-035E+15'
+) -> Path:  # whether or not it is there
     "The file of one photo."
-    return Path(folder)/subject/f'{subject}_P00{light}.pgm'
+    return Path(folder) / subject / f"{subject}_P00{light}.pgm"
 
-def yale_photo(folder, # as in `yale_subjects`
-               subject:str, # 'yaleB02'
-               light:str, # 'A-035E+15'
-    )->np.ndarray: # (192, 168) linear [0, 1]
+
+def yale_photo(
+    folder,  # as in `yale_subjects`
+    subject: str,  # 'yaleB02'
+    light: str,  # 'A-035E+15'
+) -> np.ndarray:  # (192, 168) linear [0, 1]
     "One photo of the set, linear light."
     path = yale_path(folder, subject, light)
     photo = read_image(path)[..., 0]
-    if photo.shape != (192, 168): raise ValueError(f'{path}: {photo.shape[1]}×{photo.shape[0]} pixels, the cropped set has 168×192')
+    if photo.shape != (192, 168):
+        raise ValueError(
+            f"{path}: {photo.shape[1]}×{photo.shape[0]} pixels, the cropped set has 168×192"
+        )
     return photo
 
-def yale_input(photo:np.ndarray # (192, 168) linear
-    )->np.ndarray: # (320, 320, 3) uint8 sRGB
+
+def yale_input(
+    photo: np.ndarray,  # (192, 168) linear
+) -> np.ndarray:  # (320, 320, 3) uint8 sRGB
     "The picture a method gets: sRGB-encoded, in the middle of a grey square."
     image = np.full((YALE_SIDE, YALE_SIDE, 3), YALE_GREY, np.uint8)
-    image[YALE_BOX] = np.round(linear_to_srgb(photo)*255).astype(np.uint8)[..., None]
+    image[YALE_BOX] = np.round(linear_to_srgb(photo) * 255).astype(np.uint8)[..., None]
     return image
 
 # %% ../nbs/70_evaluate.ipynb #ff63d91f
-def photometric_stereo(photos:np.ndarray, # (K, H, W) linear [0, 1]
-                       lights:np.ndarray, # (K, 3) unit vectors towards the lights
-                       dark:float=.06, # samples below this share of the pixel's bright (90 %) value count as shadow
-                       rounds:int=15, # of reweighting
-    )->tuple[np.ndarray, np.ndarray, np.ndarray]: # normals (H, W, 3), albedo (H, W) of the photos' scale, mask (H, W) bool
+def photometric_stereo(
+    photos: np.ndarray,  # (K, H, W) linear [0, 1]
+    lights: np.ndarray,  # (K, 3) unit vectors towards the lights
+    dark: float = 0.06,  # samples below this share of the pixel's bright (90 %) value count as shadow
+    rounds: int = 15,  # of reweighting
+) -> tuple[
+    np.ndarray, np.ndarray, np.ndarray
+]:  # normals (H, W, 3), albedo (H, W) of the photos' scale, mask (H, W) bool
     "Normals and albedo from many lights: robust least squares without shadowed and saturated samples."
     K, H, W = photos.shape
-    I = photos.reshape(K, -1).astype(np.float64).T                    # (N, K)
-    use = (I < .98) & (I > np.maximum(dark*np.quantile(I, .9, axis=1, keepdims=True), 3/255))
-    w, pairs = use.astype(np.float64), (lights[:, :, None]*lights[:, None]).reshape(K, 9)
+    I = photos.reshape(K, -1).astype(np.float64).T  # (N, K)
+    use = (I < 0.98) & (I > np.maximum(dark * np.quantile(I, 0.9, axis=1, keepdims=True), 3 / 255))
+    w, pairs = use.astype(np.float64), (lights[:, :, None] * lights[:, None]).reshape(K, 9)
     for _ in range(rounds):
-        A = (w @ pairs).reshape(-1, 3, 3) + 1e-6*np.eye(3)
-        b = np.linalg.solve(A, ((w*I) @ lights)[..., None])[..., 0]   # (N, 3) albedo times normal
+        A = (w @ pairs).reshape(-1, 3, 3) + 1e-6 * np.eye(3)
+        b = np.linalg.solve(A, ((w * I) @ lights)[..., None])[..., 0]  # (N, 3) albedo times normal
         model = b @ lights.T
-        r = abs(I - model)/np.maximum(model, .02)                     # residual as a share of the prediction
-        scale = np.clip(2*(w*r).sum(1, keepdims=True)/(w.sum(1, keepdims=True) + 1e-9), .02, .1)
-        w = np.where(use & (model > 0), 1/(1 + (r/scale)**2), 0)
+        r = abs(I - model) / np.maximum(model, 0.02)  # residual as a share of the prediction
+        scale = np.clip(
+            2 * (w * r).sum(1, keepdims=True) / (w.sum(1, keepdims=True) + 1e-9), 0.02, 0.1
+        )
+        w = np.where(use & (model > 0), 1 / (1 + (r / scale) ** 2), 0)
     albedo = np.linalg.norm(b, axis=1)
-    matt = (w > .2).sum(1)/np.maximum((model > 0).sum(1), 1)          # share of the lit samples that fit
-    mask = (matt > .4) & (albedo > .15*np.median(albedo)) & (b[:, 2] > .1*albedo)
-    mask = cv2.morphologyEx(mask.reshape(H, W).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)) > 0
-    normals = np.where(mask[..., None], (b/np.maximum(albedo, 1e-9)[:, None]).reshape(H, W, 3), [0, 0, 1])
+    matt = (w > 0.2).sum(1) / np.maximum((model > 0).sum(1), 1)  # share of the lit samples that fit
+    mask = (matt > 0.4) & (albedo > 0.15 * np.median(albedo)) & (b[:, 2] > 0.1 * albedo)
+    mask = (
+        cv2.morphologyEx(
+            mask.reshape(H, W).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)
+        )
+        > 0
+    )
+    normals = np.where(
+        mask[..., None], (b / np.maximum(albedo, 1e-9)[:, None]).reshape(H, W, 3), [0, 0, 1]
+    )
     return normals.astype(np.float32), albedo.reshape(H, W).astype(np.float32), mask
 
 # %% ../nbs/70_evaluate.ipynb #64ebdc16
 @dataclass
 class Truth:
     "Measured normals, albedo and mask of one subject, on the pixels of its photos."
-    normals: np.ndarray # (192, 168, 3) float32 unit, frame of the nominal lights
-    albedo: np.ndarray # (192, 168) float32, any scale
-    mask: np.ndarray # (192, 168) bool
 
-def yale_truth(folder, # as in `yale_subjects`
-               subject:str, # 'yaleB02'
-    )->Truth: # from truth/SUBJECT.npz where there is one, else by photometric stereo over all its photos
+    normals: np.ndarray  # (192, 168, 3) float32 unit, frame of the nominal lights
+    albedo: np.ndarray  # (192, 168) float32, any scale
+    mask: np.ndarray  # (192, 168) bool
+
+
+def yale_truth(
+    folder,  # as in `yale_subjects`
+    subject: str,  # 'yaleB02'
+) -> (
+    Truth
+):  # from truth/SUBJECT.npz where there is one, else by photometric stereo over all its photos
     "Ground truth of one subject."
-    path = Path(folder)/'truth'/f'{subject}.npz'
-    if not path.is_file(): return measure_truth(folder, subject)
-    with np.load(path) as z: return Truth(z['normals'].astype(np.float32), z['albedo'].astype(np.float32), z['mask'] > 0)
+    path = Path(folder) / "truth" / f"{subject}.npz"
+    if not path.is_file():
+        return measure_truth(folder, subject)
+    with np.load(path) as z:
+        return Truth(z["normals"].astype(np.float32), z["albedo"].astype(np.float32), z["mask"] > 0)
 
 # %% ../nbs/70_evaluate.ipynb #c9d53c5e
-def measure_truth(folder, # as in `yale_subjects`
-                  subject:str, # 'yaleB02'
-    )->Truth: # by photometric stereo over all photos that are there
+def measure_truth(
+    folder,  # as in `yale_subjects`
+    subject: str,  # 'yaleB02'
+) -> Truth:  # by photometric stereo over all photos that are there
     "Ground truth from the .pgm files alone."
-    names = sorted(m[0] for p in (Path(folder)/subject).glob('*.pgm') if (m := re.search(r'A[+-]\d+E[+-]\d+', p.name)))
-    if len(names) < 10: raise ValueError(f'{Path(folder)/subject}: {len(names)} photos with a named light, photometric stereo wants 10 or more')
+    names = sorted(
+        m[0]
+        for p in (Path(folder) / subject).glob("*.pgm")
+        if (m := re.search(r"A[+-]\d+E[+-]\d+", p.name))
+    )
+    if len(names) < 10:
+        raise ValueError(
+            f"{Path(folder) / subject}: {len(names)} photos with a named light, photometric stereo wants 10 or more"
+        )
     photos = np.stack([yale_photo(folder, subject, l) for l in names])
     return Truth(*photometric_stereo(photos, np.stack([nominal_light(l) for l in names])))
 
 # %% ../nbs/70_evaluate.ipynb #4db97a07
+# fmt: off
 ALL_YALE_LIGHTS = [f'A{a:+04d}E{e:+03d}' for a, e in
     [(0, e) for e in (0, 20, 45, 90, -20, -35)] +
     [(s*a, e) for s in (1, -1) for a, e in ((5, 10), (5, -10), (10, 0), (10, -20), (15, 20), (20, 10), (20, -10), (20, -40), (25, 0),
      (35, 15), (35, 40), (35, 65), (35, -20), (50, 0), (50, -40), (60, 20), (60, -20), (70, 0), (70, 45), (70, -35),
      (85, 20), (85, -20), (95, 0), (110, 15), (110, 40), (110, 65), (110, -20), (120, 0), (130, 20))]]
+# fmt: on
 
 # %% ../nbs/70_evaluate.ipynb #1a02929a
-def toy_head(seed:int # another head per seed
-    )->Truth: # analytic normals and albedo, and a mask, 192×168
+def toy_head(
+    seed: int,  # another head per seed
+) -> Truth:  # analytic normals and albedo, and a mask, 192×168
     "An ellipsoid with a bump for a nose, painted: known exactly."
     rng = np.random.default_rng(seed)
-    y, x = np.meshgrid(np.linspace(1.15, -1.15, 192), np.linspace(-1, 1, 168), indexing='ij')
-    a, b, depth = rng.uniform(1.05, 1.2), rng.uniform(1.3, 1.45), rng.uniform(.7, .9)
-    inside = 1 - (x/a)**2 - (y/b)**2
-    root = np.sqrt(np.maximum(inside, .02))
-    nose = .25*np.exp(-((x/.18)**2 + ((y + .1)/.35)**2))
-    dx, dy = -depth*x/a**2/root - nose*2*x/.18**2, -depth*y/b**2/root - nose*2*(y + .1)/.35**2
-    n = np.stack([-dx, -dy, np.ones_like(dx)], -1); n /= np.linalg.norm(n, axis=-1, keepdims=True)
-    spots = cv2.GaussianBlur(rng.normal(size=x.shape), (0, 0), 6); spots /= abs(spots).max()
-    albedo = .55 + .15*spots - .25*np.exp(-(((abs(x) - .4)/.22)**2 + ((y - .35)/.1)**2))
-    return Truth(n.astype(np.float32), albedo.astype(np.float32), inside > .1)
+    y, x = np.meshgrid(np.linspace(1.15, -1.15, 192), np.linspace(-1, 1, 168), indexing="ij")
+    a, b, depth = rng.uniform(1.05, 1.2), rng.uniform(1.3, 1.45), rng.uniform(0.7, 0.9)
+    inside = 1 - (x / a) ** 2 - (y / b) ** 2
+    root = np.sqrt(np.maximum(inside, 0.02))
+    nose = 0.25 * np.exp(-((x / 0.18) ** 2 + ((y + 0.1) / 0.35) ** 2))
+    dx, dy = (
+        -depth * x / a**2 / root - nose * 2 * x / 0.18**2,
+        -depth * y / b**2 / root - nose * 2 * (y + 0.1) / 0.35**2,
+    )
+    n = np.stack([-dx, -dy, np.ones_like(dx)], -1)
+    n /= np.linalg.norm(n, axis=-1, keepdims=True)
+    spots = cv2.GaussianBlur(rng.normal(size=x.shape), (0, 0), 6)
+    spots /= abs(spots).max()
+    albedo = (
+        0.55
+        + 0.15 * spots
+        - 0.25 * np.exp(-(((abs(x) - 0.4) / 0.22) ** 2 + ((y - 0.35) / 0.1) ** 2))
+    )
+    return Truth(n.astype(np.float32), albedo.astype(np.float32), inside > 0.1)
 
 # %% ../nbs/70_evaluate.ipynb #a7552058
-def toy_photo(head:Truth, # from `toy_head`
-              light:str, # 'A-035E+15'
-    )->np.ndarray: # (192, 168) uint8, linear
+def toy_photo(
+    head: Truth,  # from `toy_head`
+    light: str,  # 'A-035E+15'
+) -> np.ndarray:  # (192, 168) uint8, linear
     "A toy head under one named light, with shine, and black where it turns away."
-    l = nominal_light(light); cos = np.maximum(head.normals @ l, 0)
-    h = l + [0, 0, 1]; h /= max(np.linalg.norm(h), 1e-9)
-    shine = .5*np.maximum(head.normals @ h, 0)**80*(cos > 0)
-    return np.round(255*np.clip(head.albedo*cos + shine, 0, 1)).astype(np.uint8)
+    l = nominal_light(light)
+    cos = np.maximum(head.normals @ l, 0)
+    h = l + [0, 0, 1]
+    h /= max(np.linalg.norm(h), 1e-9)
+    shine = 0.5 * np.maximum(head.normals @ h, 0) ** 80 * (cos > 0)
+    return np.round(255 * np.clip(head.albedo * cos + shine, 0, 1)).astype(np.uint8)
 
-def toy_yale(folder, # where to write
-             subjects:int=2, # how many
-             lights:list=ALL_YALE_LIGHTS, # names of the lights to render
-    )->Path: # the folder
+
+def toy_yale(
+    folder,  # where to write
+    subjects: int = 2,  # how many
+    lights: list = ALL_YALE_LIGHTS,  # names of the lights to render
+) -> Path:  # the folder
     "Write a toy set, with its truth, in the layout of Extended Yale B: for tests, and for trying the commands."
     from PIL import Image
-    (Path(folder)/'truth').mkdir(parents=True, exist_ok=True)
+
+    (Path(folder) / "truth").mkdir(parents=True, exist_ok=True)
     for s in range(subjects):
-        name, head = f'yaleB{s + 1:02d}', toy_head(s)
-        (Path(folder)/name).mkdir(exist_ok=True)
-        np.savez_compressed(Path(folder)/'truth'/f'{name}.npz', normals=head.normals, albedo=head.albedo, mask=head.mask)
-        for l in lights: Image.fromarray(toy_photo(head, l)).save(Path(folder)/name/f'{name}_P00{l}.pgm')
+        name, head = f"yaleB{s + 1:02d}", toy_head(s)
+        (Path(folder) / name).mkdir(exist_ok=True)
+        np.savez_compressed(
+            Path(folder) / "truth" / f"{name}.npz",
+            normals=head.normals,
+            albedo=head.albedo,
+            mask=head.mask,
+        )
+        for l in lights:
+            Image.fromarray(toy_photo(head, l)).save(Path(folder) / name / f"{name}_P00{l}.pgm")
     return Path(folder)
 
 # %% ../nbs/70_evaluate.ipynb #07b1d5fb
-FRONTAL = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0], np.float32)           # grey light from the camera
+FRONTAL = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0], np.float32)  # grey light from the camera
+
 
 @dataclass
 class Prediction:
     "What a method says about one photo, cut to the photo's pixels, left-out pixels filled."
-    normals: np.ndarray # (192, 168, 3) float32 unit
-    albedo: np.ndarray # (192, 168) float32, grey, linear
-    light: np.ndarray # (9,) float32, grey
-    missed: bool # no face found
-    covered: np.ndarray # (192, 168) bool: not left out
-    relit: dict = field(default_factory=dict) # name → function of coeffs (9, 3): (320, 320, 3) sRGB, NaN outside
+
+    normals: np.ndarray  # (192, 168, 3) float32 unit
+    albedo: np.ndarray  # (192, 168) float32, grey, linear
+    light: np.ndarray  # (9,) float32, grey
+    missed: bool  # no face found
+    covered: np.ndarray  # (192, 168) bool: not left out
+    relit: dict = field(
+        default_factory=dict
+    )  # name → function of coeffs (9, 3): (320, 320, 3) sRGB, NaN outside
 
 # %% ../nbs/70_evaluate.ipynb #7d3a27f1
-def as_prediction(answer # None (no face) or (normals (320, 320, 3), albedo (320, 320[, 3]) linear, coeffs (9, 3)[, relit]), NaN where left out
-    )->Prediction:
+def as_prediction(
+    answer,  # None (no face) or (normals (320, 320, 3), albedo (320, 320[, 3]) linear, coeffs (9, 3)[, relit]), NaN where left out
+) -> Prediction:
     "Cut a method's answer to the photo and fill in what it left out."
     if answer is None:
-        return Prediction(np.tile(np.float32([0, 0, 1]), (192, 168, 1)), np.ones((192, 168), np.float32), FRONTAL, True, np.zeros((192, 168), bool))
+        return Prediction(
+            np.tile(np.float32([0, 0, 1]), (192, 168, 1)),
+            np.ones((192, 168), np.float32),
+            FRONTAL,
+            True,
+            np.zeros((192, 168), bool),
+        )
     normals, albedo = (np.asarray(x, np.float32)[YALE_BOX] for x in answer[:2])
     albedo = albedo.mean(-1) if albedo.ndim == 3 else albedo
     ok = np.isfinite(normals).all(-1) & np.isfinite(albedo)
     normals = np.where(ok[..., None], normals, np.float32([0, 0, 1]))
-    normals = normals/np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
+    normals = normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
     albedo = np.where(ok, albedo, np.median(albedo[ok]) if ok.any() else 1)
-    return Prediction(normals, albedo, np.asarray(answer[2], np.float32).reshape(9, -1).mean(1), False, ok, *answer[3:])
+    return Prediction(
+        normals,
+        albedo,
+        np.asarray(answer[2], np.float32).reshape(9, -1).mean(1),
+        False,
+        ok,
+        *answer[3:],
+    )
 
 # %% ../nbs/70_evaluate.ipynb #f4aa8c50
-def relight_photo(pred:Prediction, # of the source photo
-                  coeffs:np.ndarray, # grey target light (9,)
-                  ways:tuple=('residual 0',), # names that must be there: A ∘ f(N, L) where the method does not say otherwise
-    )->dict: # name → (192, 168) linear picture
+def relight_photo(
+    pred: Prediction,  # of the source photo
+    coeffs: np.ndarray,  # grey target light (9,)
+    ways: tuple = (
+        "residual 0",
+    ),  # names that must be there: A ∘ f(N, L) where the method does not say otherwise
+) -> dict:  # name → (192, 168) linear picture
     "The source face under another light: A ∘ f(N, L), and whatever other ways the method has."
-    plain = pred.albedo*np.maximum(sh_basis(pred.normals) @ coeffs, 0)
+    plain = pred.albedo * np.maximum(sh_basis(pred.normals) @ coeffs, 0)
     out = {way: plain for way in ways}
     for way, f in pred.relit.items():
-        picture = srgb_to_linear(np.asarray(f(np.tile(coeffs[:, None], 3)), np.float32)[YALE_BOX]).mean(-1)
+        picture = srgb_to_linear(
+            np.asarray(f(np.tile(coeffs[:, None], 3)), np.float32)[YALE_BOX]
+        ).mean(-1)
         out[way] = np.where(np.isfinite(picture), picture, plain)
     return out
 
 # %% ../nbs/70_evaluate.ipynb #5589dd75
-def score_subject(preds:dict, # light name → Prediction
-                  truth:Truth, # of that subject
-    )->tuple[list[dict], dict]: # one row of figures per light; error maps (rot, degrees, NaN outside the mask) per light
+def score_subject(
+    preds: dict,  # light name → Prediction
+    truth: Truth,  # of that subject
+) -> tuple[
+    list[dict], dict
+]:  # one row of figures per light; error maps (rot, degrees, NaN outside the mask) per light
     "Errors of normals, albedo and light of one subject, one row per photo."
-    m = truth.mask; t = truth.normals[m]; a = truth.albedo[m]
-    R = best_rotation(np.concatenate([p.normals[m] for p in preds.values()]), np.tile(t, (len(preds), 1)))
+    m = truth.mask
+    t = truth.normals[m]
+    a = truth.albedo[m]
+    R = best_rotation(
+        np.concatenate([p.normals[m] for p in preds.values()]), np.tile(t, (len(preds), 1))
+    )
     rows, maps = [], {}
     for light, p in preds.items():
-        n = p.normals[m]; rot = angular_error(n @ R.T, t); d = dominant_direction(p.light); nominal = nominal_light(light)
-        rows.append(dict(light=light, missed=p.missed, covered=float(p.covered[m].mean()), raw=angular_error(n, t).mean(),
-            frame=angular_error(n, t @ rotation_x(11).T).mean(), rot=rot.mean(), **{f'under{k}': float((rot < k).mean()) for k in (20, 25, 30)},
-            slope=relief_slope(n @ R.T, t), albedo=si_log_rmse(p.albedo[m], a), corr=correlation(p.albedo[m], a),
-            light_raw=angular_error(d, nominal), light_rot=angular_error(R @ d, nominal)))
-        maps[light] = np.full(m.shape, np.nan, np.float32); maps[light][m] = rot
+        n = p.normals[m]
+        rot = angular_error(n @ R.T, t)
+        d = dominant_direction(p.light)
+        nominal = nominal_light(light)
+        rows.append(
+            dict(
+                light=light,
+                missed=p.missed,
+                covered=float(p.covered[m].mean()),
+                raw=angular_error(n, t).mean(),
+                frame=angular_error(n, t @ rotation_x(11).T).mean(),
+                rot=rot.mean(),
+                **{f"under{k}": float((rot < k).mean()) for k in (20, 25, 30)},
+                slope=relief_slope(n @ R.T, t),
+                albedo=si_log_rmse(p.albedo[m], a),
+                corr=correlation(p.albedo[m], a),
+                light_raw=angular_error(d, nominal),
+                light_rot=angular_error(R @ d, nominal),
+            )
+        )
+        maps[light] = np.full(m.shape, np.nan, np.float32)
+        maps[light][m] = rot
     return rows, maps
 
 # %% ../nbs/70_evaluate.ipynb #a7d6f3b9
-def score_relighting(preds:dict, # (subject, light) → Prediction
-                     truths:dict, # subject → Truth
-                     photos:dict, # (subject, light) → (192, 168) linear
-    )->list[dict]: # one row per subject, source, target and way of relighting
+def score_relighting(
+    preds: dict,  # (subject, light) → Prediction
+    truths: dict,  # subject → Truth
+    photos: dict,  # (subject, light) → (192, 168) linear
+) -> list[dict]:  # one row per subject, source, target and way of relighting
     "Relight every source photo like the next subject's target photo, and compare with the true one."
     rows, names = [], list(truths)
-    ways = dict.fromkeys(['residual 0', *(w for p in preds.values() for w in p.relit)])
+    ways = dict.fromkeys(["residual 0", *(w for p in preds.values() for w in p.relit)])
     for i, s in enumerate(names):
         for source in YALE_SOURCES:
             for target in YALE_TARGETS:
-                if source == target: continue
+                if source == target:
+                    continue
                 light = preds[names[(i + 1) % len(names)], target].light
                 for way, picture in relight_photo(preds[s, source], light, ways).items():
                     rmse, ssim = relight_error(picture, photos[s, target], truths[s].mask)
-                    rows.append(dict(subject=s, source=source, target=target, way=way, rmse=rmse, ssim=ssim))
+                    rows.append(
+                        dict(subject=s, source=source, target=target, way=way, rmse=rmse, ssim=ssim)
+                    )
     return rows
 
 # %% ../nbs/70_evaluate.ipynb #894048b4
+# fmt: off
 YALE_PEERS = {                                                        # eight dev subjects, the seven lights, sRGB input
     'constant frontal normal, constant albedo': dict(raw=43.5, frame=43.1, rot=42.7, under20=.10, under25=.16, under30=.22, albedo=.228, corr=0, std_log=0),
     'input pixels as albedo': dict(albedo=1.017, corr=.30, std_log=1.03),
@@ -377,203 +547,399 @@ YALE_PEERS = {                                                        # eight de
     '3DDFA_V2 (+ SH fit)': dict(raw=16.9, frame=15.6, rot=14.7, under20=.78, under25=.87, under30=.92, easy=14.6, medium=15.0, hard=14.5, slope=.86,
                                 albedo=.595, corr=.26, std_log=.48, top1=.85, rmse=.466, ssim=.64),
     'truth normals and albedo, SH light': dict(top1=.92, rmse=.181, ssim=.81)}
-_FORMATS = dict(raw='.1f', frame='.1f', rot='.1f', spread='.1f', under20='.0%', under25='.0%', under30='.0%', easy='.1f', medium='.1f', hard='.1f',
-                slope='.2f', covered='.0%', missed='d', albedo='.3f', corr='.2f', std_log='.2f', cv='.2f', top1='.0%', top2='.0%', top3='.0%',
-                light_raw='.1f', light_rot='.1f', rmse='.3f', ssim='.3f')
-_HEADS = dict(spread='± over photos', under20='< 20°', under25='< 25°', under30='< 30°', albedo='albedo SI log-RMSE', corr='correlation',
-              std_log='std of log albedo over lights', cv='coefficient of variation', top1='light top-1', top2='top-2', top3='top-3',
-              light_raw='light angle raw', light_rot='light angle rot', rmse='relighting SI-RMSE', ssim='SSIM')
-_SPLIT = list(_FORMATS).index('albedo')                               # the first table is about normals
+# fmt: on
+_FORMATS = dict(
+    raw=".1f",
+    frame=".1f",
+    rot=".1f",
+    spread=".1f",
+    under20=".0%",
+    under25=".0%",
+    under30=".0%",
+    easy=".1f",
+    medium=".1f",
+    hard=".1f",
+    slope=".2f",
+    covered=".0%",
+    missed="d",
+    albedo=".3f",
+    corr=".2f",
+    std_log=".2f",
+    cv=".2f",
+    top1=".0%",
+    top2=".0%",
+    top3=".0%",
+    light_raw=".1f",
+    light_rot=".1f",
+    rmse=".3f",
+    ssim=".3f",
+)
+_HEADS = dict(
+    spread="± over photos",
+    under20="< 20°",
+    under25="< 25°",
+    under30="< 30°",
+    albedo="albedo SI log-RMSE",
+    corr="correlation",
+    std_log="std of log albedo over lights",
+    cv="coefficient of variation",
+    top1="light top-1",
+    top2="top-2",
+    top3="top-3",
+    light_raw="light angle raw",
+    light_rot="light angle rot",
+    rmse="relighting SI-RMSE",
+    ssim="SSIM",
+)
+_SPLIT = list(_FORMATS).index("albedo")  # the first table is about normals
 
-def _columns(*names): return {k: _FORMATS[k] for k in names}
+
+def _columns(*names):
+    return {k: _FORMATS[k] for k in names}
 
 # %% ../nbs/70_evaluate.ipynb #8975e822
-def markdown(rows:list, # dicts, one per line; missing values print as a dash
-             columns:dict, # key → format
-             heads:dict=_HEADS, # key → how people call it
-    )->str: # a markdown table
+def markdown(
+    rows: list,  # dicts, one per line; missing values print as a dash
+    columns: dict,  # key → format
+    heads: dict = _HEADS,  # key → how people call it
+) -> str:  # a markdown table
     "A table for people: the first column is `name`."
-    cell = lambda r, k, f: '–' if r.get(k) is None or r[k] != r[k] else format(r[k], f)
-    lines = [['', *(heads.get(k, k) for k in columns)], ['---']*(len(columns) + 1), *([r['name'], *(cell(r, k, f) for k, f in columns.items())] for r in rows)]
-    return '\n'.join('| ' + ' | '.join(l) + ' |' for l in lines)
+    cell = lambda r, k, f: "–" if r.get(k) is None or r[k] != r[k] else format(r[k], f)
+    lines = [
+        ["", *(heads.get(k, k) for k in columns)],
+        ["---"] * (len(columns) + 1),
+        *([r["name"], *(cell(r, k, f) for k, f in columns.items())] for r in rows),
+    ]
+    return "\n".join("| " + " | ".join(l) + " |" for l in lines)
 
 # %% ../nbs/70_evaluate.ipynb #e995c1ec
 @dataclass
 class YaleFigures:
     "What was measured for one method on Extended Yale B, and its means."
-    rows: list # one dict per subject and light
-    constancy: list # one dict per subject: std_log, cv, and those of the input pixels
-    relit: list # one dict per subject, source, target and way of relighting
-    ranks: np.ndarray # (subjects, 14) rank of the right light class; empty when not measured
-    errors: dict # (subject, light) → (192, 168) angular error after `rot`, NaN outside the mask
-    predictions: dict # (subject, light) → Prediction
-    truths: dict # subject → Truth
-    left_out: list # sentences about subjects who lack photos
 
-    def summary(self, rows=None # these rows only
-        )->dict: # name of the figure → mean over photos
+    rows: list  # one dict per subject and light
+    constancy: list  # one dict per subject: std_log, cv, and those of the input pixels
+    relit: list  # one dict per subject, source, target and way of relighting
+    ranks: np.ndarray  # (subjects, 14) rank of the right light class; empty when not measured
+    errors: dict  # (subject, light) → (192, 168) angular error after `rot`, NaN outside the mask
+    predictions: dict  # (subject, light) → Prediction
+    truths: dict  # subject → Truth
+    left_out: list  # sentences about subjects who lack photos
+
+    def summary(
+        self,
+        rows=None,  # these rows only
+    ) -> dict:  # name of the figure → mean over photos
         "Mean figures."
         rows = self.rows if rows is None else rows
-        out = {k: float(np.mean([r[k] for r in rows])) for k in rows[0] if k not in ('subject', 'light', 'missed')}
-        out |= {g: float(np.mean(e)) for g, ls in YALE_GROUPS.items() if (e := [r['rot'] for r in rows if r['light'] in ls])}
-        return out | dict(missed=sum(r['missed'] for r in rows), spread=float(np.std([r['rot'] for r in rows])))
+        out = {
+            k: float(np.mean([r[k] for r in rows]))
+            for k in rows[0]
+            if k not in ("subject", "light", "missed")
+        }
+        out |= {
+            g: float(np.mean(e))
+            for g, ls in YALE_GROUPS.items()
+            if (e := [r["rot"] for r in rows if r["light"] in ls])
+        }
+        return out | dict(
+            missed=sum(r["missed"] for r in rows), spread=float(np.std([r["rot"] for r in rows]))
+        )
 
-    def overall(self)->dict: # name of the figure → value
+    def overall(self) -> dict:  # name of the figure → value
         "`summary()` with constancy, light classes and relighting."
-        out = self.summary() | {k: float(np.mean([c[k] for c in self.constancy])) for k in self.constancy[0] if k != 'subject'}
-        if self.ranks.size: out |= {f'top{k}': float((self.ranks <= k).mean()) for k in (1, 2, 3)}
-        return out | self.relighting().get('residual 0', {})
+        out = self.summary() | {
+            k: float(np.mean([c[k] for c in self.constancy]))
+            for k in self.constancy[0]
+            if k != "subject"
+        }
+        if self.ranks.size:
+            out |= {f"top{k}": float((self.ranks <= k).mean()) for k in (1, 2, 3)}
+        return out | self.relighting().get("residual 0", {})
 
-    def relighting(self)->dict: # way of relighting → dict(rmse, ssim)
+    def relighting(self) -> dict:  # way of relighting → dict(rmse, ssim)
         "Mean relighting errors of each way the method can relight."
-        ways = dict.fromkeys(r['way'] for r in self.relit)
-        return {w: {k: float(np.mean([r[k] for r in self.relit if r['way'] == w])) for k in ('rmse', 'ssim')} for w in ways}
+        ways = dict.fromkeys(r["way"] for r in self.relit)
+        return {
+            w: {
+                k: float(np.mean([r[k] for r in self.relit if r["way"] == w]))
+                for k in ("rmse", "ssim")
+            }
+            for w in ways
+        }
 
 # %% ../nbs/70_evaluate.ipynb #c4ab3b90
 class YaleResult(YaleFigures):
     "Figures of one method on Extended Yale B; `table()`, `per_light()` and `per_subject()` are markdown."
-    def table(self, name:str='this method', # name of the row
-              peers:bool=True, # with the other methods' rows
-        )->str: # two markdown tables: normals; albedo, light, relighting
+
+    def table(
+        self,
+        name: str = "this method",  # name of the row
+        peers: bool = True,  # with the other methods' rows
+    ) -> str:  # two markdown tables: normals; albedo, light, relighting
         "The figures beside those of other methods on the same photos."
-        rows = [dict(name=f'**{name}**', **self.overall()), *(dict(name=n, **p) for n, p in YALE_PEERS.items() if peers)]
-        rows[1:1] = [dict(name=f'{name}: {w}', **f) for w, f in self.relighting().items() if w != 'residual 0']
-        return '\n\n'.join(markdown([r for r in rows if set(r) & set(c)], c) for c in (_columns(*list(_FORMATS)[:_SPLIT]), _columns(*list(_FORMATS)[_SPLIT:])))
+        rows = [
+            dict(name=f"**{name}**", **self.overall()),
+            *(dict(name=n, **p) for n, p in YALE_PEERS.items() if peers),
+        ]
+        rows[1:1] = [
+            dict(name=f"{name}: {w}", **f)
+            for w, f in self.relighting().items()
+            if w != "residual 0"
+        ]
+        return "\n\n".join(
+            markdown([r for r in rows if set(r) & set(c)], c)
+            for c in (_columns(*list(_FORMATS)[:_SPLIT]), _columns(*list(_FORMATS)[_SPLIT:]))
+        )
 
-    def _grouped(self, key, columns): # 'light' or 'subject'; names with spaces between
+    def _grouped(self, key, columns):  # 'light' or 'subject'; names with spaces between
         groups = dict.fromkeys(r[key] for r in self.rows)
-        return markdown([dict(name=g, **self.summary([r for r in self.rows if r[key] == g])) for g in groups], _columns(*columns.split()))
+        return markdown(
+            [dict(name=g, **self.summary([r for r in self.rows if r[key] == g])) for g in groups],
+            _columns(*columns.split()),
+        )
 
-    def per_light(self)->str: # markdown
+    def per_light(self) -> str:  # markdown
         "One line per light."
-        return self._grouped('light', 'raw frame rot spread under20 slope covered albedo corr light_raw light_rot missed')
+        return self._grouped(
+            "light",
+            "raw frame rot spread under20 slope covered albedo corr light_raw light_rot missed",
+        )
 
-    def per_subject(self)->str: # markdown
+    def per_subject(self) -> str:  # markdown
         "One line per subject."
-        return self._grouped('subject', 'raw frame rot spread easy medium hard slope covered albedo corr missed')
+        return self._grouped(
+            "subject", "raw frame rot spread easy medium hard slope covered albedo corr missed"
+        )
 
 # %% ../nbs/70_evaluate.ipynb #8f590138
-def _progress(items, show, label='Yale photos'):
+def _progress(items, show, label="Yale photos"):
     "Count through `items` on one line of stderr."
     for i, x in enumerate(items):
-        if show: print(f'\r{label} {i + 1}/{len(items)}', end='' if i + 1 < len(items) else '\n', file=sys.stderr, flush=True)
+        if show:
+            print(
+                f"\r{label} {i + 1}/{len(items)}",
+                end="" if i + 1 < len(items) else "\n",
+                file=sys.stderr,
+                flush=True,
+            )
         yield x
 
-def check_subjects(folder, # Extended Yale B, cropped
-                   subjects:list=None, # names; None: all of whom every photo is there
-                   lights:list=(), # of the photos that are needed
-    )->tuple: # names; sentences about those left out
+
+def check_subjects(
+    folder,  # Extended Yale B, cropped
+    subjects: list = None,  # names; None: all of whom every photo is there
+    lights: list = (),  # of the photos that are needed
+) -> tuple:  # names; sentences about those left out
     "The subjects asked for, or one sentence about what is not there: copies of the set may lack photos that were damaged."
     there = yale_subjects(folder)
     for s in subjects or []:
-        if s not in there: raise ValueError(f'{folder}: no subject {s} there; there are {", ".join(there)}')
-    gone = {s: [l for l in lights if not yale_path(folder, s, l).is_file()] for s in subjects or there}
-    names, left_out = [s for s in gone if not gone[s]], [f'{s} lacks {", ".join(ls)}' for s, ls in gone.items() if ls]
-    if left_out and (subjects or not names): raise FileNotFoundError(f'{folder}: photos are missing: {left_out[0]}')
+        if s not in there:
+            raise ValueError(f"{folder}: no subject {s} there; there are {', '.join(there)}")
+    gone = {
+        s: [l for l in lights if not yale_path(folder, s, l).is_file()] for s in subjects or there
+    }
+    names, left_out = (
+        [s for s in gone if not gone[s]],
+        [f"{s} lacks {', '.join(ls)}" for s, ls in gone.items() if ls],
+    )
+    if left_out and (subjects or not names):
+        raise FileNotFoundError(f"{folder}: photos are missing: {left_out[0]}")
     return names, left_out
 
-def _constancy(subject, albedos, pixels): # (lights, N) each, inside the mask
+
+def _constancy(subject, albedos, pixels):  # (lights, N) each, inside the mask
     "Constancy of the predicted albedo beside that of the input pixels."
-    return dict(zip(('subject', 'std_log', 'cv', 'std_log_pixels', 'cv_pixels'), (subject, *albedo_constancy(albedos), *albedo_constancy(pixels))))
+    return dict(
+        zip(
+            ("subject", "std_log", "cv", "std_log_pixels", "cv_pixels"),
+            (subject, *albedo_constancy(albedos), *albedo_constancy(pixels)),
+        )
+    )
 
 # %% ../nbs/70_evaluate.ipynb #cabca5c9
-def yale_from_arrays(predict, # uint8 (320, 320, 3) sRGB → None (no face) or what `as_prediction` takes: (normals, albedo, coeffs[, relit])
-                     folder, # Extended Yale B, cropped: yaleBNN/*.pgm, and truth/yaleBNN.npz where measured before
-                     lights:list=YALE_LIGHTS, # lights for normals and albedo
-                     subjects:list=None, # names; default: all that are there
-                     extras:bool=True, # also light classes and relighting (16 instead of 7 photos each); needs two subjects
-                     progress:bool=True, # count on stderr
-    )->YaleResult: # figures
+def yale_from_arrays(
+    predict,  # uint8 (320, 320, 3) sRGB → None (no face) or what `as_prediction` takes: (normals, albedo, coeffs[, relit])
+    folder,  # Extended Yale B, cropped: yaleBNN/*.pgm, and truth/yaleBNN.npz where measured before
+    lights: list = YALE_LIGHTS,  # lights for normals and albedo
+    subjects: list = None,  # names; default: all that are there
+    extras: bool = True,  # also light classes and relighting (16 instead of 7 photos each); needs two subjects
+    progress: bool = True,  # count on stderr
+) -> YaleResult:  # figures
     "Run the Yale protocol on any function of a picture."
     extras = extras and len(subjects or yale_subjects(folder)) > 1
-    needed = list(dict.fromkeys([*lights, *(YALE_CLASSES + YALE_SOURCES + YALE_TARGETS if extras else [])]))
+    needed = list(
+        dict.fromkeys([*lights, *(YALE_CLASSES + YALE_SOURCES + YALE_TARGETS if extras else [])])
+    )
     names, left_out = check_subjects(folder, subjects, needed)
     extras = extras and len(names) > 1
     truths = {s: yale_truth(folder, s) for s in names}
     photos = {(s, l): yale_photo(folder, s, l) for s in names for l in needed}
-    preds = {k: as_prediction(predict(yale_input(photos[k]))) for k in _progress(list(photos), progress)}
+    preds = {
+        k: as_prediction(predict(yale_input(photos[k]))) for k in _progress(list(photos), progress)
+    }
     rows, errors, constancy = [], {}, []
     for s, truth in truths.items():
         found, maps = score_subject({l: preds[s, l] for l in lights}, truth)
-        rows += [dict(subject=s, **r) for r in found]; errors |= {(s, l): e for l, e in maps.items()}
+        rows += [dict(subject=s, **r) for r in found]
+        errors |= {(s, l): e for l, e in maps.items()}
         inside = lambda maps, m=truth.mask: np.stack([x[m] for x in maps])
-        constancy.append(_constancy(s, inside(preds[s, l].albedo for l in lights), inside(photos[s, l] for l in lights)))
+        constancy.append(
+            _constancy(
+                s, inside(preds[s, l].albedo for l in lights), inside(photos[s, l] for l in lights)
+            )
+        )
     relit = score_relighting(preds, truths, photos) if extras else []
-    coeffs = np.array([[np.full(9, np.nan) if preds[s, l].missed else preds[s, l].light for l in YALE_CLASSES] for s in names]) if extras else None
-    return YaleResult(rows, constancy, relit, light_ranks(coeffs) if extras else np.zeros(0), errors, {k: preds[k] for k in errors}, truths, left_out)
+    coeffs = (
+        np.array(
+            [
+                [
+                    np.full(9, np.nan) if preds[s, l].missed else preds[s, l].light
+                    for l in YALE_CLASSES
+                ]
+                for s in names
+            ]
+        )
+        if extras
+        else None
+    )
+    return YaleResult(
+        rows,
+        constancy,
+        relit,
+        light_ranks(coeffs) if extras else np.zeros(0),
+        errors,
+        {k: preds[k] for k in errors},
+        truths,
+        left_out,
+    )
 
 # %% ../nbs/70_evaluate.ipynb #44468504
 def _answer(decomposer, image):
     "What the biggest face of a picture says, through the public API, on the picture's pixels."
     from illures_nb.light import SHLight
+
     faces = decomposer(image)
-    if not faces: return None
+    if not faces:
+        return None
     f = faces[0]
     light = lambda c: SHLight(np.asarray(c, np.float32))
-    relit = {'residual 0': lambda c: f.relight(light(c), residual=0.).to_frame('reconstruction'),
-             'residual 1': lambda c: f.relight(light(c), residual=1.).to_frame('reconstruction'),
-             'composite': lambda c: f.relight(light(c)).composite()/np.float32(255)}
-    return f.to_frame('normals'), f.to_frame('albedo'), f.light.coeffs, relit
+    relit = {
+        "residual 0": lambda c: f.relight(light(c), residual=0.0).to_frame("reconstruction"),
+        "residual 1": lambda c: f.relight(light(c), residual=1.0).to_frame("reconstruction"),
+        "composite": lambda c: f.relight(light(c)).composite() / np.float32(255),
+    }
+    return f.to_frame("normals"), f.to_frame("albedo"), f.light.coeffs, relit
 
-def yale(decomposer, # a `Decomposer`, or anything that answers like one
-         folder, # Extended Yale B, cropped
-         lights:list=YALE_LIGHTS, # lights for normals and albedo
-         subjects:list=None, # names; default: all that are there
-         extras:bool=True, # also light classes and relighting
-         progress:bool=True, # count on stderr
-    )->YaleResult: # figures
+
+def yale(
+    decomposer,  # a `Decomposer`, or anything that answers like one
+    folder,  # Extended Yale B, cropped
+    lights: list = YALE_LIGHTS,  # lights for normals and albedo
+    subjects: list = None,  # names; default: all that are there
+    extras: bool = True,  # also light classes and relighting
+    progress: bool = True,  # count on stderr
+) -> YaleResult:  # figures
     "Run the Yale protocol end to end through the public API: detection, decomposition, relighting."
-    return yale_from_arrays(lambda image: _answer(decomposer, image), folder, lights, subjects, extras, progress)
+    return yale_from_arrays(
+        lambda image: _answer(decomposer, image), folder, lights, subjects, extras, progress
+    )
 
 # %% ../nbs/70_evaluate.ipynb #b5e0111a
-def yale_sheet(result:YaleResult, # from `yale`
-               folder, # the same folder
-               key:tuple, # (subject, light)
-    )->np.ndarray: # (192, 6·168, 3) sRGB [0, 1]
+def yale_sheet(
+    result: YaleResult,  # from `yale`
+    folder,  # the same folder
+    key: tuple,  # (subject, light)
+) -> np.ndarray:  # (192, 6·168, 3) sRGB [0, 1]
     "One photo in a row: photo, normals, true normals, error (0–45°), albedo, true albedo."
     p, t, e = result.predictions[key], result.truths[key[0]], result.errors[key]
-    heat = cv2.applyColorMap((np.clip(np.nan_to_num(e)/45, 0, 1)*255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]/255
-    albedos = [linear_to_srgb(np.clip(.4*a/np.median(a[t.mask]), 0, 1)) for a in (p.albedo, t.albedo)]
-    tiles = [linear_to_srgb(yale_photo(folder, *key)), p.normals/2 + .5, t.normals/2 + .5, heat, *albedos]
-    return np.hstack([x if x.ndim == 3 else np.repeat(x[..., None], 3, 2) for x in tiles]).astype(np.float32)
+    heat = (
+        cv2.applyColorMap(
+            (np.clip(np.nan_to_num(e) / 45, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_INFERNO
+        )[..., ::-1]
+        / 255
+    )
+    albedos = [
+        linear_to_srgb(np.clip(0.4 * a / np.median(a[t.mask]), 0, 1)) for a in (p.albedo, t.albedo)
+    ]
+    tiles = [
+        linear_to_srgb(yale_photo(folder, *key)),
+        p.normals / 2 + 0.5,
+        t.normals / 2 + 0.5,
+        heat,
+        *albedos,
+    ]
+    return np.hstack([x if x.ndim == 3 else np.repeat(x[..., None], 3, 2) for x in tiles]).astype(
+        np.float32
+    )
 
 # %% ../nbs/70_evaluate.ipynb #58587a0c
-def yale_report(result:YaleResult, # from `yale`
-                name:str='this method', # its row in the table
-    )->str: # markdown
+def yale_report(
+    result: YaleResult,  # from `yale`
+    name: str = "this method",  # its row in the table
+) -> str:  # markdown
     "Everything measured, as one page."
-    o, pixels = result.overall(), {k: np.mean([c[f'{k}_pixels'] for c in result.constancy]) for k in ('std_log', 'cv')}
-    return '\n\n'.join(['# Extended Yale B', result.table(name), f'Albedo over the lights: std of its logarithm {o["std_log"]:.3f} '
-        f'(input pixels {pixels["std_log"]:.3f}), coefficient of variation {o["cv"]:.3f} ({pixels["cv"]:.3f}).',
-        '## Per light', result.per_light(), '## Per subject', result.per_subject(), *([f'Left out: {"; ".join(result.left_out)}.'] if result.left_out else [])]) + '\n'
+    o, pixels = (
+        result.overall(),
+        {k: np.mean([c[f"{k}_pixels"] for c in result.constancy]) for k in ("std_log", "cv")},
+    )
+    return (
+        "\n\n".join(
+            [
+                "# Extended Yale B",
+                result.table(name),
+                f"Albedo over the lights: std of its logarithm {o['std_log']:.3f} "
+                f"(input pixels {pixels['std_log']:.3f}), coefficient of variation {o['cv']:.3f} ({pixels['cv']:.3f}).",
+                "## Per light",
+                result.per_light(),
+                "## Per subject",
+                result.per_subject(),
+                *([f"Left out: {'; '.join(result.left_out)}."] if result.left_out else []),
+            ]
+        )
+        + "\n"
+    )
 
 # %% ../nbs/70_evaluate.ipynb #019fc42d
-def run_yale(folder, # Extended Yale B, cropped
-             weights:str=None, # preset, .safetensors path or hub id; default: the bundled weights
-             out:str=None, # a .md file for the tables; two pictures go beside it
-             extras:bool=True, # also light classes and relighting
-             progress:bool=True, # count on stderr
-             device:str=None, # "cpu", "cuda"; None: the GPU if there is one
-    )->YaleResult: # figures; print(yale_report(result)) shows them
+def run_yale(
+    folder,  # Extended Yale B, cropped
+    weights: str = None,  # preset, .safetensors path or hub id; default: the bundled weights
+    out: str = None,  # a .md file for the tables; two pictures go beside it
+    extras: bool = True,  # also light classes and relighting
+    progress: bool = True,  # count on stderr
+    device: str = None,  # "cpu", "cuda"; None: the GPU if there is one
+) -> YaleResult:  # figures; print(yale_report(result)) shows them
     "The whole protocol with a set of weights; what `illures evaluate yale` does."
     out = out and Path(out)
-    if out and not out.parent.is_dir(): raise FileNotFoundError(f'{out}: no such folder to write into')
-    yale_subjects(folder)                                             # complain before loading anything
+    if out and not out.parent.is_dir():
+        raise FileNotFoundError(f"{out}: no such folder to write into")
+    yale_subjects(folder)  # complain before loading anything
     from illures_nb.decompose import Decomposer
-    result = yale(Decomposer.from_pretrained(*([weights] if weights else []), device=device), folder, extras=extras, progress=progress)
-    if out: write_yale(result, folder, out, str(weights or 'lite'))
+
+    result = yale(
+        Decomposer.from_pretrained(*([weights] if weights else []), device=device),
+        folder,
+        extras=extras,
+        progress=progress,
+    )
+    if out:
+        write_yale(result, folder, out, str(weights or "lite"))
     return result
 
 # %% ../nbs/70_evaluate.ipynb #588bf592
-def write_yale(result:YaleResult, # from `yale`
-               folder, # the same folder
-               out, # a .md file
-               name:str, # the method's row in the table
-    )->list[Path]: # what was written: the table, the picture of the best and that of the worst photo
+def write_yale(
+    result: YaleResult,  # from `yale`
+    folder,  # the same folder
+    out,  # a .md file
+    name: str,  # the method's row in the table
+) -> list[Path]:  # what was written: the table, the picture of the best and that of the worst photo
     "Write the tables as markdown, and beside them the best and the worst photo."
-    out, ranked = Path(out), sorted(result.rows, key=lambda r: r['rot'])
-    paths = [out, *(out.with_name(f'{out.stem}_{w}.png') for w in ('best', 'worst'))]
-    try: out.write_text(yale_report(result, name), encoding='utf-8')
-    except OSError as e: raise OSError(f'{out}: cannot be written ({e.strerror})') from None
-    for path, r in zip(paths[1:], (ranked[0], ranked[-1])): write_image(path, yale_sheet(result, folder, (r['subject'], r['light'])))
+    out, ranked = Path(out), sorted(result.rows, key=lambda r: r["rot"])
+    paths = [out, *(out.with_name(f"{out.stem}_{w}.png") for w in ("best", "worst"))]
+    try:
+        out.write_text(yale_report(result, name), encoding="utf-8")
+    except OSError as e:
+        raise OSError(f"{out}: cannot be written ({e.strerror})") from None
+    for path, r in zip(paths[1:], (ranked[0], ranked[-1])):
+        write_image(path, yale_sheet(result, folder, (r["subject"], r["light"])))
     return paths

@@ -31,161 +31,250 @@ from .light import SHLight, rotation_matrix
 from .picture import Picture
 
 # %% ../nbs/44_export.ipynb #e3822d38
-STEEPEST = 4. # rise of depth from pixel to pixel where the surface turns away: 76°
+STEEPEST = 4.0  # rise of depth from pixel to pixel where the surface turns away: 76°
 
-def rises(normals # (H, W, 3) unit, x right, y up, z to the viewer
-         ):       # (H, W-1) to the right neighbour and (H-1, W) to the lower one, pixels
+
+def rises(
+    normals,  # (H, W, 3) unit, x right, y up, z to the viewer
+):  # (H, W-1) to the right neighbour and (H-1, W) to the lower one, pixels
     "How much nearer the next pixel is: chords, exact on spheres."
-    def rise(s, axis): return s[..., axis]/np.maximum(s[..., 2], np.hypot(s[..., 0], s[..., 1])/STEEPEST + 1e-6)
+
+    def rise(s, axis):
+        return s[..., axis] / np.maximum(
+            s[..., 2], np.hypot(s[..., 0], s[..., 1]) / STEEPEST + 1e-6
+        )
+
     return -rise(normals[:, 1:] + normals[:, :-1], 0), rise(normals[1:] + normals[:-1], 1)
 
 # %% ../nbs/44_export.ipynb #310f1a50
-def _poisson(shape): # even sides
+def _poisson(shape):  # even sides
     "Solves Δz = -r with w = 1 on a rectangle (natural boundary), the constant left out."
-    a, b = (2 - 2*np.cos(np.pi*np.arange(n)/n) for n in shape)
+    a, b = (2 - 2 * np.cos(np.pi * np.arange(n) / n) for n in shape)
     eigen = a[:, None] + b
     eigen[0, 0] = np.inf
-    return lambda r: cv2.idct(cv2.dct(r)/eigen)
+    return lambda r: cv2.idct(cv2.dct(r) / eigen)
 
-def _gather(right, down): # (H, W-1), (H-1, W) → (H, W)
+
+def _gather(right, down):  # (H, W-1), (H-1, W) → (H, W)
     "What flows into each pixel less what flows out: the transpose of taking differences."
-    return (np.pad(right, ((0, 0), (1, 0))) - np.pad(right, ((0, 0), (0, 1)))
-            + np.pad(down, ((1, 0), (0, 0))) - np.pad(down, ((0, 1), (0, 0))))
+    return (
+        np.pad(right, ((0, 0), (1, 0)))
+        - np.pad(right, ((0, 0), (0, 1)))
+        + np.pad(down, ((1, 0), (0, 0)))
+        - np.pad(down, ((0, 1), (0, 0)))
+    )
 
 # %% ../nbs/44_export.ipynb #beabc13f
-def conjugate_gradients(matrix, # function: symmetric, not negative
-                        b,      # right-hand side
-                        solve,  # function: roughly the inverse of `matrix`, symmetric
-                        tol     # relative accuracy in the norm of `solve`
-                       ):       # x with matrix(x) = b
+def conjugate_gradients(
+    matrix,  # function: symmetric, not negative
+    b,  # right-hand side
+    solve,  # function: roughly the inverse of `matrix`, symmetric
+    tol,  # relative accuracy in the norm of `solve`
+):  # x with matrix(x) = b
     "Preconditioned conjugate gradients."
     x, r = np.zeros_like(b), b
     s = step = solve(r)
-    rs = start = (r*s).sum()
-    while rs > tol**2*start:
+    rs = start = (r * s).sum()
+    while rs > tol**2 * start:
         t = matrix(step)
-        a = rs/(step*t).sum()
-        x, r = x + a*step, r - a*t
+        a = rs / (step * t).sum()
+        x, r = x + a * step, r - a * t
         s = solve(r)
-        rs, old = (r*s).sum(), rs
-        step = s + rs/old*step
+        rs, old = (r * s).sum(), rs
+        step = s + rs / old * step
     return x
 
 # %% ../nbs/44_export.ipynb #8f33d270
-def integrate(normals, # (H, W, 3) unit
-              weights  # (H, W) ≥ 0: how much each pixel counts; 0 outside
-             ):        # (H, W) float64 depth towards the viewer in pixels, mean 0 by the weights; 0 outside
+def integrate(
+    normals,  # (H, W, 3) unit
+    weights,  # (H, W) ≥ 0: how much each pixel counts; 0 outside
+):  # (H, W) float64 depth towards the viewer in pixels, mean 0 by the weights; 0 outside
     "Depth from normals by weighted least squares (eq. 1)."
-    even = [(0, n % 2) for n in weights.shape]                                      # cosine transforms want even sides
-    n, w = np.pad(np.asarray(normals, float), (*even, (0, 0))), np.pad(np.asarray(weights, float), even)
+    even = [(0, n % 2) for n in weights.shape]  # cosine transforms want even sides
+    n, w = (
+        np.pad(np.asarray(normals, float), (*even, (0, 0))),
+        np.pad(np.asarray(weights, float), even),
+    )
     wx, wy, (right, down) = np.minimum(w[:, 1:], w[:, :-1]), np.minimum(w[1:], w[:-1]), rises(n)
-    matrix = lambda z: _gather(wx*np.diff(z, axis=1), wy*np.diff(z, axis=0))
+    matrix = lambda z: _gather(wx * np.diff(z, axis=1), wy * np.diff(z, axis=0))
     poisson = _poisson(w.shape)
-    z = conjugate_gradients(matrix, _gather(wx*right, wy*down), lambda r: poisson(r)*(w > 0), 1e-4)
-    z = (z - (z*w).sum()/max(w.sum(), 1e-9))*(w > 0)
-    return z[:weights.shape[0], :weights.shape[1]]
+    z = conjugate_gradients(
+        matrix, _gather(wx * right, wy * down), lambda r: poisson(r) * (w > 0), 1e-4
+    )
+    z = (z - (z * w).sum() / max(w.sum(), 1e-9)) * (w > 0)
+    return z[: weights.shape[0], : weights.shape[1]]
 
 # %% ../nbs/44_export.ipynb #212f998c
-PUPILS = .063 # metres between the pupils
+PUPILS = 0.063  # metres between the pupils
 
-def upright(f # a `Decomposition`
-           ): # (S, S, 3) float32 unit
+
+def upright(
+    f,  # a `Decomposition`
+):  # (S, S, 3) float32 unit
     "The normals in the crop's frame, where the face stands upright."
     return f.normals @ rotation_matrix(roll=roll(f.photo.transform)).astype(np.float32)
 
-def relief(f # a `Decomposition`
-          ): # (S, S) float32 metres towards the viewer, median 0 on the face; NaN outside
+
+def relief(
+    f,  # a `Decomposition`
+):  # (S, S) float32 metres towards the viewer, median 0 on the face; NaN outside
     "Depth of a face, from its normals."
-    if not (f.mask > .5).any(): raise ValueError("the face's mask is empty: there is nothing to make a relief of")
-    N, mask = upright(f), np.where(f.mask > .02, f.mask, 0)
-    z = integrate(N, mask*np.maximum(N[..., 2], .1))
-    z = np.where(mask > 0, z - np.median(z[mask > .5]), np.nan)
-    return (z*3*PUPILS/len(z)).astype(np.float32)
+    if not (f.mask > 0.5).any():
+        raise ValueError("the face's mask is empty: there is nothing to make a relief of")
+    N, mask = upright(f), np.where(f.mask > 0.02, f.mask, 0)
+    z = integrate(N, mask * np.maximum(N[..., 2], 0.1))
+    z = np.where(mask > 0, z - np.median(z[mask > 0.5]), np.nan)
+    return (z * 3 * PUPILS / len(z)).astype(np.float32)
 
 # %% ../nbs/44_export.ipynb #3bd1338b
 class Mesh(NamedTuple):
     "A textured surface."
-    positions: np.ndarray # (V, 3) float32 metres, x right, y up, z to the viewer
-    normals: np.ndarray   # (V, 3) float32 unit
+
+    positions: np.ndarray  # (V, 3) float32 metres, x right, y up, z to the viewer
+    normals: np.ndarray  # (V, 3) float32 unit
     tangents: np.ndarray  # (V, 4) float32: unit, to the texture's right; 1
-    uvs: np.ndarray       # (V, 2) float32 in [0, 1], v down
-    triangles: np.ndarray # (F, 3) uint32, anticlockwise seen from the front
-    pixels: np.ndarray    # (V,) int: where a vertex lies in the crop, row by row
+    uvs: np.ndarray  # (V, 2) float32 in [0, 1], v down
+    triangles: np.ndarray  # (F, 3) uint32, anticlockwise seen from the front
+    pixels: np.ndarray  # (V,) int: where a vertex lies in the crop, row by row
 
 # %% ../nbs/44_export.ipynb #4e7f9606
-def smooth_normals(positions, triangles): # (V, 3), (F, 3) → (V, 3) float32 unit
+def smooth_normals(positions, triangles):  # (V, 3), (F, 3) → (V, 3) float32 unit
     "Normals of a mesh: the triangles' around a vertex, weighted by area."
     a, b, c = (positions[triangles[:, i]].astype(float) for i in range(3))
     across, out = np.cross(b - a, c - a), np.zeros(positions.shape)
-    for i in range(3): np.add.at(out, triangles[:, i], across)
-    return (out/np.linalg.norm(out, axis=1, keepdims=True)).astype(np.float32)
+    for i in range(3):
+        np.add.at(out, triangles[:, i], across)
+    return (out / np.linalg.norm(out, axis=1, keepdims=True)).astype(np.float32)
 
-def surface(depth, # (S, S) metres, NaN where there is nothing
-            mask   # (S, S) in [0, 1]: squares that touch it are made
-           )->Mesh:
+
+def surface(
+    depth,  # (S, S) metres, NaN where there is nothing
+    mask,  # (S, S) in [0, 1]: squares that touch it are made
+) -> Mesh:
     "The mesh over a depth map."
     size = len(depth)
-    square = lambda x: (x[:-1, :-1], x[1:, :-1], x[1:, 1:], x[:-1, 1:]) # corners, anticlockwise from the upper left
-    made = np.isfinite(sum(square(depth))) & (np.maximum.reduce(square(mask)) > .2)
-    if not made.any(): raise ValueError("the face's mask is too small to make a relief of")
-    corners = np.stack(square(np.arange(size*size).reshape(size, size)), -1)[made]
+    square = lambda x: (
+        x[:-1, :-1],
+        x[1:, :-1],
+        x[1:, 1:],
+        x[:-1, 1:],
+    )  # corners, anticlockwise from the upper left
+    made = np.isfinite(sum(square(depth))) & (np.maximum.reduce(square(mask)) > 0.2)
+    if not made.any():
+        raise ValueError("the face's mask is too small to make a relief of")
+    corners = np.stack(square(np.arange(size * size).reshape(size, size)), -1)[made]
     pixels, quads = np.unique(corners, return_inverse=True)
     triangles = quads.reshape(-1, 4)[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3)
-    u, v = (pixels % size + .5)/size, (pixels//size + .5)/size
-    p = np.stack([(u - .5)*3*PUPILS, (.5 - v)*3*PUPILS, depth.ravel()[pixels]], 1).astype(np.float32)
+    u, v = (pixels % size + 0.5) / size, (pixels // size + 0.5) / size
+    p = np.stack([(u - 0.5) * 3 * PUPILS, (0.5 - v) * 3 * PUPILS, depth.ravel()[pixels]], 1).astype(
+        np.float32
+    )
     n = smooth_normals(p, triangles)
-    t = np.stack([n[:, 2], 0*u, -n[:, 0]], 1)/np.hypot(n[:, :1], n[:, 2:])
+    t = np.stack([n[:, 2], 0 * u, -n[:, 0]], 1) / np.hypot(n[:, :1], n[:, 2:])
     t = np.pad(t, ((0, 0), (0, 1)), constant_values=1)
-    return Mesh(p, n, t.astype(np.float32), np.stack([u, v], 1).astype(np.float32), triangles.astype(np.uint32), pixels)
+    return Mesh(
+        p,
+        n,
+        t.astype(np.float32),
+        np.stack([u, v], 1).astype(np.float32),
+        triangles.astype(np.uint32),
+        pixels,
+    )
 
 # %% ../nbs/44_export.ipynb #50796b0f
-TEXTURE = 512 # side of the mesh's textures
+TEXTURE = 512  # side of the mesh's textures
 
-def normal_map(mesh:Mesh,
-               normals # (S, S, 3) unit, crop's frame
-              ):       # (TEXTURE, TEXTURE, 3) uint8
+
+def normal_map(
+    mesh: Mesh,
+    normals,  # (S, S, 3) unit, crop's frame
+):  # (TEXTURE, TEXTURE, 3) uint8
     "Normals in the mesh's tangent space."
     n, t = mesh.normals, mesh.tangents[:, :3]
-    frame = np.stack([t, np.cross(n, t), n], 1)                                                        # (V, 3, 3)
+    frame = np.stack([t, np.cross(n, t), n], 1)  # (V, 3, 3)
     local = (frame @ normals.reshape(-1, 3)[mesh.pixels][..., None])[..., 0]
-    local[:, 2] = np.maximum(local[:, 2], .1)
-    out = np.zeros((normals.shape[0]*normals.shape[1], 3), np.float32) + np.float32([0, 0, 1])
-    out[mesh.pixels] = local/np.linalg.norm(local, axis=1, keepdims=True)
+    local[:, 2] = np.maximum(local[:, 2], 0.1)
+    out = np.zeros((normals.shape[0] * normals.shape[1], 3), np.float32) + np.float32([0, 0, 1])
+    out[mesh.pixels] = local / np.linalg.norm(local, axis=1, keepdims=True)
     out = resize(out.reshape(normals.shape), (TEXTURE, TEXTURE))
-    return quantise((out/np.linalg.norm(out, axis=-1, keepdims=True) + 1)/2)
+    return quantise((out / np.linalg.norm(out, axis=-1, keepdims=True) + 1) / 2)
 
-def colour_map(f # a `Decomposition`
-              ): # (TEXTURE, TEXTURE, 4) uint8 sRGB, alpha
+
+def colour_map(
+    f,  # a `Decomposition`
+):  # (TEXTURE, TEXTURE, 4) uint8 sRGB, alpha
     "The fine albedo, cut out along the mask."
-    return np.dstack([resize(fine_albedo(f), (TEXTURE, TEXTURE)), quantise(resize(f.mask, (TEXTURE, TEXTURE)))])
+    return np.dstack(
+        [resize(fine_albedo(f), (TEXTURE, TEXTURE)), quantise(resize(f.mask, (TEXTURE, TEXTURE)))]
+    )
 
 # %% ../nbs/44_export.ipynb #b22256cc
-def _png(x): # uint8 → bytes
-    return cv2.imencode('.png', x[..., [2, 1, 0, 3][:x.shape[2]]])[1].tobytes()
+def _png(x):  # uint8 → bytes
+    return cv2.imencode(".png", x[..., [2, 1, 0, 3][: x.shape[2]]])[1].tobytes()
 
-def _padded(b, fill): return b + fill*(-len(b) % 4)
 
-def pack_glb(mesh:Mesh,
-             colour, # (T, T, 4) uint8 sRGB, alpha
-             bumps   # (T, T, 3) uint8 normal map
-            )->bytes: # binary glTF 2.0
+def _padded(b, fill):
+    return b + fill * (-len(b) % 4)
+
+
+def pack_glb(
+    mesh: Mesh,
+    colour,  # (T, T, 4) uint8 sRGB, alpha
+    bumps,  # (T, T, 3) uint8 normal map
+) -> bytes:  # binary glTF 2.0
     "A textured mesh as GLB."
-    arrays = dict(POSITION=mesh.positions, NORMAL=mesh.normals, TANGENT=mesh.tangents, TEXCOORD_0=mesh.uvs, indices=mesh.triangles.reshape(-1, 1))
+    arrays = dict(
+        POSITION=mesh.positions,
+        NORMAL=mesh.normals,
+        TANGENT=mesh.tangents,
+        TEXCOORD_0=mesh.uvs,
+        indices=mesh.triangles.reshape(-1, 1),
+    )
     blobs, views, accessors = [], [], []
-    def add(blob, **more):
-        views.append({'buffer': 0, 'byteOffset': sum(map(len, blobs)), 'byteLength': len(blob), **more})
-        blobs.append(_padded(blob, b'\0'))
-    for name, x in arrays.items():
-        add(x.tobytes(), target=34963 if name == 'indices' else 34962) # element array buffer, array buffer
-        accessors.append({'bufferView': len(accessors), 'componentType': 5125 if x.dtype == np.uint32 else 5126, # uint32, float32
-                          'count': len(x), 'type': ('SCALAR', 'VEC2', 'VEC3', 'VEC4')[x.shape[1] - 1]})
-    accessors[0].update(min=mesh.positions.min(0).tolist(), max=mesh.positions.max(0).tolist())
-    for picture in (colour, bumps): add(_png(picture))
-    head = _padded(json.dumps({**_SCENE, 'accessors': accessors, 'bufferViews': views, 'buffers': [{'byteLength': sum(map(len, blobs))}]}).encode(), b' ')
-    body = b''.join(blobs)
-    return (struct.pack('<4sII', b'glTF', 2, 28 + len(head) + len(body)) + struct.pack('<I4s', len(head), b'JSON') + head
-            + struct.pack('<I4s', len(body), b'BIN\0') + body)
 
+    def add(blob, **more):
+        views.append(
+            {"buffer": 0, "byteOffset": sum(map(len, blobs)), "byteLength": len(blob), **more}
+        )
+        blobs.append(_padded(blob, b"\0"))
+
+    for name, x in arrays.items():
+        add(
+            x.tobytes(), target=34963 if name == "indices" else 34962
+        )  # element array buffer, array buffer
+        accessors.append(
+            {
+                "bufferView": len(accessors),
+                "componentType": 5125 if x.dtype == np.uint32 else 5126,  # uint32, float32
+                "count": len(x),
+                "type": ("SCALAR", "VEC2", "VEC3", "VEC4")[x.shape[1] - 1],
+            }
+        )
+    accessors[0].update(min=mesh.positions.min(0).tolist(), max=mesh.positions.max(0).tolist())
+    for picture in (colour, bumps):
+        add(_png(picture))
+    head = _padded(
+        json.dumps(
+            {
+                **_SCENE,
+                "accessors": accessors,
+                "bufferViews": views,
+                "buffers": [{"byteLength": sum(map(len, blobs))}],
+            }
+        ).encode(),
+        b" ",
+    )
+    body = b"".join(blobs)
+    return (
+        struct.pack("<4sII", b"glTF", 2, 28 + len(head) + len(body))
+        + struct.pack("<I4s", len(head), b"JSON")
+        + head
+        + struct.pack("<I4s", len(body), b"BIN\0")
+        + body
+    )
+
+
+# fmt: off
 _SCENE = {'asset': {'version': '2.0', 'generator': f'illures_nb {__version__}'}, 'scene': 0, 'scenes': [{'nodes': [0]}], 'nodes': [{'mesh': 0, 'name': 'face'}],
           'meshes': [{'name': 'face', 'primitives': [{'attributes': {'POSITION': 0, 'NORMAL': 1, 'TANGENT': 2, 'TEXCOORD_0': 3},
                                                       'indices': 4, 'material': 0}]}],
@@ -194,199 +283,308 @@ _SCENE = {'asset': {'version': '2.0', 'generator': f'illures_nb {__version__}'},
           'images': [{'name': 'albedo', 'mimeType': 'image/png', 'bufferView': 5}, {'name': 'normals', 'mimeType': 'image/png', 'bufferView': 6}],
           'textures': [{'source': 0, 'sampler': 0}, {'source': 1, 'sampler': 0}],
           'samplers': [{'magFilter': 9729, 'minFilter': 9987, 'wrapS': 33071, 'wrapT': 33071}]} # linear, with mipmaps; clamped
+# fmt: on
 
 # %% ../nbs/44_export.ipynb #52059f03
-def glb(f # a `Decomposition`
-       )->bytes: # binary glTF 2.0
+def glb(
+    f,  # a `Decomposition`
+) -> bytes:  # binary glTF 2.0
     "The relief of a face with its albedo and normal map."
     mesh = surface(relief(f), f.mask)
     return pack_glb(mesh, colour_map(f), normal_map(mesh, upright(f)))
 
-def write_glb(path, # where to; ends in .glb
-              f     # a `Decomposition`
-             ):
+
+def write_glb(
+    path,  # where to; ends in .glb
+    f,  # a `Decomposition`
+):
     "Write the relief of a face; any 3D viewer opens it."
-    if Path(path).suffix.lower() != '.glb': raise ValueError(f'{path} must end in .glb')
-    with whole_file(path) as part: part.write_bytes(glb(f))
+    if Path(path).suffix.lower() != ".glb":
+        raise ValueError(f"{path} must end in .glb")
+    with whole_file(path) as part:
+        part.write_bytes(glb(f))
 
 # %% ../nbs/44_export.ipynb #97cf0614
 class Entry(NamedTuple):
     "A file to be written."
-    name: str       # with its folder
-    about: str      # one line for people
-    write: Callable # takes a file open for writing bytes
 
-ABOUT = {'albedo': 'the colour of the skin itself, without light: diffuse reflectance, 0 black, 1 white',
-         'normals': 'where the surface faces: unit vectors, x (red) to the picture\'s right, y (green) up, z (blue) to the viewer',
-         'shading': 'the light that a white surface of this shape would send: 1 is as bright as a white pixel',
-         'residual': 'what albedo x shading cannot say: shine (> 0) and cast shadows (< 0)',
-         'reconstruction': 'albedo x shading + residual',
-         'mask': 'how much of a pixel belongs to the face, 0 to 1'}
-CODES = {'albedo': 'sRGB curve', 'normals': '(n + 1)/2, no curve', 'shading': 'a quarter of it, sRGB curve', 'residual': '+ 0.5, no curve, clipped',
-         'reconstruction': 'sRGB curve', 'mask': 'no curve'} # of the PNGs
-GREEN = {'opengl': 1, 'directx': -1} # what the green channel of the normals is multiplied with
+    name: str  # with its folder
+    about: str  # one line for people
+    write: Callable  # takes a file open for writing bytes
 
-def about(name, normals='opengl'): # of a map
+
+ABOUT = {
+    "albedo": "the colour of the skin itself, without light: diffuse reflectance, 0 black, 1 white",
+    "normals": "where the surface faces: unit vectors, x (red) to the picture's right, y (green) up, z (blue) to the viewer",
+    "shading": "the light that a white surface of this shape would send: 1 is as bright as a white pixel",
+    "residual": "what albedo x shading cannot say: shine (> 0) and cast shadows (< 0)",
+    "reconstruction": "albedo x shading + residual",
+    "mask": "how much of a pixel belongs to the face, 0 to 1",
+}
+CODES = {
+    "albedo": "sRGB curve",
+    "normals": "(n + 1)/2, no curve",
+    "shading": "a quarter of it, sRGB curve",
+    "residual": "+ 0.5, no curve, clipped",
+    "reconstruction": "sRGB curve",
+    "mask": "no curve",
+}  # of the PNGs
+GREEN = {"opengl": 1, "directx": -1}  # what the green channel of the normals is multiplied with
+
+
+def about(name, normals="opengl"):  # of a map
     "What a map is, in one line."
-    return ABOUT[name].replace('y (green) up', 'y (green) down') if normals == 'directx' else ABOUT[name]
+    return (
+        ABOUT[name].replace("y (green) up", "y (green) down")
+        if normals == "directx"
+        else ABOUT[name]
+    )
 
-def values(f, name, normals='opengl'): # (S, S[, 3]) float32: what an EXR holds
+
+def values(f, name, normals="opengl"):  # (S, S[, 3]) float32: what an EXR holds
     "A map in the crop's frame, the normals with their green as it is asked for."
-    if name == 'normals': return f.normals*np.float32([1, GREEN[normals], 1])
-    return f.rendering if name == 'reconstruction' else getattr(f, name)
+    if name == "normals":
+        return f.normals * np.float32([1, GREEN[normals], 1])
+    return f.rendering if name == "reconstruction" else getattr(f, name)
 
-def write_map(file, f, name, suffix, normals='opengl'):
+
+def write_map(file, f, name, suffix, normals="opengl"):
     "A map in the crop's frame, as PNG of 16 bits or EXR."
     x = values(f, name, normals)
-    if suffix == '.exr': return write_exr(file, *f.mask.shape, [x])
-    shown = f.reconstruction if name == 'reconstruction' else x
+    if suffix == ".exr":
+        return write_exr(file, *f.mask.shape, [x])
+    shown = f.reconstruction if name == "reconstruction" else x
     write_png(file, *f.mask.shape, [as_picture(name, shown, 16)])
 
 # %% ../nbs/44_export.ipynb #accc24b9
-ROWS = 64 # of a band; a multiple of 16
+ROWS = 64  # of a band; a multiple of 16
 
-def bands(f,    # a `Decomposition`
-          name, # of a map
-          x,    # (S, S[, 3]) float32, in the crop
-          code, # function: map (h, w[, 3]), how much of each pixel is face (h, w) → (h, w, C) as it is stored
-          outside=0 # what is stored outside the face
-         ):     # yields (`ROWS`, W, C) from the top of the photo
+
+def bands(
+    f,  # a `Decomposition`
+    name,  # of a map
+    x,  # (S, S[, 3]) float32, in the crop
+    code,  # function: map (h, w[, 3]), how much of each pixel is face (h, w) → (h, w, C) as it is stored
+    outside=0,  # what is stored outside the face
+):  # yields (`ROWS`, W, C) from the top of the photo
     "A map on the photo's pixels, band by band."
     photo, (height, width) = f.photo, f.photo.picture.shape[:2]
     x0, y0, x1, y1 = face_box(photo.reach, photo.around, (height, width))
     blank = np.full_like(code(x[:1, :1], f.mask[:1, :1]), outside)
     for y in range(0, height, ROWS):
-        out, top, bottom = np.tile(blank, (min(ROWS, height - y), width, 1)), max(y, y0), min(y + ROWS, y1)
+        out, top, bottom = (
+            np.tile(blank, (min(ROWS, height - y), width, 1)),
+            max(y, y0),
+            min(y + ROWS, y1),
+        )
         if top < bottom:
-            part, cover = on_photo(x, photo.transform, (x0, top, x1, bottom)), feather(photo, (x0, top, x1, bottom))
-            if name == 'normals': part /= np.maximum(np.linalg.norm(part, axis=-1, keepdims=True), 1e-6)
-            out[top - y:bottom - y, x0:x1] = np.where(cover[..., None] > 0, code(part, cover), blank)
+            part, cover = (
+                on_photo(x, photo.transform, (x0, top, x1, bottom)),
+                feather(photo, (x0, top, x1, bottom)),
+            )
+            if name == "normals":
+                part /= np.maximum(np.linalg.norm(part, axis=-1, keepdims=True), 1e-6)
+            out[top - y : bottom - y, x0:x1] = np.where(
+                cover[..., None] > 0, code(part, cover), blank
+            )
         yield out
 
 # %% ../nbs/44_export.ipynb #8fa6f404
-def _floats(name, part, cover): return np.atleast_3d(cover if name == 'mask' else part)
+def _floats(name, part, cover):
+    return np.atleast_3d(cover if name == "mask" else part)
+
 
 def _levels(name, part, cover):
     alpha = quantise(cover, 16)
-    return alpha[..., None] if name == 'mask' else np.dstack([as_picture(name, part, 16), alpha])
+    return alpha[..., None] if name == "mask" else np.dstack([as_picture(name, part, 16), alpha])
 
-def write_map_on_photo(file, f, name, suffix, normals='opengl'):
+
+def write_map_on_photo(file, f, name, suffix, normals="opengl"):
     "A map on the photo's pixels: PNG of 16 bits, transparent outside the face, or EXR, NaN there; a mask is 0 there."
     height, width = f.photo.picture.shape[:2]
     x = values(f, name, normals)
-    if suffix == '.exr':
-        outside = 0 if name == 'mask' else np.nan
+    if suffix == ".exr":
+        outside = 0 if name == "mask" else np.nan
         return write_exr(file, height, width, bands(f, name, x, partial(_floats, name), outside))
-    shown = f.reconstruction if name == 'reconstruction' else x
+    shown = f.reconstruction if name == "reconstruction" else x
     write_png(file, height, width, bands(f, name, shown, partial(_levels, name)))
 
 # %% ../nbs/44_export.ipynb #30c855c7
-def safe_name(text,          # whatever a person or a program calls it
-              instead='face' # if nothing is left
-             )->str:         # at most 60 characters
+def safe_name(
+    text,  # whatever a person or a program calls it
+    instead="face",  # if nothing is left
+) -> str:  # at most 60 characters
     "A file name without folders and suffix, fit for every system."
-    name = re.split(r'[/\\]', unicodedata.normalize('NFC', str(text)))[-1]
-    name = re.sub(r'\.\w{1,5}$', '', name)
-    name = ''.join(c if _is_harmless(c) else '_' for c in name)[:60].strip(' .')
-    device = re.fullmatch(r'(?i)(con|prn|aux|nul|conin_|conout_|(com|lpt)[0-9¹²³])(\..*)?', name) # Windows'
-    return f'_{name}' if device else name or instead
+    name = re.split(r"[/\\]", unicodedata.normalize("NFC", str(text)))[-1]
+    name = re.sub(r"\.\w{1,5}$", "", name)
+    name = "".join(c if _is_harmless(c) else "_" for c in name)[:60].strip(" .")
+    device = re.fullmatch(
+        r"(?i)(con|prn|aux|nul|conin_|conout_|(com|lpt)[0-9¹²³])(\..*)?", name
+    )  # Windows'
+    return f"_{name}" if device else name or instead
+
 
 def _is_harmless(c):
-    return c.isalnum() or unicodedata.category(c)[0] == 'M' or c in ' _.()+-,=@' # M: marks that letters carry
+    return (
+        c.isalnum() or unicodedata.category(c)[0] == "M" or c in " _.()+-,=@"
+    )  # M: marks that letters carry
 
 # %% ../nbs/44_export.ipynb #3cfc8afc
-def map_entries(f,              # a `Decomposition`
-                exr=True,       # also as floats
-                frame=False,    # also on the photo's pixels, in the folder photo
-                folder='',      # of the maps in the crop's frame, with its /
-                maps=MAPS,      # which of them
-                normals='opengl' # or 'directx': y, the green channel, down
-               ):               # list of `Entry`
+def map_entries(
+    f,  # a `Decomposition`
+    exr=True,  # also as floats
+    frame=False,  # also on the photo's pixels, in the folder photo
+    folder="",  # of the maps in the crop's frame, with its /
+    maps=MAPS,  # which of them
+    normals="opengl",  # or 'directx': y, the green channel, down
+):  # list of `Entry`
     "The files of the maps and of the light."
     out = []
-    for place, write in ((folder, write_map), ('photo/', write_map_on_photo))[:1 + frame]:
+    for place, write in ((folder, write_map), ("photo/", write_map_on_photo))[: 1 + frame]:
         for name in maps:
-            what = "the same on the photo's pixels" if place == 'photo/' else f'{about(name, normals)}. 16 bits: {CODES[name]}'
+            what = (
+                "the same on the photo's pixels"
+                if place == "photo/"
+                else f"{about(name, normals)}. 16 bits: {CODES[name]}"
+            )
             one = partial(write, f=f, name=name, normals=normals)
-            out.append(Entry(f'{place}{name}.png', what, partial(one, suffix='.png')))
-            if exr: out.append(Entry(f'{place}{name}.exr', 'as linear floats', partial(one, suffix='.exr')))
-    coefficients = 'the light: nine spherical-harmonics coefficients a colour; the file says their order'
-    return [*out, Entry('light.json', coefficients, lambda file: file.write(f.light.to_json().encode()))]
+            out.append(Entry(f"{place}{name}.png", what, partial(one, suffix=".png")))
+            if exr:
+                out.append(
+                    Entry(f"{place}{name}.exr", "as linear floats", partial(one, suffix=".exr"))
+                )
+    coefficients = (
+        "the light: nine spherical-harmonics coefficients a colour; the file says their order"
+    )
+    return [
+        *out,
+        Entry("light.json", coefficients, lambda file: file.write(f.light.to_json().encode())),
+    ]
 
 # %% ../nbs/44_export.ipynb #44e1d002
-COLOURS = 'RGB with the primaries of sRGB (Rec. 709), D65; EXRs are linear'
-ORIGIN = 'pixels of the upright photo (turned as its EXIF orientation asks), centres at whole numbers, from the upper left'
+COLOURS = "RGB with the primaries of sRGB (Rec. 709), D65; EXRs are linear"
+ORIGIN = "pixels of the upright photo (turned as its EXIF orientation asks), centres at whole numbers, from the upper left"
 
-def digest(f): # of a `Decomposition`; None where the photo did not come as a file
+
+def digest(f):  # of a `Decomposition`; None where the photo did not come as a file
     "Which file a face was found in."
     return hashlib.sha256(f.photo.source).hexdigest() if isinstance(f.photo.source, bytes) else None
 
-def _way(M): # (2, 3) photo px → map px
-    return {'from_photo': M.tolist(), 'to_photo': invert_transform(M).tolist()}
 
-def face_record(f,              # a `Decomposition`
-                file=None,      # name of the photo's file
-                number=1,       # of the face, 1 is the biggest
-                maps=MAPS,      # which are written
-                normals='opengl' # or 'directx'
-               )->dict:         # for face.json
+def _way(M):  # (2, 3) photo px → map px
+    return {"from_photo": M.tolist(), "to_photo": invert_transform(M).tolist()}
+
+
+def face_record(
+    f,  # a `Decomposition`
+    file=None,  # name of the photo's file
+    number=1,  # of the face, 1 is the biggest
+    maps=MAPS,  # which are written
+    normals="opengl",  # or 'directx'
+) -> dict:  # for face.json
     "Where a face is in its photo, and what the numbers of its maps mean."
     photo, (height, width) = f.photo, f.photo.picture.shape[:2]
     face, size = photo.face, len(f.mask)
     axes = f"x to the picture's right, y {'up' if normals == 'opengl' else 'down'}, z to the viewer, in the photo's frame"
-    meanings = {name: {'is': about(name, normals), 'png': CODES[name], 'exr': 'as it is, linear'} for name in maps}
-    return {'made_by': f'illures_nb {__version__}',
-            'photo': {'file': file, 'sha256': digest(f), 'width': width, 'height': height,
-                      'exif_orientation': photo.orientation, 'coordinates': ORIGIN},
-            'face': {'number': number, 'score': float(face.score), 'box': np.asarray(face.box, float).tolist(),
-                     'landmarks': np.asarray(face.landmarks, float).tolist()},
-            'crop': {'width': size, 'height': size, 'roll_degrees': roll(photo.transform), **_way(photo.transform)},
-            'albedo_512': {'width': SIZE, 'height': SIZE, **_way(fine_transform(f))},
-            'normals': {'convention': normals, 'axes': axes}, 'colours': COLOURS, 'maps': meanings}
+    meanings = {
+        name: {"is": about(name, normals), "png": CODES[name], "exr": "as it is, linear"}
+        for name in maps
+    }
+    return {
+        "made_by": f"illures_nb {__version__}",
+        "photo": {
+            "file": file,
+            "sha256": digest(f),
+            "width": width,
+            "height": height,
+            "exif_orientation": photo.orientation,
+            "coordinates": ORIGIN,
+        },
+        "face": {
+            "number": number,
+            "score": float(face.score),
+            "box": np.asarray(face.box, float).tolist(),
+            "landmarks": np.asarray(face.landmarks, float).tolist(),
+        },
+        "crop": {
+            "width": size,
+            "height": size,
+            "roll_degrees": roll(photo.transform),
+            **_way(photo.transform),
+        },
+        "albedo_512": {"width": SIZE, "height": SIZE, **_way(fine_transform(f))},
+        "normals": {"convention": normals, "axes": axes},
+        "colours": COLOURS,
+        "maps": meanings,
+    }
 
 # %% ../nbs/44_export.ipynb #44e1d005
-OWN_FILES = {f'{place}{name}{suffix}' for place in ('', 'photo/') for name in MAPS for suffix in ('.png', '.exr')}
-OWN_FILES |= {'light.json', 'sheet.png', 'about.txt', 'face.json'}
+OWN_FILES = {
+    f"{place}{name}{suffix}"
+    for place in ("", "photo/")
+    for name in MAPS
+    for suffix in (".png", ".exr")
+}
+OWN_FILES |= {"light.json", "sheet.png", "about.txt", "face.json"}
 
-def clear_maps(folder:Path):
+
+def clear_maps(folder: Path):
     "Delete what `write_maps` and the command have written into a folder, and the folder if nothing else is in it."
-    for name in ('face.json', *sorted(OWN_FILES)): # first what says that the rest is whole
-        path = folder/name
+    for name in ("face.json", *sorted(OWN_FILES)):  # first what says that the rest is whole
+        path = folder / name
         path.unlink(missing_ok=True)
-        for left in path.parent.glob(f'.{path.name}.*.part'): left.unlink() # of a run that was killed
-    for place in (folder/'photo', folder):
-        if place.is_dir() and not place.is_symlink() and not any(place.iterdir()): place.rmdir()
+        for left in path.parent.glob(f".{path.name}.*.part"):
+            left.unlink()  # of a run that was killed
+    for place in (folder / "photo", folder):
+        if place.is_dir() and not place.is_symlink() and not any(place.iterdir()):
+            place.rmdir()
 
-def made_from(folder:Path # any
-             )->dict|None: # what its face.json says of the photo; None: nothing of ours
+
+def made_from(
+    folder: Path,  # any
+) -> dict | None:  # what its face.json says of the photo; None: nothing of ours
     "Which photo a folder's maps came from."
-    try: told = json.loads((folder/'face.json').read_bytes())
-    except (OSError, ValueError, RecursionError): return None
-    ours = isinstance(told, dict) and str(told.get('made_by')).startswith('illures_nb')
-    return told['photo'] if ours and isinstance(told.get('photo'), dict) else None
+    try:
+        told = json.loads((folder / "face.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    ours = isinstance(told, dict) and str(told.get("made_by")).startswith("illures_nb")
+    return told["photo"] if ours and isinstance(told.get("photo"), dict) else None
 
 # %% ../nbs/44_export.ipynb #b7287373
-def write_maps(folder,         # made if it is not there; what an earlier run left in it goes
-               f,              # a `Decomposition`
-               exr=True,       # also as floats
-               frame=False,    # also on the photo's pixels, in the folder photo
-               maps=MAPS,      # which of them
-               normals='opengl', # or 'directx': y, the green channel, down
-               file=None,      # name of the photo's file, for face.json
-               number=1        # of the face, for face.json
-              ):
+def write_maps(
+    folder,  # made if it is not there; what an earlier run left in it goes
+    f,  # a `Decomposition`
+    exr=True,  # also as floats
+    frame=False,  # also on the photo's pixels, in the folder photo
+    maps=MAPS,  # which of them
+    normals="opengl",  # or 'directx': y, the green channel, down
+    file=None,  # name of the photo's file, for face.json
+    number=1,  # of the face, for face.json
+):
     "Maps of a face, its light, where it is in the photo, and what all of it means."
     entries = map_entries(f, exr, frame, maps=maps, normals=normals)
     record = face_record(f, file, number, maps, normals)
-    entries.append(Entry('face.json', 'where the face is in the photo: the way between their pixels, box, landmarks', partial(_write_json, x=record)))
-    text = readme(f, entries, '', normals)
-    entries.insert(-1, Entry('about.txt', 'this', lambda file: file.write(text.encode())))
+    entries.append(
+        Entry(
+            "face.json",
+            "where the face is in the photo: the way between their pixels, box, landmarks",
+            partial(_write_json, x=record),
+        )
+    )
+    text = readme(f, entries, "", normals)
+    entries.insert(-1, Entry("about.txt", "this", lambda file: file.write(text.encode())))
     try:
         clear_maps(Path(folder))
-        for place in {(Path(folder)/entry.name).parent for entry in entries}: place.mkdir(parents=True, exist_ok=True)
-    except OSError as e: raise ImageWriteError(f'{folder} cannot be written to ({(e.strerror or str(e)).lower()}).') from None
+        for place in {(Path(folder) / entry.name).parent for entry in entries}:
+            place.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise ImageWriteError(
+            f"{folder} cannot be written to ({(e.strerror or str(e)).lower()})."
+        ) from None
     for entry in entries:
-        with whole_file(Path(folder)/entry.name) as part, open(part, 'w+b') as file: entry.write(file)
+        with whole_file(Path(folder) / entry.name) as part, open(part, "w+b") as file:
+            entry.write(file)
 
 # %% ../nbs/44_export.ipynb #0482fc72
 README = """\
@@ -410,148 +608,277 @@ Colour.  {colours}; PNGs have the curve that is said above.
 RELIEF = """
          The relief stands upright, and is in metres, with {pupils:.0f} mm between the pupils."""
 
-def readme(f, entries, folder='maps/', normals='opengl'): # str
+
+def readme(f, entries, folder="maps/", normals="opengl"):  # str
     "What README.txt and about.txt say."
-    files = '\n'.join(f'{e.name:24} {e.about}' for e in entries)
+    files = "\n".join(f"{e.name:24} {e.about}" for e in entries)
     height, width = f.photo.picture.shape[:2]
-    place, green = folder or 'this folder', 'up' if normals == 'opengl' else 'down'
-    relief = RELIEF.format(pupils=PUPILS*1000) if any(e.name == 'relief.glb' for e in entries) else ''
-    return README.format(version=__version__, files=files, place=place, size=len(f.mask), fine=SIZE, M=f.photo.transform, width=width, height=height,
-                         green=green, normals=normals, relief=relief, colours=COLOURS)
+    place, green = folder or "this folder", "up" if normals == "opengl" else "down"
+    relief = (
+        RELIEF.format(pupils=PUPILS * 1000) if any(e.name == "relief.glb" for e in entries) else ""
+    )
+    return README.format(
+        version=__version__,
+        files=files,
+        place=place,
+        size=len(f.mask),
+        fine=SIZE,
+        M=f.photo.transform,
+        width=width,
+        height=height,
+        green=green,
+        normals=normals,
+        relief=relief,
+        colours=COLOURS,
+    )
 
 # %% ../nbs/44_export.ipynb #21fe779f
-def write_zip(path,          # where to; ends in .zip
-              f,             # a `Decomposition`
-              scene=None,    # dict: how the page came to it, kept as scene.json
-              frame=True,    # also the maps on the photo's pixels
-              picture=None,  # `Picture`, or (H, W, 3) uint8: the finished picture; None: `f.develop()`
-              progress=None, # called with (share 0 to 1, what is being written)
-              file=None,     # name of the photo's file, for face.json
-              number=1,      # of the face, for face.json
-              normals='opengl' # or 'directx': y, the green channel, down
-             ):
+def write_zip(
+    path,  # where to; ends in .zip
+    f,  # a `Decomposition`
+    scene=None,  # dict: how the page came to it, kept as scene.json
+    frame=True,  # also the maps on the photo's pixels
+    picture=None,  # `Picture`, or (H, W, 3) uint8: the finished picture; None: `f.develop()`
+    progress=None,  # called with (share 0 to 1, what is being written)
+    file=None,  # name of the photo's file, for face.json
+    number=1,  # of the face, for face.json
+    normals="opengl",  # or 'directx': y, the green channel, down
+):
     "The finished picture, the maps, the light and the relief of a face, with a README."
-    if Path(path).suffix.lower() != '.zip': raise ValueError(f'{path} must end in .zip')
+    if Path(path).suffix.lower() != ".zip":
+        raise ValueError(f"{path} must end in .zip")
     picture = f.develop() if picture is None else picture
     picture = Picture(picture) if isinstance(picture, np.ndarray) else picture
     record = face_record(f, file, number, normals=normals)
-    entries = [Entry('relit.png', 'the whole picture with the face re-rendered; outside the face the photo as its file holds it',
-                     lambda file: file.write(picture.encoded('.png'))),
-               Entry('relief.glb', 'the face as a relief: glTF 2.0 with albedo (sRGB) and normal map; y up, z to the viewer', lambda file: file.write(glb(f))),
-               *map_entries(f, True, frame, 'maps/', normals=normals),
-               Entry('maps/albedo-512.png', "the albedo with the photo's detail and all paint, 512 x 512. 8 bits: sRGB curve", partial(_write_fine, f=f)),
-               Entry('face.json', 'where the face is in the photo: the way between their pixels, box, landmarks', partial(_write_json, x=record))]
-    if scene is not None: entries.append(Entry('scene.json', 'what was done on the page: lights, residual, layers of paint', partial(_write_json, x=scene)))
-    entries.append(Entry('README.txt', 'this', lambda file: file.write(readme(f, entries, normals=normals).encode())))
-    with whole_file(path) as part, ZipFile(part, 'w') as z:
+    entries = [
+        Entry(
+            "relit.png",
+            "the whole picture with the face re-rendered; outside the face the photo as its file holds it",
+            lambda file: file.write(picture.encoded(".png")),
+        ),
+        Entry(
+            "relief.glb",
+            "the face as a relief: glTF 2.0 with albedo (sRGB) and normal map; y up, z to the viewer",
+            lambda file: file.write(glb(f)),
+        ),
+        *map_entries(f, True, frame, "maps/", normals=normals),
+        Entry(
+            "maps/albedo-512.png",
+            "the albedo with the photo's detail and all paint, 512 x 512. 8 bits: sRGB curve",
+            partial(_write_fine, f=f),
+        ),
+        Entry(
+            "face.json",
+            "where the face is in the photo: the way between their pixels, box, landmarks",
+            partial(_write_json, x=record),
+        ),
+    ]
+    if scene is not None:
+        entries.append(
+            Entry(
+                "scene.json",
+                "what was done on the page: lights, residual, layers of paint",
+                partial(_write_json, x=scene),
+            )
+        )
+    entries.append(
+        Entry(
+            "README.txt",
+            "this",
+            lambda file: file.write(readme(f, entries, normals=normals).encode()),
+        )
+    )
+    with whole_file(path) as part, ZipFile(part, "w") as z:
         for i, entry in enumerate(entries):
-            if progress: progress(i/len(entries), entry.name)
+            if progress:
+                progress(i / len(entries), entry.name)
             with tempfile.TemporaryFile() as file:
                 entry.write(file)
                 file.seek(0)
-                with z.open(entry.name, 'w') as to: shutil.copyfileobj(file, to, 1 << 20)
-    if progress: progress(1., 'done')
+                with z.open(entry.name, "w") as to:
+                    shutil.copyfileobj(file, to, 1 << 20)
+    if progress:
+        progress(1.0, "done")
+
 
 def _write_fine(file, f):
     x = fine_albedo(f)
     write_png(file, *x.shape[:2], [x])
 
+
 def _write_json(file, x):
-    try: file.write(json.dumps(x, indent=1, allow_nan=False).encode())
-    except (TypeError, ValueError) as e: raise ValueError(f'the scene cannot be kept as JSON ({e})') from None
+    try:
+        file.write(json.dumps(x, indent=1, allow_nan=False).encode())
+    except (TypeError, ValueError) as e:
+        raise ValueError(f"the scene cannot be kept as JSON ({e})") from None
 
 # %% ../nbs/44_export.ipynb #1e7fd5bf
-WAYS = {'turn': lambda t: (65*np.sin(t), 15 + 35*np.cos(t)), 'sweep': lambda t: (-80*np.cos(t), 20 + 0*t)} # 0 to 2π → azimuth, elevation
+WAYS = {
+    "turn": lambda t: (65 * np.sin(t), 15 + 35 * np.cos(t)),
+    "sweep": lambda t: (-80 * np.cos(t), 20 + 0 * t),
+}  # 0 to 2π → azimuth, elevation
 
-def light_path(light, # `SHLight`: what goes round
-              way,   # a key of `WAYS`
-              count  # of lights
-             ):      # list of `SHLight`
+
+def light_path(
+    light,  # `SHLight`: what goes round
+    way,  # a key of `WAYS`
+    count,  # of lights
+):  # list of `SHLight`
     "A light on its way round the face; the last one is followed by the first."
-    if way not in WAYS: raise ValueError(f'there is no way {way!r}; the ways are {", ".join(WAYS)}')
-    if not light.dominant_direction().any(): raise ValueError('this light is the same from all sides: nothing would be seen of its going round')
+    if way not in WAYS:
+        raise ValueError(f"there is no way {way!r}; the ways are {', '.join(WAYS)}")
+    if not light.dominant_direction().any():
+        raise ValueError(
+            "this light is the same from all sides: nothing would be seen of its going round"
+        )
     a, e = light.dominant_angles()
     front = light.rotate(yaw=-a).rotate(pitch=-e)
-    return [front.rotate(yaw=x, pitch=y) for x, y in zip(*WAYS[way](2*np.pi*np.arange(count)/count))]
+    return [
+        front.rotate(yaw=x, pitch=y)
+        for x, y in zip(*WAYS[way](2 * np.pi * np.arange(count) / count))
+    ]
 
-LAMP = SHLight.from_direction(0, 0, ambient=.15, softness=.3)
+
+LAMP = SHLight.from_direction(0, 0, ambient=0.15, softness=0.3)
 
 # %% ../nbs/44_export.ipynb #fd8cf5bc
-def view(f,       # a `Decomposition`
-         longest, # side of the picture, pixels; smaller ones stay as they are
-         box=None # x0, y0, x1, y1 in the photo; None: all of it
-        ):        # `Decomposition`
+def view(
+    f,  # a `Decomposition`
+    longest,  # side of the picture, pixels; smaller ones stay as they are
+    box=None,  # x0, y0, x1, y1 in the photo; None: all of it
+):  # `Decomposition`
     "The same face on a smaller picture of its photo, or of a part of it."
     x0, y0, x1, y1 = box or (0, 0, *f.photo.picture.shape[1::-1])
     part = f.photo.picture[y0:y1, x0:x1]
     picture = resize(part, longest) if max(part.shape) > longest else part
-    sy, sx = (a/b for a, b in zip(picture.shape[:2], part.shape))
-    back = np.array([[1/sx, 0, .5/sx - .5 + x0], [0, 1/sy, .5/sy - .5 + y0], [0, 0, 1]]) # pixel centres are at integers
-    return replace(f, photo=replace(f.photo, picture=picture, transform=f.photo.transform @ back, source=None))
+    sy, sx = (a / b for a, b in zip(picture.shape[:2], part.shape))
+    back = np.array(
+        [[1 / sx, 0, 0.5 / sx - 0.5 + x0], [0, 1 / sy, 0.5 / sy - 0.5 + y0], [0, 0, 1]]
+    )  # pixel centres are at integers
+    return replace(
+        f, photo=replace(f.photo, picture=picture, transform=f.photo.transform @ back, source=None)
+    )
 
 # %% ../nbs/44_export.ipynb #b656b6d7
-def write_mp4(path,   # where to
-              frames, # iterable of (H, W, 3) uint8, all of one size
-              fps     # frames a second
-             ):
+def write_mp4(
+    path,  # where to
+    frames,  # iterable of (H, W, 3) uint8, all of one size
+    fps,  # frames a second
+):
     "Frames as H.264."
-    try: import av
-    except ImportError: raise ImportError('films need one more package: pip install av') from None
+    try:
+        import av
+    except ImportError:
+        raise ImportError("films need one more package: pip install av") from None
     frames = iter(frames)
     first = next(frames)
-    h, w = (n//2*2 for n in first.shape[:2])
-    with av.open(str(path), 'w', format='mp4', options={'movflags': '+faststart'}) as film:
-        stream = film.add_stream('libx264', rate=fps, width=w, height=h, pix_fmt='yuv420p', options={'crf': '18', 'preset': 'veryfast'})
+    h, w = (n // 2 * 2 for n in first.shape[:2])
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as film:
+        stream = film.add_stream(
+            "libx264",
+            rate=fps,
+            width=w,
+            height=h,
+            pix_fmt="yuv420p",
+            options={"crf": "18", "preset": "veryfast"},
+        )
         c = stream.codec_context
-        c.thread_count = 1 # several wait for one another beside a busy process
-        c.color_primaries, c.color_trc, c.colorspace, c.color_range = 1, 1, 1, 1 # BT.709, limited range: what browsers take it for
+        c.thread_count = 1  # several wait for one another beside a busy process
+        c.color_primaries, c.color_trc, c.colorspace, c.color_range = (
+            1,
+            1,
+            1,
+            1,
+        )  # BT.709, limited range: what browsers take it for
         for x in chain([first], frames):
-            x = av.VideoFrame.from_ndarray(np.ascontiguousarray(x[:h, :w]), format='rgb24')
-            film.mux(stream.encode(x.reformat(format='yuv420p', dst_colorspace='ITU709', dst_color_range='MPEG', threads=1)))
+            x = av.VideoFrame.from_ndarray(np.ascontiguousarray(x[:h, :w]), format="rgb24")
+            film.mux(
+                stream.encode(
+                    x.reformat(
+                        format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
+                    )
+                )
+            )
         film.mux(stream.encode())
 
 # %% ../nbs/44_export.ipynb #7734fe69
 _BAYER = np.array([[0]])
-for _ in range(3): _BAYER = np.block([[4*_BAYER, 4*_BAYER + 2], [4*_BAYER + 3, 4*_BAYER + 1]]) # (8, 8), 0 to 63
+for _ in range(3):
+    _BAYER = np.block(
+        [[4 * _BAYER, 4 * _BAYER + 2], [4 * _BAYER + 3, 4 * _BAYER + 1]]
+    )  # (8, 8), 0 to 63
 
-def write_gif(path,   # where to
-              frames, # iterable of (H, W, 3) uint8, all of one size
-              fps,    # frames a second
-              some    # list of frames from all over the film, to choose the colours from
-             ):
+
+def write_gif(
+    path,  # where to
+    frames,  # iterable of (H, W, 3) uint8, all of one size
+    fps,  # frames a second
+    some,  # list of frames from all over the film, to choose the colours from
+):
     "Frames as a GIF that repeats."
     h, w = some[0].shape[:2]
-    palette = Image.fromarray(np.concatenate([resize(x, 160) for x in some], 1)).quantize(256, Image.Quantize.MEDIANCUT)
-    dither = np.tile((_BAYER - 31.5)*(14/64), (-(-h//8), -(-w//8)))[:h, :w, None]
-    pictures = (Image.fromarray(np.clip(x + dither, 0, 255).astype(np.uint8)).quantize(palette=palette, dither=Image.Dither.NONE) for x in frames)
-    next(pictures).save(path, 'GIF', save_all=True, append_images=pictures, duration=round(100/fps)*10, loop=0, optimize=False)
+    palette = Image.fromarray(np.concatenate([resize(x, 160) for x in some], 1)).quantize(
+        256, Image.Quantize.MEDIANCUT
+    )
+    dither = np.tile((_BAYER - 31.5) * (14 / 64), (-(-h // 8), -(-w // 8)))[:h, :w, None]
+    pictures = (
+        Image.fromarray(np.clip(x + dither, 0, 255).astype(np.uint8)).quantize(
+            palette=palette, dither=Image.Dither.NONE
+        )
+        for x in frames
+    )
+    next(pictures).save(
+        path,
+        "GIF",
+        save_all=True,
+        append_images=pictures,
+        duration=round(100 / fps) * 10,
+        loop=0,
+        optimize=False,
+    )
 
 # %% ../nbs/44_export.ipynb #c3b7a888
-FILMS = {'.mp4': (720, 24), '.gif': (480, 12)} # longest side, pixels, and frames a second
+FILMS = {".mp4": (720, 24), ".gif": (480, 12)}  # longest side, pixels, and frames a second
 
-def write_turn(path,          # where to; ends in .mp4 or .gif
-               f,             # a `Decomposition`; all of its picture is shown: a `view` shows a part
-               light=None,    # `SHLight` that goes round; None: a lamp as bright as the photo's own light
-               way='turn',    # or 'sweep'
-               seconds=4.,    # of one round, up to 20
-               fps=None,      # frames a second, up to 30; None: 24 (MP4) or 12 (GIF)
-               size=None,     # longest side, pixels, up to 1920; None: 720 (MP4) or 480 (GIF)
-               progress=None  # called with (share 0 to 1, what is being made)
-              ):
+
+def write_turn(
+    path,  # where to; ends in .mp4 or .gif
+    f,  # a `Decomposition`; all of its picture is shown: a `view` shows a part
+    light=None,  # `SHLight` that goes round; None: a lamp as bright as the photo's own light
+    way="turn",  # or 'sweep'
+    seconds=4.0,  # of one round, up to 20
+    fps=None,  # frames a second, up to 30; None: 24 (MP4) or 12 (GIF)
+    size=None,  # longest side, pixels, up to 1920; None: 720 (MP4) or 480 (GIF)
+    progress=None,  # called with (share 0 to 1, what is being made)
+):
     "A short film of the light going round a face; it can be repeated without a seam."
     suffix = Path(path).suffix.lower()
-    if suffix not in FILMS: raise ValueError(f'{path} must end in {" or ".join(FILMS)}')
+    if suffix not in FILMS:
+        raise ValueError(f"{path} must end in {' or '.join(FILMS)}")
     size, fps = size or FILMS[suffix][0], fps or FILMS[suffix][1]
-    for name, x, least, most in (('seconds', seconds, .5, 20), ('fps', fps, 1, 30), ('size', size, 16, 1920)):
-        if not least <= x <= most: raise ValueError(f'{name} must be from {least} to {most}, not {x}')
-    small, count = view(f, round(size)), max(2, round(seconds*fps))
+    for name, x, least, most in (
+        ("seconds", seconds, 0.5, 20),
+        ("fps", fps, 1, 30),
+        ("size", size, 16, 1920),
+    ):
+        if not least <= x <= most:
+            raise ValueError(f"{name} must be from {least} to {most}, not {x}")
+    small, count = view(f, round(size)), max(2, round(seconds * fps))
     lights = light_path(light or LAMP.matched((f.origin or f).light), way, count)
     shot = lambda k: small.relight(lights[k]).composite()
+
     def shots():
         for k in range(count):
-            if progress: progress(k/count, f'frame {k + 1} of {count}')
+            if progress:
+                progress(k / count, f"frame {k + 1} of {count}")
             yield shot(k)
+
     with whole_file(path) as part:
-        if suffix == '.mp4': write_mp4(part, shots(), round(fps))
-        else: write_gif(part, shots(), round(fps), [shot(k) for k in range(0, count, -(-count//12))])
-    if progress: progress(1., 'done')
+        if suffix == ".mp4":
+            write_mp4(part, shots(), round(fps))
+        else:
+            write_gif(
+                part, shots(), round(fps), [shot(k) for k in range(0, count, -(-count // 12))]
+            )
+    if progress:
+        progress(1.0, "done")

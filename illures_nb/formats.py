@@ -28,265 +28,449 @@ from PIL import Image
 class ImageReadError(ValueError):
     "A picture that cannot be read; the message is one sentence that names the picture and the problem."
 
-MAX_PIXELS = 80_000_000 # larger files are refused before they are decoded
-MAX_MAP_PIXELS = 150_000_000 # the same for environment maps
 
-def check_size(width, height, most=None # pixels; None: MAX_PIXELS
-              ):
+MAX_PIXELS = 80_000_000  # larger files are refused before they are decoded
+MAX_MAP_PIXELS = 150_000_000  # the same for environment maps
+
+
+def check_size(
+    width,
+    height,
+    most=None,  # pixels; None: MAX_PIXELS
+):
     "Refuse a picture with no pixels, or with too many."
     most = most or MAX_PIXELS
-    if width < 1 or height < 1: raise ImageReadError("has no pixels")
-    if width*height > most:
-        size = f"{width} x {height} = {width*height/1e6:.0f} megapixels"
-        raise ImageReadError(f"has {size}; at most {most/1e6:.0f} are read")
+    if width < 1 or height < 1:
+        raise ImageReadError("has no pixels")
+    if width * height > most:
+        size = f"{width} x {height} = {width * height / 1e6:.0f} megapixels"
+        raise ImageReadError(f"has {size}; at most {most / 1e6:.0f} are read")
 
 # %% ../nbs/12_formats.ipynb #f0a10021
-READ = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF....WEBP": "WEBP",
-        b"(II\\*\0|MM\0\\*|II\\+\0|MM\0\\+)": "TIFF", b"P[1-6]\\s": "PPM", b"P[fF]\\s": "PFM",
-        b"(\0\0\0\x0cjP  |\xff\x4f\xff\x51)": "JPEG2000", b"....ftypavi[fs]": "AVIF",
-        b"....ftyp(hei|hev|mif1|msf1)": "HEIF", b"v/1\x01": "EXR", b"#\\?RADIANCE|#\\?RGBE": "HDR",
-        b"8BPS": "PSD", b"\0\0\1\0": "ICO", b"DDS ": "DDS", b"\x0a[\0\2\3\4\5]\1[\1\2\4\x08]": "PCX"}
+READ = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"RIFF....WEBP": "WEBP",
+    b"(II\\*\0|MM\0\\*|II\\+\0|MM\0\\+)": "TIFF",
+    b"P[1-6]\\s": "PPM",
+    b"P[fF]\\s": "PFM",
+    b"(\0\0\0\x0cjP  |\xff\x4f\xff\x51)": "JPEG2000",
+    b"....ftypavi[fs]": "AVIF",
+    b"....ftyp(hei|hev|mif1|msf1)": "HEIF",
+    b"v/1\x01": "EXR",
+    b"#\\?RADIANCE|#\\?RGBE": "HDR",
+    b"8BPS": "PSD",
+    b"\0\0\1\0": "ICO",
+    b"DDS ": "DDS",
+    b"\x0a[\0\2\3\4\5]\1[\1\2\4\x08]": "PCX",
+}
 
-UNREAD = {b"II\\*\0....CR\2|....ftypcrx |FUJIFILMCCD-RAW|IIRO|IIRS|MMOR|IIU\0|\0MRM|FOVb|II\x1a\0\0\0HEAPCCDR": "a camera raw file",
-          b"\xff\x0a|\0\0\0\x0cJXL ": "a JPEG XL picture", b"%PDF": "a PDF document", b"%!PS": "a PostScript document",
-          b"icns": "an icon of a Macintosh", b"PK\3\4": "a ZIP archive", b"\x1f\x8b": "a gzip archive",
-          b"....ftyp|\x1aE\xdf\xa3|RIFF....AVI |\0\0\1\xba": "a video", b"....(moov|mdat|wide|free)": "a video",
-          b"(?i)\\s*(<[?]xml[^>]*>\\s*)?(<!--.*?-->\\s*)?(<!doctype svg[^>]*>\\s*)?<svg": "an SVG drawing",
-          b"(?i)\\s*(<!doctype html|<html|<head|<body)": "a web page", b"version https://git-lfs": "a Git LFS pointer"}
+UNREAD = {
+    b"II\\*\0....CR\2|....ftypcrx |FUJIFILMCCD-RAW|IIRO|IIRS|MMOR|IIU\0|\0MRM|FOVb|II\x1a\0\0\0HEAPCCDR": "a camera raw file",
+    b"\xff\x0a|\0\0\0\x0cJXL ": "a JPEG XL picture",
+    b"%PDF": "a PDF document",
+    b"%!PS": "a PostScript document",
+    b"icns": "an icon of a Macintosh",
+    b"PK\3\4": "a ZIP archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"....ftyp|\x1aE\xdf\xa3|RIFF....AVI |\0\0\1\xba": "a video",
+    b"....(moov|mdat|wide|free)": "a video",
+    b"(?i)\\s*(<[?]xml[^>]*>\\s*)?(<!--.*?-->\\s*)?(<!doctype svg[^>]*>\\s*)?<svg": "an SVG drawing",
+    b"(?i)\\s*(<!doctype html|<html|<head|<body)": "a web page",
+    b"version https://git-lfs": "a Git LFS pointer",
+}
 
 CAMERA_RAW = "is a camera raw file, which is not read; develop it and save it as JPEG, PNG or TIFF"
+
 
 def _match(kinds, data):
     "The first kind of a table that the bytes begin like."
     start = bytes(data[:1024]).removeprefix(b"\xef\xbb\xbf")
-    return next((kind for pattern, kind in kinds.items() if re.match(pattern, start, re.DOTALL)), None)
+    return next(
+        (kind for pattern, kind in kinds.items() if re.match(pattern, start, re.DOTALL)), None
+    )
+
 
 def _is_tga(data):
     "Has this a Targa's header? It has no signature: each of its fields must make sense."
-    if len(data) < 18: return False
+    if len(data) < 18:
+        return False
     _, palette, kind = data[:3]
     width, height, bits = struct.unpack_from("<HHB", data, 12)
-    return palette in (0, 1) and kind in (1, 2, 3, 9, 10, 11) and (palette == 1) == (kind in (1, 9)) \
-        and bits in (8, 15, 16, 24, 32) and width > 0 and height > 0 and not data[17] & 0xc0
+    return (
+        palette in (0, 1)
+        and kind in (1, 2, 3, 9, 10, 11)
+        and (palette == 1) == (kind in (1, 9))
+        and bits in (8, 15, 16, 24, 32)
+        and width > 0
+        and height > 0
+        and not data[17] & 0xC0
+    )
 
-def kind_of(data # bytes of a file
-           ):    # str
+
+def kind_of(
+    data,  # bytes of a file
+):  # str
     "The kind of file, by its first bytes."
     unread = _match(UNREAD, data)
     kind = _match(READ, data)
-    if unread == "a camera raw file": raise ImageReadError(CAMERA_RAW)
-    if kind is None and unread: raise ImageReadError(f"is {unread}, which is not read; save it as JPEG, PNG or TIFF")
-    if kind is None and _is_tga(data): return "TGA"
-    if kind is None: raise ImageReadError(f"is not a picture ({', '.join(READ.values())} are read)")
+    if unread == "a camera raw file":
+        raise ImageReadError(CAMERA_RAW)
+    if kind is None and unread:
+        raise ImageReadError(f"is {unread}, which is not read; save it as JPEG, PNG or TIFF")
+    if kind is None and _is_tga(data):
+        return "TGA"
+    if kind is None:
+        raise ImageReadError(f"is not a picture ({', '.join(READ.values())} are read)")
     return "AVIF" if kind == "HEIF" and b"avif" in data[8:32] else kind
 
 # %% ../nbs/12_formats.ipynb #f0a10031
-def png_parts(data, # bytes of a PNG
-             ):     # list of (type, content, is the checksum right?), up to where the file is cut
+def png_parts(
+    data,  # bytes of a PNG
+):  # list of (type, content, is the checksum right?), up to where the file is cut
     "The parts of a PNG, in their order."
     parts, at = [], 8
     while at + 12 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
-        if at + 12 + size > len(data): break
-        content = memoryview(data)[at + 8:at + 8 + size]
-        right = zlib.crc32(content, zlib.crc32(kind)) == struct.unpack_from(">I", data, at + 8 + size)[0]
+        if at + 12 + size > len(data):
+            break
+        content = memoryview(data)[at + 8 : at + 8 + size]
+        right = (
+            zlib.crc32(content, zlib.crc32(kind))
+            == struct.unpack_from(">I", data, at + 8 + size)[0]
+        )
         parts.append((kind, content, right))
         at += 12 + size
-        if kind == b"IEND": break
+        if kind == b"IEND":
+            break
     return parts
+
 
 def check_png(parts):
     "Refuse a PNG whose essential parts changed on the way."
     wrong = next((kind for kind, _, right in parts if not right and kind[:1].isupper()), None)
-    if wrong: raise ImageReadError(f"is damaged (the checksum of its part {wrong.decode('latin1')} is wrong)")
+    if wrong:
+        raise ImageReadError(
+            f"is damaged (the checksum of its part {wrong.decode('latin1')} is wrong)"
+        )
 
-def ended_jpeg(data, # bytes of a JPEG that a decoder found incomplete
-               decode # bytes → array
-              ):      # bytes with the mark, or None when pixels are missing
+
+def ended_jpeg(
+    data,  # bytes of a JPEG that a decoder found incomplete
+    decode,  # bytes → array
+):  # bytes with the mark, or None when pixels are missing
     "A JPEG that lacks nothing but the mark of its end, with it."
     start = data.removesuffix(b"\xff")
     ended = start + b"\xff\xd9"
-    same = np.array_equal(decode(ended), decode(start + bytes(range(17, 240, 3))*2 + b"\xff\xd9"))
+    same = np.array_equal(decode(ended), decode(start + bytes(range(17, 240, 3)) * 2 + b"\xff\xd9"))
     return ended if same else None
 
-def jpeg_kind(data): # bytes
+
+def jpeg_kind(data):  # bytes
     "What is unusual in a JPEG's frame header, in words; empty when nothing is."
     at = 2
-    while at + 9 < len(data) and data[at] == 0xff:
-        kind, size = data[at + 1], int.from_bytes(data[at + 2:at + 4], "big")
-        if 0xc0 <= kind <= 0xcf and kind not in (0xc4, 0xc8, 0xcc):
-            if kind in (0xc3, 0xc7, 0xcb, 0xcf): return "a lossless JPEG"
+    while at + 9 < len(data) and data[at] == 0xFF:
+        kind, size = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            if kind in (0xC3, 0xC7, 0xCB, 0xCF):
+                return "a lossless JPEG"
             return f"a JPEG of {data[at + 4]} bits a colour" if data[at + 4] != 8 else ""
         at += 2 + size
     return ""
 
 # %% ../nbs/12_formats.ipynb #f0a10036
-SRGB_D50 = np.array([[.43607, .38515, .14307], [.22249, .71687, .06061], [.01392, .09708, .71410]]) # linear sRGB → XYZ under D50
-_BRADFORD = np.array([[.8951, .2664, -.1614], [-.7502, 1.7135, .0367], [.0389, -.0685, 1.0296]])
+SRGB_D50 = np.array(
+    [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
+)  # linear sRGB → XYZ under D50
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+
 
 def _xyz(xy):
     x, y = np.asarray(xy, float)
-    return np.stack([x/y, 1., (1 - x - y)/y])
+    return np.stack([x / y, 1.0, (1 - x - y) / y])
 
-def _to_d50(white): # XYZ
+
+def _to_d50(white):  # XYZ
     "Matrix from XYZ under a white to XYZ under D50."
-    cones = _BRADFORD @ [.9642, 1, .8249]/(_BRADFORD @ white)
-    return np.linalg.inv(_BRADFORD) @ (cones[:, None]*_BRADFORD)
+    cones = _BRADFORD @ [0.9642, 1, 0.8249] / (_BRADFORD @ white)
+    return np.linalg.inv(_BRADFORD) @ (cones[:, None] * _BRADFORD)
 
-def to_srgb_matrix(white, red, green, blue # (x, y) each
-                  ):                       # (3, 3), or None for sRGB's own primaries and for nonsense
+
+def to_srgb_matrix(
+    white,
+    red,
+    green,
+    blue,  # (x, y) each
+):  # (3, 3), or None for sRGB's own primaries and for nonsense
     "Matrix from linear light of any primaries to linear sRGB."
     try:
         with np.errstate(all="ignore"):
             light = np.stack([_xyz(p) for p in (red, green, blue)], 1)
-            light = light*np.linalg.solve(light, _xyz(white))
+            light = light * np.linalg.solve(light, _xyz(white))
             matrix = np.linalg.inv(SRGB_D50) @ _to_d50(_xyz(white)) @ light
-    except np.linalg.LinAlgError: return None
+    except np.linalg.LinAlgError:
+        return None
     usable = np.isfinite(matrix).all() and abs(matrix).max() < 10
-    return matrix if usable and abs(matrix - np.eye(3)).max() > .005 else None
+    return matrix if usable and abs(matrix - np.eye(3)).max() > 0.005 else None
 
-SRGB_XY = dict(white=(.3127, .3290), red=(.64, .33), green=(.30, .60), blue=(.15, .06))
-P3_XY = dict(white=(.3127, .3290), red=(.680, .320), green=(.265, .690), blue=(.150, .060))
-ADOBE_XY = SRGB_XY | dict(green=(.21, .71))
+
+SRGB_XY = dict(white=(0.3127, 0.3290), red=(0.64, 0.33), green=(0.30, 0.60), blue=(0.15, 0.06))
+P3_XY = dict(white=(0.3127, 0.3290), red=(0.680, 0.320), green=(0.265, 0.690), blue=(0.150, 0.060))
+ADOBE_XY = SRGB_XY | dict(green=(0.21, 0.71))
 
 # %% ../nbs/12_formats.ipynb #f0a10041
 @dataclass
 class Bands:
     "A picture that comes in bands of rows."
+
     height: int
     width: int
-    rows: Iterator # of arrays (n, width, channels), from the top
+    rows: Iterator  # of arrays (n, width, channels), from the top
     turn: int = 1  # EXIF orientation
-    matrix: np.ndarray|None = None # (3, 3) from its primaries to linear sRGB
+    matrix: np.ndarray | None = None  # (3, 3) from its primaries to linear sRGB
 
-    def whole(self): # (height, width, channels)
+    def whole(self):  # (height, width, channels)
         "All rows; too few are told."
         out, y = None, 0
         for band in self.rows:
-            if len(band) == self.height: return band
-            if out is None: out = np.empty((self.height, *band.shape[1:]), band.dtype)
-            out[y:y + len(band)] = band
+            if len(band) == self.height:
+                return band
+            if out is None:
+                out = np.empty((self.height, *band.shape[1:]), band.dtype)
+            out[y : y + len(band)] = band
             y += len(band)
-        if y != self.height: raise ImageReadError("is damaged or cut short (rows are missing)")
+        if y != self.height:
+            raise ImageReadError("is damaged or cut short (rows are missing)")
         return out
 
-def of_height(bands, n): # iterator of arrays
+
+def of_height(bands, n):  # iterator of arrays
     "The same rows in bands of n; the last may be shorter."
     waiting, count = [], 0
     for band in bands:
         waiting.append(band)
         count += len(band)
-        if count < n: continue
+        if count < n:
+            continue
         x = np.concatenate(waiting)
-        for y in range(0, count - n + 1, n): yield x[y:y + n]
-        waiting, count = [x[count - count % n:]], count % n
-    if count: yield np.concatenate(waiting)
+        for y in range(0, count - n + 1, n):
+            yield x[y : y + n]
+        waiting, count = [x[count - count % n :]], count % n
+    if count:
+        yield np.concatenate(waiting)
 
 # %% ../nbs/12_formats.ipynb #f0a1f001
-def averaged(bands, # `Bands` of float linear light, (n, width, 3)
-             most   # pixels that the result may have
-            ):      # (h, w, 3) float32; NaN and negative values count as 0, infinity as 65504
+def averaged(
+    bands,  # `Bands` of float linear light, (n, width, 3)
+    most,  # pixels that the result may have
+):  # (h, w, 3) float32; NaN and negative values count as 0, infinity as 65504
     "A picture averaged over squares of 2, 4, 8 … pixels while it is read, as far as `most` asks."
     k = 1
-    while bands.height*bands.width > most*k*k: k *= 2
-    if k > min(bands.height, bands.width): raise ImageReadError(f"has {bands.width} x {bands.height} pixels: far too thin")
+    while bands.height * bands.width > most * k * k:
+        k *= 2
+    if k > min(bands.height, bands.width):
+        raise ImageReadError(f"has {bands.width} x {bands.height} pixels: far too thin")
     small = []
     for band in of_height(bands.rows, max(64, k)):
         clean = np.nan_to_num(np.ascontiguousarray(band, np.float32), nan=0, posinf=65504).clip(0)
-        small.append(cv2.resize(clean, (bands.width//k, -(-len(clean)//k)), interpolation=cv2.INTER_AREA))
+        small.append(
+            cv2.resize(clean, (bands.width // k, -(-len(clean) // k)), interpolation=cv2.INTER_AREA)
+        )
     return np.concatenate(small)
 
 # %% ../nbs/12_formats.ipynb #f0a10051
-_TIFF_TYPES = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 5: "u8", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 10: "i8", 11: "f4", 12: "f8",
-               13: "u4", 16: "u8", 17: "i8", 18: "u8"}
+_TIFF_TYPES = {
+    1: "u1",
+    2: "u1",
+    3: "u2",
+    4: "u4",
+    5: "u8",
+    6: "i1",
+    7: "u1",
+    8: "i2",
+    9: "i4",
+    10: "i8",
+    11: "f4",
+    12: "f8",
+    13: "u4",
+    16: "u8",
+    17: "i8",
+    18: "u8",
+}
+
 
 def _directory(data, at, order, big):
     "The tags of a directory, {number: array}, and where the next one is."
     tags, step, inline, wide = {}, *((20, 8, "Q") if big else (12, 4, "I"))
     count = struct.unpack_from(order + ("Q" if big else "H"), data, at)[0]
     at += 8 if big else 2
-    if count > 1000: raise ImageReadError("is damaged (a directory of a thousand tags)")
-    for entry in range(at, at + count*step, step):
+    if count > 1000:
+        raise ImageReadError("is damaged (a directory of a thousand tags)")
+    for entry in range(at, at + count * step, step):
         tag, kind, n = struct.unpack_from(f"{order}HH{wide}", data, entry)
-        if kind not in _TIFF_TYPES: continue
+        if kind not in _TIFF_TYPES:
+            continue
         dtype = np.dtype(order + _TIFF_TYPES[kind])
         place = entry + 4 + inline
-        if n*dtype.itemsize > inline: place = struct.unpack_from(order + wide, data, place)[0]
-        if place + n*dtype.itemsize <= len(data): tags[tag] = np.frombuffer(data, dtype, n, place)
-    return tags, struct.unpack_from(order + wide, data, at + count*step)[0]
+        if n * dtype.itemsize > inline:
+            place = struct.unpack_from(order + wide, data, place)[0]
+        if place + n * dtype.itemsize <= len(data):
+            tags[tag] = np.frombuffer(data, dtype, n, place)
+    return tags, struct.unpack_from(order + wide, data, at + count * step)[0]
 
-def tiff_directories(data # bytes
-                    ):    # list of dict: tags, and under "at" the place of the directory
+
+def tiff_directories(
+    data,  # bytes
+):  # list of dict: tags, and under "at" the place of the directory
     "All directories of a TIFF: the chain, and the subdirectories of each."
     order, big = "<" if data[:2] == b"II" else ">", data[2:4] in (b"+\0", b"\0+")
     first = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
     found, waiting = {}, [first]
     while waiting and len(found) < 64:
         at = waiting.pop(0)
-        if at in found or not 0 < at < len(data): continue
-        try: tags, following = _directory(data, at, order, big)
-        except struct.error: continue # cut short
+        if at in found or not 0 < at < len(data):
+            continue
+        try:
+            tags, following = _directory(data, at, order, big)
+        except struct.error:
+            continue  # cut short
         found[at] = tags | {"at": at, "order": order, "big": big}
-        waiting = [following, *tags.get(330, [])[:16].tolist(), *waiting] if 330 in tags else [following, *waiting]
+        waiting = (
+            [following, *tags.get(330, [])[:16].tolist(), *waiting]
+            if 330 in tags
+            else [following, *waiting]
+        )
     return list(found.values())
 
-def _one(tags, number, default=0): return int(tags[number][0]) if len(tags.get(number, ())) else default
+
+def _one(tags, number, default=0):
+    return int(tags[number][0]) if len(tags.get(number, ())) else default
 
 # %% ../nbs/12_formats.ipynb #f0a1f002
-def tiff_picture(data # bytes
-                ):    # the tags of its picture; raises for camera raw
+def tiff_picture(
+    data,  # bytes
+):  # the tags of its picture; raises for camera raw
     "The directory of a TIFF's picture: the first one, unless that is a preview."
     directories = tiff_directories(data)
-    raw = any(50706 in d or _one(d, 262) in (32803, 34892) or _one(d, 259) in (32767, 32769, 32770, 34713, 65535) for d in directories)
-    if raw: raise ImageReadError(CAMERA_RAW)
-    if not directories: raise ImageReadError("is damaged or cut short (its header makes no sense)")
+    raw = any(
+        50706 in d
+        or _one(d, 262) in (32803, 34892)
+        or _one(d, 259) in (32767, 32769, 32770, 34713, 65535)
+        for d in directories
+    )
+    if raw:
+        raise ImageReadError(CAMERA_RAW)
+    if not directories:
+        raise ImageReadError("is damaged or cut short (its header makes no sense)")
     preview = _one(directories[0], 254) & 1 or _one(directories[0], 255) == 2
     whole = [d for d in directories if not _one(d, 254) & 5 and 256 in d and 257 in d]
-    if not preview or not whole: return directories[0]
-    return max(whole, key=lambda d: _one(d, 256)*_one(d, 257))
+    if not preview or not whole:
+        return directories[0]
+    return max(whole, key=lambda d: _one(d, 256) * _one(d, 257))
+
 
 def tiff_pointing(data, tags):
     "The bytes of a TIFF that begins with the given directory."
     at = struct.pack(tags["order"] + ("Q" if tags["big"] else "I"), tags["at"])
     start = 8 if tags["big"] else 4
-    return data if data[start:start + len(at)] == at else data[:start] + at + data[start + len(at):]
+    return (
+        data if data[start : start + len(at)] == at else data[:start] + at + data[start + len(at) :]
+    )
 
 # %% ../nbs/12_formats.ipynb #f0a10053
-_PACKED = {1, 5, 8, 32773, 32946, 34925, 50000} # none, LZW, deflate (twice), PackBits, LZMA, Zstandard
+_PACKED = {
+    1,
+    5,
+    8,
+    32773,
+    32946,
+    34925,
+    50000,
+}  # none, LZW, deflate (twice), PackBits, LZMA, Zstandard
+
 
 def tiff_is_plain(tags):
     "Are these samples of one width that stand for grey or RGB, in a compression without loss?"
-    bits, colours = set(tags.get(258, np.array([1])).tolist()), {0: 1, 1: 1, 2: 3}.get(_one(tags, 262, -1), 99)
+    bits, colours = (
+        set(tags.get(258, np.array([1])).tolist()),
+        {0: 1, 1: 1, 2: 3}.get(_one(tags, 262, -1), 99),
+    )
     form = _one(tags, 339, 1)
-    return (len(bits) == 1 and bits <= {8, 16, 32, 64} and (form == 3 or bits != {64}) and form in (1, 2, 3) and (form, bits) != (3, {8})
-            and _one(tags, 259, 1) in _PACKED and colours <= _one(tags, 277, 1) <= 64 and _one(tags, 266, 1) == 1)
+    return (
+        len(bits) == 1
+        and bits <= {8, 16, 32, 64}
+        and (form == 3 or bits != {64})
+        and form in (1, 2, 3)
+        and (form, bits) != (3, {8})
+        and _one(tags, 259, 1) in _PACKED
+        and colours <= _one(tags, 277, 1) <= 64
+        and _one(tags, 266, 1) == 1
+    )
 
-def _unpacked(data, tags, blocks, height, width): # numbers of blocks, rows of all, bytes of a row
+
+def _unpacked(data, tags, blocks, height, width):  # numbers of blocks, rows of all, bytes of a row
     "Blocks of a TIFF, decompressed: (height, width) bytes, one block below the other."
     offsets, sizes = (tags.get(a, tags.get(b)) for a, b in ((273, 324), (279, 325)))
     packing, view = _one(tags, 259, 1), memoryview(data)
-    parts = [view[int(offsets[i]):int(offsets[i]) + int(sizes[i])] for i in blocks]
-    if packing == 1: return np.frombuffer(b"".join(parts), np.uint8, height*width).reshape(height, width)
-    n, rows = len(parts), -(-height//len(parts)) if 322 in tags else min(_one(tags, 278, height), height)
-    head, at = 8 + 2 + 12*10 + 4, [0, *np.cumsum([len(p) for p in parts])[:-1].tolist()]
-    lists = struct.pack(f"<{n}I", *[head + 8*n + a for a in at]) + struct.pack(f"<{n}I", *map(len, parts))
-    places = (head, head + 4*n) if n > 1 else struct.unpack("<2I", lists)
-    entries = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, packing), (262, 3, 1, 1), (273, 4, n, places[0]),
-               (277, 3, 1, 1), (278, 4, 1, rows), (279, 4, n, places[1]), (284, 3, 1, 1)]
-    tiff = struct.pack("<2sHIH", b"II", 42, 8, 10) + b"".join(struct.pack("<HHII", *e) for e in entries) + bytes(4) + lists + b"".join(parts)
+    parts = [view[int(offsets[i]) : int(offsets[i]) + int(sizes[i])] for i in blocks]
+    if packing == 1:
+        return np.frombuffer(b"".join(parts), np.uint8, height * width).reshape(height, width)
+    n, rows = (
+        len(parts),
+        -(-height // len(parts)) if 322 in tags else min(_one(tags, 278, height), height),
+    )
+    head, at = 8 + 2 + 12 * 10 + 4, [0, *np.cumsum([len(p) for p in parts])[:-1].tolist()]
+    lists = struct.pack(f"<{n}I", *[head + 8 * n + a for a in at]) + struct.pack(
+        f"<{n}I", *map(len, parts)
+    )
+    places = (head, head + 4 * n) if n > 1 else struct.unpack("<2I", lists)
+    entries = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 1, 8),
+        (259, 3, 1, packing),
+        (262, 3, 1, 1),
+        (273, 4, n, places[0]),
+        (277, 3, 1, 1),
+        (278, 4, 1, rows),
+        (279, 4, n, places[1]),
+        (284, 3, 1, 1),
+    ]
+    tiff = (
+        struct.pack("<2sHIH", b"II", 42, 8, 10)
+        + b"".join(struct.pack("<HHII", *e) for e in entries)
+        + bytes(4)
+        + lists
+        + b"".join(parts)
+    )
     return np.asarray(Image.open(io.BytesIO(tiff), formats=["TIFF"]))
 
-def _undone(x, tags, samples): # (..., rows, bytes)
+
+def _undone(x, tags, samples):  # (..., rows, bytes)
     "Bytes of rows to samples (..., rows, pixels, samples), the predictor undone."
     kind = {1: "u", 2: "i", 3: "f"}[_one(tags, 339, 1)]
-    size, predictor = _one(tags, 258)//8, _one(tags, 317, 1)
+    size, predictor = _one(tags, 258) // 8, _one(tags, 317, 1)
     dtype = np.dtype(f"{tags['order']}{kind}{size}")
-    if predictor == 3: # floats: bytes of all samples by their weight, then differences of the bytes
-        flat = np.cumsum(x.reshape(*x.shape[:-1], -1, samples), -2, dtype=np.uint8).reshape(*x.shape[:-1], size, -1)
+    if (
+        predictor == 3
+    ):  # floats: bytes of all samples by their weight, then differences of the bytes
+        flat = np.cumsum(x.reshape(*x.shape[:-1], -1, samples), -2, dtype=np.uint8).reshape(
+            *x.shape[:-1], size, -1
+        )
         x, dtype = np.ascontiguousarray(flat.swapaxes(-1, -2)), np.dtype(f">f{size}")
-    values = np.ascontiguousarray(x).reshape(-1).view(dtype).reshape(*x.shape[:x.ndim - (2 if predictor == 3 else 1)], -1, samples)
+    values = (
+        np.ascontiguousarray(x)
+        .reshape(-1)
+        .view(dtype)
+        .reshape(*x.shape[: x.ndim - (2 if predictor == 3 else 1)], -1, samples)
+    )
     values = values.astype(dtype.newbyteorder("="), copy=False)
-    if predictor != 2: return values
+    if predictor != 2:
+        return values
     whole = values.view(f"u{size}")
     return np.cumsum(whole, -2, dtype=whole.dtype).view(values.dtype)
 
@@ -295,9 +479,17 @@ def _thin_strips(tags, stride, height, rows=64):
     "The same tags, with strips that are not packed cut into thin ones, so that they need not be taken whole."
     tall = min(_one(tags, 278, height), height)
     several = tall < height
-    if _one(tags, 259, 1) != 1 or 322 in tags or tall <= rows or several and (tall % rows or _one(tags, 284, 1) == 2): return tags
-    starts = [int(o) + y*stride for o in tags[273] for y in range(0, tall, rows)]
-    return tags | {273: starts, 279: [rows*stride]*len(starts), 278: [rows]}
+    if (
+        _one(tags, 259, 1) != 1
+        or 322 in tags
+        or tall <= rows
+        or several
+        and (tall % rows or _one(tags, 284, 1) == 2)
+    ):
+        return tags
+    starts = [int(o) + y * stride for o in tags[273] for y in range(0, tall, rows)]
+    return tags | {273: starts, 279: [rows * stride] * len(starts), 278: [rows]}
+
 
 def _tiff_rows(data, tags):
     "Rows of all samples of a plain TIFF: arrays (n, width, samples)."
@@ -305,18 +497,22 @@ def _tiff_rows(data, tags):
     planar, tiled = _one(tags, 284, 1) == 2, 322 in tags
     own = 1 if planar else samples
     block_width = _one(tags, 322) if tiled else width
-    stride = block_width*own*_one(tags, 258)//8
+    stride = block_width * own * _one(tags, 258) // 8
     tags = _thin_strips(tags, stride, height)
     block_height = _one(tags, 323) if tiled else min(_one(tags, 278, height), height)
-    across, down = -(-width//block_width), -(-height//block_height)
-    group = 1 if tiled else max(1, 2**24//(block_height*stride)) # strips at once: opening each by itself is slow
+    across, down = -(-width // block_width), -(-height // block_height)
+    group = (
+        1 if tiled else max(1, 2**24 // (block_height * stride))
+    )  # strips at once: opening each by itself is slow
     for first in range(0, down, group):
         n = min(group, down - first)
-        rows = min(n*block_height, height - first*block_height)
+        rows = min(n * block_height, height - first * block_height)
         planes = []
         for plane in range(samples if planar else 1):
-            blocks = [(plane*down + first + k)*across + i for k in range(n) for i in range(across)]
-            tall = block_height*across if tiled else rows
+            blocks = [
+                (plane * down + first + k) * across + i for k in range(n) for i in range(across)
+            ]
+            tall = block_height * across if tiled else rows
             x = _unpacked(data, tags, blocks, tall, stride).reshape(across, -1, stride)
             x = _undone(x, tags, own).transpose(1, 0, 2, 3)
             planes.append(x.reshape(len(x), -1, own)[:rows, :width])
@@ -327,35 +523,55 @@ def _tiff_colours(x, tags):
     "Samples to grey or RGB, with alpha where there is one: black is 0, alpha is not multiplied in."
     n, extra = 3 if _one(tags, 262) == 2 else 1, tags.get(338, np.array([2])).tolist()
     alpha = x.shape[2] > n and extra[:1] in ([1], [2])
-    x = x[..., :n + alpha]
+    x = x[..., : n + alpha]
     top = np.iinfo(x.dtype).max if x.dtype.kind in "iu" else 1
-    if x.dtype.kind == "i": x = np.maximum(x, 0).astype(x.dtype.str.replace("i", "u"))*2
-    if _one(tags, 262) == 0: x = np.concatenate([top - x[..., :n], x[..., n:]], -1)
-    if not alpha or extra[0] != 1: return x
-    colours = x[..., :n]*(top/np.maximum(x[..., n:], 1 if top > 1 else 1e-9))
-    colours = np.minimum(colours + .5, top) if top > 1 else colours
+    if x.dtype.kind == "i":
+        x = np.maximum(x, 0).astype(x.dtype.str.replace("i", "u")) * 2
+    if _one(tags, 262) == 0:
+        x = np.concatenate([top - x[..., :n], x[..., n:]], -1)
+    if not alpha or extra[0] != 1:
+        return x
+    colours = x[..., :n] * (top / np.maximum(x[..., n:], 1 if top > 1 else 1e-9))
+    colours = np.minimum(colours + 0.5, top) if top > 1 else colours
     return np.concatenate([colours.astype(x.dtype), x[..., n:]], -1)
 
-def tiff_bands(data, tags, most=None # pixels
-              ): # `Bands` of samples (n, width, 1 to 4) of any type
+
+def tiff_bands(
+    data,
+    tags,
+    most=None,  # pixels
+):  # `Bands` of samples (n, width, 1 to 4) of any type
     "A plain TIFF's picture."
     width, height = _one(tags, 256), _one(tags, 257)
     check_size(width, height, most)
-    if width*height*_one(tags, 277, 1) > 2000*len(data): raise ImageReadError("is damaged or cut short (more pixels than can be packed into it)")
+    if width * height * _one(tags, 277, 1) > 2000 * len(data):
+        raise ImageReadError("is damaged or cut short (more pixels than can be packed into it)")
     turn = _one(tags, 274, 1)
     return Bands(height, width, (_tiff_colours(x, tags) for x in _tiff_rows(data, tags)), turn)
 
-def tiff_colours(tags): # curves or None, primaries or None
+
+def tiff_colours(tags):  # curves or None, primaries or None
     "What a TIFF's tags TransferFunction, WhitePoint and PrimaryChromaticities say."
-    ratio = (lambda v: (v & 0xffffffff)/(v >> 32)) if tags["order"] == "<" else (lambda v: (v >> 32)/(v & 0xffffffff))
+    ratio = (
+        (lambda v: (v & 0xFFFFFFFF) / (v >> 32))
+        if tags["order"] == "<"
+        else (lambda v: (v >> 32) / (v & 0xFFFFFFFF))
+    )
     curves, xy = None, None
     with np.errstate(all="ignore"):
         if 319 in tags and len(tags[319]) == 6:
-            points = np.concatenate([ratio(tags[318]) if len(tags.get(318, ())) == 2 else [.3127, .3290], ratio(tags[319])]).reshape(4, 2)
+            points = np.concatenate(
+                [
+                    ratio(tags[318]) if len(tags.get(318, ())) == 2 else [0.3127, 0.3290],
+                    ratio(tags[319]),
+                ]
+            ).reshape(4, 2)
             xy = dict(zip(("white", "red", "green", "blue"), points))
     table, bits = tags.get(301, np.zeros(0)), _one(tags, 258)
-    if bits in (8, 16) and table.size in (2**bits, 3*2**bits):
-        levels = [t/65535 for t in np.split(table, table.size >> bits)]*(3 if table.size == 2**bits else 1)
+    if bits in (8, 16) and table.size in (2**bits, 3 * 2**bits):
+        levels = [t / 65535 for t in np.split(table, table.size >> bits)] * (
+            3 if table.size == 2**bits else 1
+        )
         curves = [lambda x, t=t: np.interp(x, np.linspace(0, 1, len(t)), t) for t in levels]
     return curves, xy
 
@@ -363,27 +579,38 @@ def tiff_colours(tags): # curves or None, primaries or None
 def tiff_words(tags):
     "The layout of a TIFF that nobody here reads, in words."
     bits = tags.get(258, np.array([1])).tolist()
-    kinds = {1: "whole numbers", 2: "signed numbers", 3: "floats", 5: "complex numbers", 6: "complex numbers"}
-    return (f"is a TIFF whose samples are not read ({len(bits)} x {bits[0] if bits else 0} bits, {kinds.get(_one(tags, 339, 1), 'undefined')}, "
-            f"photometric {_one(tags, 262)}, compression {_one(tags, 259, 1)}); save it with 8 or 16 bits")
+    kinds = {
+        1: "whole numbers",
+        2: "signed numbers",
+        3: "floats",
+        5: "complex numbers",
+        6: "complex numbers",
+    }
+    return (
+        f"is a TIFF whose samples are not read ({len(bits)} x {bits[0] if bits else 0} bits, {kinds.get(_one(tags, 339, 1), 'undefined')}, "
+        f"photometric {_one(tags, 262)}, compression {_one(tags, 259, 1)}); save it with 8 or 16 bits"
+    )
 
 # %% ../nbs/12_formats.ipynb #f0a10061
 def exr_header(data):
     "Attributes of an EXR (of its first part) as raw bytes, and where its offset table begins."
-    if data[5] & 0x08: raise ImageReadError("is a deep EXR; flat pictures are read")
+    if data[5] & 0x08:
+        raise ImageReadError("is a deep EXR; flat pictures are read")
     attributes, at = {}, 8
     while data[at]:
-        name, _, rest = data[at:at + 600].split(b"\0", 2)
-        at += len(data[at:at + 600]) - len(rest)
-        size = int.from_bytes(data[at:at + 4], "little")
-        attributes[name.decode("latin1")] = data[at + 4:at + 4 + size]
+        name, _, rest = data[at : at + 600].split(b"\0", 2)
+        at += len(data[at : at + 600]) - len(rest)
+        size = int.from_bytes(data[at : at + 4], "little")
+        attributes[name.decode("latin1")] = data[at + 4 : at + 4 + size]
         at += 4 + size
     return attributes, at + 1
+
 
 def _exr_window(attributes, name):
     "A window: left, top, width, height."
     x0, y0, x1, y1 = struct.unpack("<4i", attributes[name])
     return x0, y0, x1 - x0 + 1, y1 - y0 + 1
+
 
 def _exr_channels(content, width):
     "Where each channel lies in a scan line: {name: (first byte, NumPy type)}, and the bytes of a line."
@@ -393,74 +620,116 @@ def _exr_channels(content, width):
         kind, _, across, down = struct.unpack_from("<4i", rest)
         thin |= (across, down) != (1, 1)
         channels[name.decode("latin1")] = at, np.dtype({0: "<u4", 1: "<f2", 2: "<f4"}[kind])
-        at, content = at + width*channels[name.decode("latin1")][1].itemsize, rest[16:]
+        at, content = at + width * channels[name.decode("latin1")][1].itemsize, rest[16:]
     if {n.rpartition(".")[2] for n in channels} & {"RY", "BY"}:
         raise ImageReadError("is an EXR of luminance and chroma (Y, RY, BY); RGB is read")
-    if thin: raise ImageReadError("is an EXR with subsampled channels; full ones are read")
+    if thin:
+        raise ImageReadError("is an EXR with subsampled channels; full ones are read")
     return channels, at
 
-def _exr_colours(names): # of channels
+
+def _exr_colours(names):  # of channels
     "The channels that make a picture: R, G, B and A, R, G and B, or Y, of one layer."
-    layers = sorted({n.rpartition(".")[0] for n in names}) # "" for plain R, G, B; a renderer's "ViewLayer.Combined" for others
-    sets = [[f"{layer}.{c}".lstrip(".") for c in colours] for layer in layers for colours in ("RGBA", "RGB", "Y")]
+    layers = sorted(
+        {n.rpartition(".")[0] for n in names}
+    )  # "" for plain R, G, B; a renderer's "ViewLayer.Combined" for others
+    sets = [
+        [f"{layer}.{c}".lstrip(".") for c in colours]
+        for layer in layers
+        for colours in ("RGBA", "RGB", "Y")
+    ]
     found = next((s for s in sets if set(s) <= set(names)), None)
-    if found is None: raise ImageReadError(f"is an EXR without R, G, B or Y (it has {', '.join(list(names)[:8]) or 'nothing'})")
+    if found is None:
+        raise ImageReadError(
+            f"is an EXR without R, G, B or Y (it has {', '.join(list(names)[:8]) or 'nothing'})"
+        )
     return found
 
 # %% ../nbs/12_formats.ipynb #f0a10062
 def _exr_unzip(block, size):
     "Undo ZIP compression: inflate, add up the differences, interleave the even and odd bytes."
-    if len(block) == size: return block # stored as it was, when ZIP did not help
+    if len(block) == size:
+        return block  # stored as it was, when ZIP did not help
     d = np.frombuffer(zlib.decompressobj().decompress(block, size + 1), np.uint8)
-    if len(d) != size: raise ImageReadError("is damaged or cut short (a block of scan lines is incomplete)")
+    if len(d) != size:
+        raise ImageReadError("is damaged or cut short (a block of scan lines is incomplete)")
     d = np.cumsum(d, dtype=np.uint8)
-    d[1::2] ^= 128 # each difference was stored plus 128
+    d[1::2] ^= 128  # each difference was stored plus 128
     out = np.empty(size, np.uint8)
-    out[::2], out[1::2] = d[:(size + 1)//2], d[(size + 1)//2:]
+    out[::2], out[1::2] = d[: (size + 1) // 2], d[(size + 1) // 2 :]
     return out.tobytes()
+
 
 def _exr_rows(data, attributes, at, lines):
     "Rows of the data window of a plain EXR: (n, width, 1, 3 or 4) float32."
     _, top, width, height = _exr_window(attributes, "dataWindow")
     layout, stride = _exr_channels(attributes["channels"], width)
-    if height*stride > 1100*len(data): raise ImageReadError("is damaged or cut short (more pixels than deflate can pack into it)")
+    if height * stride > 1100 * len(data):
+        raise ImageReadError("is damaged or cut short (more pixels than deflate can pack into it)")
     names = _exr_colours(layout)
-    starts = struct.unpack_from(f"<{-(-height//lines)}Q", data, at)
+    starts = struct.unpack_from(f"<{-(-height // lines)}Q", data, at)
     for k, start in enumerate(starts):
         y, size = struct.unpack_from("<ii", data, start)
-        if y - top != k*lines: raise ImageReadError("is damaged or cut short (a block lies outside the picture)")
-        n = min(lines, height - k*lines)
-        block = np.frombuffer(_exr_unzip(data[start + 8:start + 8 + size], n*stride), np.uint8).reshape(n, stride)
-        planes = [block[:, i:i + width*t.itemsize].copy().view(t) for i, t in map(layout.get, names)]
+        if y - top != k * lines:
+            raise ImageReadError("is damaged or cut short (a block lies outside the picture)")
+        n = min(lines, height - k * lines)
+        block = np.frombuffer(
+            _exr_unzip(data[start + 8 : start + 8 + size], n * stride), np.uint8
+        ).reshape(n, stride)
+        planes = [
+            block[:, i : i + width * t.itemsize].copy().view(t) for i, t in map(layout.get, names)
+        ]
         yield np.stack(planes, -1).astype(np.float32)
 
-def _exr_size(window): return [int(b) - int(a) + 1 for a, b in zip(*window)] # width, height
+
+def _exr_size(window):
+    return [int(b) - int(a) + 1 for a, b in zip(*window)]  # width, height
 
 # %% ../nbs/12_formats.ipynb #f0a1f005
 def _exr_by_library(data, most):
     "The part of an EXR that holds the picture, by the OpenEXR library: data and display window, and channels {name: (H, W)}."
-    try: import OpenEXR
-    except ImportError: raise ImageReadError("is an EXR with tiles, parts or a rare compression, which needs one more library (pip install OpenEXR)") from None
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()): # it prints what is wrong
-        path = Path(folder)/"picture.exr"
+    try:
+        import OpenEXR
+    except ImportError:
+        raise ImageReadError(
+            "is an EXR with tiles, parts or a rare compression, which needs one more library (pip install OpenEXR)"
+        ) from None
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        redirect_stdout(io.StringIO()),
+    ):  # it prints what is wrong
+        path = Path(folder) / "picture.exr"
         path.write_bytes(data)
         try:
-            for part in OpenEXR.File(str(path), header_only=True).parts: check_size(*_exr_size(part.header["dataWindow"]), most)
-            parts = OpenEXR.File(str(path), separate_channels=True).parts # not closed: that would empty them
-            part = next((p for p in parts if {"R", "Y"} & {n.rpartition(".")[2] for n in p.channels}), parts[0])
+            for part in OpenEXR.File(str(path), header_only=True).parts:
+                check_size(*_exr_size(part.header["dataWindow"]), most)
+            parts = OpenEXR.File(
+                str(path), separate_channels=True
+            ).parts  # not closed: that would empty them
+            part = next(
+                (p for p in parts if {"R", "Y"} & {n.rpartition(".")[2] for n in p.channels}),
+                parts[0],
+            )
             windows = [part.header[f"{name}Window"] for name in ("data", "display")]
-            return [(*map(int, w[0]), *_exr_size(w)) for w in windows], {n: c.pixels for n, c in part.channels.items()}
-        except ImageReadError: raise
-        except Exception as e: raise ImageReadError("is damaged or cut short (the OpenEXR library cannot decode it)") from e
+            return [(*map(int, w[0]), *_exr_size(w)) for w in windows], {
+                n: c.pixels for n, c in part.channels.items()
+            }
+        except ImageReadError:
+            raise
+        except Exception as e:
+            raise ImageReadError(
+                "is damaged or cut short (the OpenEXR library cannot decode it)"
+            ) from e
 
 # %% ../nbs/12_formats.ipynb #f0a10063
 def _exr_library_rows(planes):
     "Rows of decoded channels: (n, width, 1, 3 or 4) float32."
     names = _exr_colours(planes)
     for y in range(0, len(planes[names[0]]), 256):
-        yield np.stack([planes[n][y:y + 256] for n in names], -1).astype(np.float32)
+        yield np.stack([planes[n][y : y + 256] for n in names], -1).astype(np.float32)
 
-def _placed(rows, data, display): # windows: left, top, width, height
+
+def _placed(rows, data, display):  # windows: left, top, width, height
     "Rows of the data window where they belong in the display window; 0 where nothing is stored."
     left, y, (width, height) = data[0] - display[0], data[1] - display[1], display[2:]
     first, end = max(left, 0), min(left + data[2], width)
@@ -469,97 +738,156 @@ def _placed(rows, data, display): # windows: left, top, width, height
         if blank is None:
             blank = np.zeros((1, width, band.shape[2]), np.float32)
             yield blank.repeat(min(max(y, 0), height), 0)
-        shown = band[max(0, -y):max(0, height - y)]
+        shown = band[max(0, -y) : max(0, height - y)]
         out = blank.repeat(len(shown), 0)
-        if first < end: out[:, first:end] = shown[:, first - left:end - left]
+        if first < end:
+            out[:, first:end] = shown[:, first - left : end - left]
         yield out
         y += len(band)
     yield blank.repeat(max(0, height - max(y, 0)), 0)
 
 # %% ../nbs/12_formats.ipynb #f0a10065
-def exr_bands(data, most=None # pixels
-             ):               # `Bands` of float32 (n, width, 1, 3 or 4): grey, RGB or RGBA, linear light, alpha multiplied in
+def exr_bands(
+    data,
+    most=None,  # pixels
+):  # `Bands` of float32 (n, width, 1, 3 or 4): grey, RGB or RGBA, linear light, alpha multiplied in
     "The bytes of an EXR as its display window."
     attributes, at = exr_header(data)
     stored, shown = (_exr_window(attributes, f"{w}Window") for w in ("data", "display"))
-    for window in (stored, shown): check_size(*window[2:], most)
+    for window in (stored, shown):
+        check_size(*window[2:], most)
     _exr_channels(attributes["channels"], stored[2])
-    lines = {0: 1, 2: 1, 3: 16}.get(attributes["compression"][0]) # none, ZIPS, ZIP
-    if lines is None or data[5] & 0x12: # tiles 2, parts 16
+    lines = {0: 1, 2: 1, 3: 16}.get(attributes["compression"][0])  # none, ZIPS, ZIP
+    if lines is None or data[5] & 0x12:  # tiles 2, parts 16
         (stored, shown), planes = _exr_by_library(data, most)
-        for window in (stored, shown): check_size(*window[2:], most)
+        for window in (stored, shown):
+            check_size(*window[2:], most)
         rows = _exr_library_rows(planes)
-    else: rows = _exr_rows(data, attributes, at, lines)
+    else:
+        rows = _exr_rows(data, attributes, at, lines)
     colours = attributes.get("chromaticities")
-    red, green, blue, white = np.frombuffer(colours, "<f4", 8).reshape(4, 2) if colours else [None]*4
+    red, green, blue, white = (
+        np.frombuffer(colours, "<f4", 8).reshape(4, 2) if colours else [None] * 4
+    )
     matrix = to_srgb_matrix(white, red, green, blue) if colours else None
     return Bands(shown[3], shown[2], _placed(rows, stored, shown), matrix=matrix)
 
 # %% ../nbs/12_formats.ipynb #f0a10071
-_HDR_TURNS = {b"-Y+X": 1, b"-Y-X": 2, b"+Y-X": 3, b"+Y+X": 4, b"+X-Y": 5, b"-X-Y": 6, b"-X+Y": 7, b"+X+Y": 8} # as EXIF counts them
+_HDR_TURNS = {
+    b"-Y+X": 1,
+    b"-Y-X": 2,
+    b"+Y-X": 3,
+    b"+Y+X": 4,
+    b"+X-Y": 5,
+    b"-X-Y": 6,
+    b"-X+Y": 7,
+    b"+X+Y": 8,
+}  # as EXIF counts them
+
 
 def _hdr_lines(data, at, width, height):
     "Where each packed scan line begins, and where the last one ends."
     starts = [at]
-    if 4*height > len(data) - at: raise ImageReadError("is damaged or cut short (scan lines are missing)") # none is shorter
+    if 4 * height > len(data) - at:
+        raise ImageReadError("is damaged or cut short (scan lines are missing)")  # none is shorter
     for _ in range(height):
-        left = 4*width
-        if 8 <= width < 32768 and data[at:at + 2] == b"\2\2" and data[at + 2] < 128: at += 4
-        else: at, left = at + left, 0
-        while left > 0: # a run, or so many bytes as they are
+        left = 4 * width
+        if 8 <= width < 32768 and data[at : at + 2] == b"\2\2" and data[at + 2] < 128:
+            at += 4
+        else:
+            at, left = at + left, 0
+        while left > 0:  # a run, or so many bytes as they are
             n = data[at]
-            if n == 0: raise ImageReadError("is damaged or cut short (its scan lines make no sense)")
+            if n == 0:
+                raise ImageReadError("is damaged or cut short (its scan lines make no sense)")
             left -= n & 127 if n > 128 else n
             at += 2 if n > 128 else n + 1
         starts.append(at)
-    if at > len(data): raise ImageReadError("is damaged or cut short (its scan lines make no sense)")
+    if at > len(data):
+        raise ImageReadError("is damaged or cut short (its scan lines make no sense)")
     return starts
+
 
 @contextmanager
 def quiet_cv2():
     "OpenCV without its warnings: it would print what our sentence says."
-    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel # OpenCV 4 and 5
+    set_level = (
+        cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
+    )  # OpenCV 4 and 5
     level = set_level(0)
-    try: yield
-    finally: set_level(level)
+    try:
+        yield
+    finally:
+        set_level(level)
+
 
 def _hdr_rows(data, starts, width, factor):
     "Rows of a Radiance picture: (n, width, 3) float32."
     for y in range(0, len(starts) - 1, 64):
         n = min(64, len(starts) - 1 - y)
         head = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y %d +X %d\n" % (n, width)
-        lines = np.frombuffer(head + data[starts[y]:starts[y + n]], np.uint8)
+        lines = np.frombuffer(head + data[starts[y] : starts[y + n]], np.uint8)
         with quiet_cv2():
-            try: x = cv2.imdecode(lines, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
-            except cv2.error: x = None
-        if x is None or x.dtype != np.float32: raise ImageReadError("is damaged or cut short (its scan lines make no sense)")
-        yield x[..., ::-1]*factor
+            try:
+                x = cv2.imdecode(lines, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
+            except cv2.error:
+                x = None
+        if x is None or x.dtype != np.float32:
+            raise ImageReadError("is damaged or cut short (its scan lines make no sense)")
+        yield x[..., ::-1] * factor
 
 # %% ../nbs/12_formats.ipynb #f0a10072
-def hdr_bands(data, most=None # pixels
-             ):               # `Bands` of float32 (n, width, 3), linear light
+def hdr_bands(
+    data,
+    most=None,  # pixels
+):  # `Bands` of float32 (n, width, 3), linear light
     "The bytes of a Radiance picture."
     size = re.search(rb"\n\r?\n([-+][XY]) (\d+) ([-+][XY]) (\d+)\r?\n", data[:65536])
     turn = _HDR_TURNS.get(size[1] + size[3]) if size else None
-    if not turn: raise ImageReadError("is an HDR whose header has no size")
+    if not turn:
+        raise ImageReadError("is an HDR whose header has no size")
     height, width = int(size[2]), int(size[4])
     check_size(width, height, most)
-    head = data[:size.start()]
+    head = data[: size.start()]
     exposures = [float(e) for e in re.findall(rb"(?m)^EXPOSURE=\s*([-+.\deE]+)", head)]
-    correction = np.array([[float(v) for v in c.split()] for c in re.findall(rb"(?m)^COLORCORR=([-+.\deE \t]+)", head)] or [[1]*3])
-    factor = (1/(np.prod(exposures or [1])*correction.prod(0))).astype(np.float32)
-    if not (np.isfinite(factor).all() and (factor > 0).all()): raise ImageReadError("is an HDR whose exposure makes no sense")
-    matrix = np.linalg.inv(SRGB_D50) @ _to_d50(np.ones(3)) if re.search(rb"(?m)^FORMAT=32-bit_rle_xyze", head) else None
-    return Bands(height, width, _hdr_rows(data, _hdr_lines(data, size.end(), width, height), width, factor), turn, matrix)
+    correction = np.array(
+        [
+            [float(v) for v in c.split()]
+            for c in re.findall(rb"(?m)^COLORCORR=([-+.\deE \t]+)", head)
+        ]
+        or [[1] * 3]
+    )
+    factor = (1 / (np.prod(exposures or [1]) * correction.prod(0))).astype(np.float32)
+    if not (np.isfinite(factor).all() and (factor > 0).all()):
+        raise ImageReadError("is an HDR whose exposure makes no sense")
+    matrix = (
+        np.linalg.inv(SRGB_D50) @ _to_d50(np.ones(3))
+        if re.search(rb"(?m)^FORMAT=32-bit_rle_xyze", head)
+        else None
+    )
+    return Bands(
+        height,
+        width,
+        _hdr_rows(data, _hdr_lines(data, size.end(), width, height), width, factor),
+        turn,
+        matrix,
+    )
 
-def pfm_bands(data, most=None # pixels
-             ):               # `Bands` of float32 (n, width, 1 or 3), linear light
+
+def pfm_bands(
+    data,
+    most=None,  # pixels
+):  # `Bands` of float32 (n, width, 1 or 3), linear light
     "The bytes of a portable float map: rows from the bottom, little-endian where the scale is negative."
     head = re.match(rb"P([Ff])\s+(\d+)\s+(\d+)\s+([-+.\deE]+)\s", data[:200])
-    if not head: raise ImageReadError("is a PFM whose header makes no sense")
+    if not head:
+        raise ImageReadError("is a PFM whose header makes no sense")
     width, height, n = int(head[2]), int(head[3]), 3 if head[1] == b"F" else 1
     check_size(width, height, most)
-    x = np.frombuffer(data, "<f4" if float(head[4]) < 0 else ">f4", width*height*n, head.end()).reshape(height, width, n)[::-1]
-    return Bands(height, width, (x[y:y + 64].astype(np.float32) for y in range(0, height, 64)))
+    x = np.frombuffer(
+        data, "<f4" if float(head[4]) < 0 else ">f4", width * height * n, head.end()
+    ).reshape(height, width, n)[::-1]
+    return Bands(height, width, (x[y : y + 64].astype(np.float32) for y in range(0, height, 64)))
 
-LINEAR = {"EXR": exr_bands, "HDR": hdr_bands, "PFM": pfm_bands} # kinds whose numbers are light
+
+LINEAR = {"EXR": exr_bands, "HDR": hdr_bands, "PFM": pfm_bands}  # kinds whose numbers are light

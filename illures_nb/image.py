@@ -17,36 +17,84 @@ from typing import NamedTuple
 import cv2, numpy as np, torch
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
-from .formats import (LINEAR, MAX_MAP_PIXELS, MAX_PIXELS, ADOBE_XY, P3_XY, SRGB_D50, SRGB_XY, Bands, ImageReadError, averaged,
-                                check_png, check_size, ended_jpeg, jpeg_kind, kind_of, png_parts, tiff_bands, tiff_colours, tiff_is_plain,
-                                tiff_picture, tiff_pointing, tiff_words, to_srgb_matrix)
+from illures_nb.formats import (
+    LINEAR,
+    MAX_MAP_PIXELS,
+    MAX_PIXELS,
+    ADOBE_XY,
+    P3_XY,
+    SRGB_D50,
+    SRGB_XY,
+    Bands,
+    ImageReadError,
+    averaged,
+    check_png,
+    check_size,
+    ended_jpeg,
+    jpeg_kind,
+    kind_of,
+    png_parts,
+    tiff_bands,
+    tiff_colours,
+    tiff_is_plain,
+    tiff_picture,
+    tiff_pointing,
+    tiff_words,
+    to_srgb_matrix,
+)
 
 # %% ../nbs/10_image.ipynb #1db9111a
-def srgb_to_linear(x # sRGB values, float (NumPy or torch, any shape); negatives count as 0, values above 1 follow the curve
-    ):               # linear light, same shape, type and device
+def srgb_to_linear(
+    x,  # sRGB values, float (NumPy or torch, any shape); negatives count as 0, values above 1 follow the curve
+):  # linear light, same shape, type and device
     "Undo the sRGB curve, IEC 61966-2-1: a straight toe below 0.04045, a 2.4 power above."
     if isinstance(x, torch.Tensor):
-        return torch.where(x <= .04045, x.clamp(min=0)/12.92, ((x.clamp(min=.04045) + .055)/1.055)**2.4)
+        return torch.where(
+            x <= 0.04045, x.clamp(min=0) / 12.92, ((x.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
+        )
     x = np.asarray(x)
-    return np.where(x <= .04045, np.maximum(x, 0)/12.92, ((np.maximum(x, .04045) + .055)/1.055)**2.4)
+    return np.where(
+        x <= 0.04045, np.maximum(x, 0) / 12.92, ((np.maximum(x, 0.04045) + 0.055) / 1.055) ** 2.4
+    )
 
-def linear_to_srgb(x # linear light, float (NumPy or torch, any shape); negatives count as 0, values above 1 follow the curve
-    ):               # sRGB values, same shape, type and device
+
+def linear_to_srgb(
+    x,  # linear light, float (NumPy or torch, any shape); negatives count as 0, values above 1 follow the curve
+):  # sRGB values, same shape, type and device
     "Apply the sRGB curve, IEC 61966-2-1; its slope is finite (12.92) at 0, unlike a bare gamma's."
     if isinstance(x, torch.Tensor):
-        return torch.where(x <= .0031308, x.clamp(min=0)*12.92, 1.055*x.clamp(min=.0031308)**(1/2.4) - .055)
+        return torch.where(
+            x <= 0.0031308,
+            x.clamp(min=0) * 12.92,
+            1.055 * x.clamp(min=0.0031308) ** (1 / 2.4) - 0.055,
+        )
     x = np.asarray(x)
-    return np.where(x <= .0031308, np.maximum(x, 0)*12.92, 1.055*np.maximum(x, .0031308)**(1/2.4) - .055)
+    return np.where(
+        x <= 0.0031308,
+        np.maximum(x, 0) * 12.92,
+        1.055 * np.maximum(x, 0.0031308) ** (1 / 2.4) - 0.055,
+    )
 
 # %% ../nbs/10_image.ipynb #f3865015
-_all_ = ["ImageReadError", "MAX_PIXELS"] # from notebook 12
+_all_ = ["ImageReadError", "MAX_PIXELS"]  # from notebook 12
+
 
 def _name(source):
     "How a sentence calls what was given: a path by itself, the rest by their kind."
-    if isinstance(source, (str, os.PathLike)): return str(source) or "The empty path"
-    if isinstance(source, Image.Image): return str(getattr(source, "filename", "") or "The given picture")
-    if isinstance(getattr(source, "name", None), str) and hasattr(source, "read"): return source.name
-    kinds = {np.ndarray: "array", bytes: "file", bytearray: "file", memoryview: "file", io.BytesIO: "file", torch.Tensor: "tensor"}
+    if isinstance(source, (str, os.PathLike)):
+        return str(source) or "The empty path"
+    if isinstance(source, Image.Image):
+        return str(getattr(source, "filename", "") or "The given picture")
+    if isinstance(getattr(source, "name", None), str) and hasattr(source, "read"):
+        return source.name
+    kinds = {
+        np.ndarray: "array",
+        bytes: "file",
+        bytearray: "file",
+        memoryview: "file",
+        io.BytesIO: "file",
+        torch.Tensor: "tensor",
+    }
     return f"The given {kinds.get(type(source), type(source).__name__)}"
 
 # %% ../nbs/10_image.ipynb #abc96b5e
@@ -55,96 +103,155 @@ def _naming(source):
     "Turn whatever goes wrong inside into one sentence about `source`."
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore") # decoders also warn about small faults that they get over
+            warnings.simplefilter(
+                "ignore"
+            )  # decoders also warn about small faults that they get over
             yield
-    except ImageReadError as e: raise ImageReadError(f"{_name(source)} {e}.") from None
-    except UnidentifiedImageError: raise ImageReadError(f"{_name(source)} is damaged or cut short (its header makes no sense).") from None
-    except Exception as e: # decoders raise anything on bytes they did not expect
-        why = str(e).splitlines()[0].rstrip(".")[:100] if isinstance(e, OSError) and str(e) else "its content makes no sense"
+    except ImageReadError as e:
+        raise ImageReadError(f"{_name(source)} {e}.") from None
+    except UnidentifiedImageError:
+        raise ImageReadError(
+            f"{_name(source)} is damaged or cut short (its header makes no sense)."
+        ) from None
+    except Exception as e:  # decoders raise anything on bytes they did not expect
+        why = (
+            str(e).splitlines()[0].rstrip(".")[:100]
+            if isinstance(e, OSError) and str(e)
+            else "its content makes no sense"
+        )
         raise ImageReadError(f"{_name(source)} is damaged or cut short ({why}).") from e
 
 # %% ../nbs/10_image.ipynb #5c009d99
 def _load_bytes(source):
     "All bytes of a file, or the bytes given."
-    if isinstance(source, (bytes, bytearray, memoryview)): data = bytes(source)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
     elif isinstance(source, (str, os.PathLike)):
         try:
             path = Path(source)
-            if not str(source): raise ImageReadError("names no file")
-            if path.is_dir(): raise ImageReadError("is a directory, not a picture")
-            if not path.exists(): raise ImageReadError("does not exist")
-            if not path.is_file(): raise ImageReadError("is not a regular file")
+            if not str(source):
+                raise ImageReadError("names no file")
+            if path.is_dir():
+                raise ImageReadError("is a directory, not a picture")
+            if not path.exists():
+                raise ImageReadError("does not exist")
+            if not path.is_file():
+                raise ImageReadError("is not a regular file")
             data = path.read_bytes()
-        except OSError as e: raise ImageReadError(f"cannot be opened ({e.strerror})") from e
+        except OSError as e:
+            raise ImageReadError(f"cannot be opened ({e.strerror})") from e
     elif hasattr(source, "read"):
-        if hasattr(source, "seek"): source.seek(0)
+        if hasattr(source, "seek"):
+            source.seek(0)
         data = source.read()
-        if not isinstance(data, bytes): raise ImageReadError("was opened as text; open it with mode 'rb'")
-    else: raise ImageReadError("is not a path, bytes, an open file, a PIL picture, a NumPy array or a tensor")
-    if not data: raise ImageReadError("is empty (zero bytes)")
+        if not isinstance(data, bytes):
+            raise ImageReadError("was opened as text; open it with mode 'rb'")
+    else:
+        raise ImageReadError(
+            "is not a path, bytes, an open file, a PIL picture, a NumPy array or a tensor"
+        )
+    if not data:
+        raise ImageReadError("is empty (zero bytes)")
     return data
 
 # %% ../nbs/10_image.ipynb #1fd32cf6
-def as_array(source # NumPy array, or torch tensor on any device
-            ):      # NumPy array in the machine's byte order; (C, H, W) tensors as (H, W, C), bool as 0 and 255
+def as_array(
+    source,  # NumPy array, or torch tensor on any device
+):  # NumPy array in the machine's byte order; (C, H, W) tensors as (H, W, C), bool as 0 and 255
     "The samples that were given."
     x = source
     if isinstance(x, torch.Tensor):
         x = x.detach().cpu()
-        if x.ndim == 3 and x.shape[0] in (1, 3, 4): x = x.permute(1, 2, 0)
+        if x.ndim == 3 and x.shape[0] in (1, 3, 4):
+            x = x.permute(1, 2, 0)
         x = (x.float() if x.dtype == torch.bfloat16 else x).numpy()
     x = np.asarray(x)
-    if x.dtype == bool: return x.astype(np.uint8)*255
+    if x.dtype == bool:
+        return x.astype(np.uint8) * 255
     return x.astype(x.dtype.newbyteorder("="), copy=False)
+
 
 def _unit(x):
     "Samples of any type → float32 in [0, 1]."
-    if x.dtype in (np.uint8, np.uint16): return np.divide(x, np.float32(np.iinfo(x.dtype).max), dtype=np.float32)
-    if x.dtype == np.uint32: return np.divide(x, 2.**32 - 1).astype(np.float32)
-    if x.dtype.kind != "f": raise ImageReadError(f"holds {x.dtype} values; uint8, uint16, uint32 and float are read")
-    lo, hi = x.min(), x.max() # NaN comes through both
-    if np.isnan(lo): raise ImageReadError("holds NaN")
-    if lo < -1e-3 or hi > 1.001: raise ImageReadError(f"holds values from {lo:g} to {hi:g}; floats must be in [0, 1]")
+    if x.dtype in (np.uint8, np.uint16):
+        return np.divide(x, np.float32(np.iinfo(x.dtype).max), dtype=np.float32)
+    if x.dtype == np.uint32:
+        return np.divide(x, 2.0**32 - 1).astype(np.float32)
+    if x.dtype.kind != "f":
+        raise ImageReadError(f"holds {x.dtype} values; uint8, uint16, uint32 and float are read")
+    lo, hi = x.min(), x.max()  # NaN comes through both
+    if np.isnan(lo):
+        raise ImageReadError("holds NaN")
+    if lo < -1e-3 or hi > 1.001:
+        raise ImageReadError(f"holds values from {lo:g} to {hi:g}; floats must be in [0, 1]")
     return np.clip(x, 0, 1).astype(np.float32)
 
 # %% ../nbs/10_image.ipynb #b7a20001
 def _picture(x, colour=_unit):
     "(H, W) or (H, W, 1 to 4) samples → float32 (H, W, 3) over white; `colour` maps (H, W, 3) samples to sRGB."
-    if x.ndim == 2: x = x[..., None]
+    if x.ndim == 2:
+        x = x[..., None]
     if x.ndim != 3 or x.shape[2] not in (1, 2, 3, 4) or not x.size:
-        raise ImageReadError(f"has the shape {x.shape}, which is not (height, width) or (height, width, 1 to 4)")
+        raise ImageReadError(
+            f"has the shape {x.shape}, which is not (height, width) or (height, width, 1 to 4)"
+        )
     alpha = _unit(x[..., -1:]) if x.shape[2] in (2, 4) else None
     x = x if alpha is None else x[..., :-1]
     x = colour(np.broadcast_to(x, (*x.shape[:2], 3)))
-    return np.ascontiguousarray(x if alpha is None else x*alpha + (1 - alpha))
+    return np.ascontiguousarray(x if alpha is None else x * alpha + (1 - alpha))
 
 # %% ../nbs/10_image.ipynb #cd77d7e9
 def _icc_tags(icc):
     "The tag table of an ICC profile: {signature: content}."
     count = int.from_bytes(icc[128:132], "big")
-    entries = [struct.unpack_from(">4sII", icc, 132 + 12*i) for i in range(min(count, 100))]
-    return {sig: icc[at:at + size] for sig, at, size in entries}
+    entries = [struct.unpack_from(">4sII", icc, 132 + 12 * i) for i in range(min(count, 100))]
+    return {sig: icc[at : at + size] for sig, at, size in entries}
+
 
 def _icc_curve(tag, x):
     "A curve tag evaluated at x in [0, 1]: `curv` is a power or a table, `para` a power with a toe (ICC.1:2022, table 68)."
     if tag[:4] == b"curv":
         n = int.from_bytes(tag[8:12], "big")
         table = np.frombuffer(tag, ">u2", n, 12)
-        return x if n == 0 else x**(table[0]/256) if n == 1 else np.interp(x, np.linspace(0, 1, n), table/65535)
-    kind = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}[int.from_bytes(tag[8:10], "big")] # anything but a `para` has no such number here
-    p = np.zeros(7); p[1] = 1; p[:kind] = np.frombuffer(tag, ">i4", kind, 12)/65536
+        return (
+            x
+            if n == 0
+            else x ** (table[0] / 256)
+            if n == 1
+            else np.interp(x, np.linspace(0, 1, n), table / 65535)
+        )
+    kind = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}[
+        int.from_bytes(tag[8:10], "big")
+    ]  # anything but a `para` has no such number here
+    p = np.zeros(7)
+    p[1] = 1
+    p[:kind] = np.frombuffer(tag, ">i4", kind, 12) / 65536
     g, a, b, c, d, e, f = p
-    if kind in (3, 4): c, d, e, f = 0, -b/a, c, c # kinds 1 and 2: flat up to the zero of the power's base
-    return np.where(x >= d, np.maximum(a*x + b, 0)**g + e, c*x + f)
+    if kind in (3, 4):
+        c, d, e, f = 0, -b / a, c, c  # kinds 1 and 2: flat up to the zero of the power's base
+    return np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f)
 
 # %% ../nbs/10_image.ipynb #2d8a773e
 def _icc_tables(icc, top):
     "Linear light of each level 0…top, (3, top+1), and the matrix from there to linear sRGB, of a matrix or grey profile."
     tags, grey = _icc_tags(icc), icc[16:20] == b"GRAY"
-    curves = np.stack([_icc_curve(tags[n], np.linspace(0, 1, top + 1)) for n in ([b"kTRC"]*3 if grey else [b"rTRC", b"gTRC", b"bTRC"])])
-    xyz = SRGB_D50 if grey else np.stack([np.frombuffer(tags[n], ">i4", 3, 8)/65536 for n in (b"rXYZ", b"gXYZ", b"bXYZ")], 1)
-    if not np.isfinite(curves).all(): raise ValueError("not a curve")
+    curves = np.stack(
+        [
+            _icc_curve(tags[n], np.linspace(0, 1, top + 1))
+            for n in ([b"kTRC"] * 3 if grey else [b"rTRC", b"gTRC", b"bTRC"])
+        ]
+    )
+    xyz = (
+        SRGB_D50
+        if grey
+        else np.stack(
+            [np.frombuffer(tags[n], ">i4", 3, 8) / 65536 for n in (b"rXYZ", b"gXYZ", b"bXYZ")], 1
+        )
+    )
+    if not np.isfinite(curves).all():
+        raise ValueError("not a curve")
     return curves.astype(np.float32), (np.linalg.inv(SRGB_D50) @ xyz).astype(np.float32)
+
 
 def _icc_apply(x, curves, matrix):
     "Levels (H, W, 3) through curves and matrix to sRGB floats, a band of rows at a time to spare memory."
@@ -158,113 +265,214 @@ def _icc_apply(x, curves, matrix):
 def _by_lcms(im, icc):
     "A Pillow picture to RGB by Little CMS, relative colorimetric with black-point compensation; without a usable profile plainly."
     from PIL import ImageCms
+
     try:
-        profile = ImageCms.createProfile("LAB") if im.mode == "LAB" else ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))
-        return ImageCms.profileToProfile(im, profile, ImageCms.createProfile("sRGB"), outputMode="RGB",
-                                         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                                         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION)
-    except (ImageCms.PyCMSError, OSError): return im.convert("RGB")
+        profile = (
+            ImageCms.createProfile("LAB")
+            if im.mode == "LAB"
+            else ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))
+        )
+        return ImageCms.profileToProfile(
+            im,
+            profile,
+            ImageCms.createProfile("sRGB"),
+            outputMode="RGB",
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return im.convert("RGB")
+
 
 def _by_profile(x, icc):
     "Samples (H, W, 3) → sRGB floats through an ICC profile, or the (curves, matrix) that a file names."
-    if x.dtype not in (np.uint8, np.uint16): x = np.round(_unit(x)*65535).astype(np.uint16)
+    if x.dtype not in (np.uint8, np.uint16):
+        x = np.round(_unit(x) * 65535).astype(np.uint16)
     top = np.iinfo(x.dtype).max
-    if isinstance(icc, bytes) and icc[16:20] not in (b"RGB ", b"GRAY"): return _unit(x)
+    if isinstance(icc, bytes) and icc[16:20] not in (b"RGB ", b"GRAY"):
+        return _unit(x)
     try:
-        if isinstance(icc, tuple): tables = _named_tables(*icc, top)
-        elif b"A2B0" in icc[132:1332]: return _unit(np.asarray(_by_lcms(Image.fromarray((x//(top//255)).astype(np.uint8)), icc)))
+        if isinstance(icc, tuple):
+            tables = _named_tables(*icc, top)
+        elif b"A2B0" in icc[132:1332]:
+            return _unit(
+                np.asarray(_by_lcms(Image.fromarray((x // (top // 255)).astype(np.uint8)), icc))
+            )
         else:
-            with np.errstate(all="ignore"): tables = _icc_tables(icc, top)
-    except (KeyError, ValueError, IndexError, struct.error): return _unit(x)
-    cube = np.stack(np.meshgrid(*[np.arange(0, 256, 15)*(top//255)]*3), -1).reshape(1, -1, 3)
-    return _unit(x) if abs(_icc_apply(cube, *tables) - cube/top).max() < 1/255 else _icc_apply(x, *tables)
+            with np.errstate(all="ignore"):
+                tables = _icc_tables(icc, top)
+    except (KeyError, ValueError, IndexError, struct.error):
+        return _unit(x)
+    cube = np.stack(np.meshgrid(*[np.arange(0, 256, 15) * (top // 255)] * 3), -1).reshape(1, -1, 3)
+    return (
+        _unit(x)
+        if abs(_icc_apply(cube, *tables) - cube / top).max() < 1 / 255
+        else _icc_apply(x, *tables)
+    )
 
 # %% ../nbs/10_image.ipynb #b7a20003
-def _pq(x): # light per reference white, BT.2100 table 4
-    p = x**(32/2523)
-    return (np.maximum(p - 3424/4096, 0)/(2413/128 - 2392/128*p))**(8192/1305)*10000/203
+def _pq(x):  # light per reference white, BT.2100 table 4
+    p = x ** (32 / 2523)
+    return (
+        (np.maximum(p - 3424 / 4096, 0) / (2413 / 128 - 2392 / 128 * p)) ** (8192 / 1305)
+        * 10000
+        / 203
+    )
 
-def _hlg(x): # BT.2100 table 5, on a screen of 1000 cd/m²
-    scene = np.where(x <= .5, x*x/3, (np.exp((x - .55991073)/.17883277) + .28466892)/12)
-    return scene**1.2*1000/203
 
-_BT2020_XY = SRGB_XY | dict(red=(.708, .292), green=(.170, .797), blue=(.131, .046))
-_PAL_XY, _NTSC_XY = SRGB_XY | dict(green=(.29, .60)), SRGB_XY | dict(red=(.630, .340), green=(.310, .595), blue=(.155, .070))
-_PRIMARIES = {5: _PAL_XY, 6: _NTSC_XY, 7: _NTSC_XY, 9: _BT2020_XY, 11: P3_XY | dict(white=(.314, .351)), 12: P3_XY} # ITU-T H.273, table 2
-_CURVES = {4: lambda x: x**2.2, 5: lambda x: x**2.8, 8: lambda x: x, 16: _pq, 18: _hlg} # table 3; the others are sRGB's or near it
+def _hlg(x):  # BT.2100 table 5, on a screen of 1000 cd/m²
+    scene = np.where(x <= 0.5, x * x / 3, (np.exp((x - 0.55991073) / 0.17883277) + 0.28466892) / 12)
+    return scene**1.2 * 1000 / 203
 
-def _named(curve, # [0, 1] → linear light, or several; None: sRGB's
-           xy     # of the primaries, or None: sRGB's
-          ):      # (curves, matrix), or None when that is sRGB
+
+_BT2020_XY = SRGB_XY | dict(red=(0.708, 0.292), green=(0.170, 0.797), blue=(0.131, 0.046))
+_PAL_XY, _NTSC_XY = (
+    SRGB_XY | dict(green=(0.29, 0.60)),
+    SRGB_XY | dict(red=(0.630, 0.340), green=(0.310, 0.595), blue=(0.155, 0.070)),
+)
+_PRIMARIES = {
+    5: _PAL_XY,
+    6: _NTSC_XY,
+    7: _NTSC_XY,
+    9: _BT2020_XY,
+    11: P3_XY | dict(white=(0.314, 0.351)),
+    12: P3_XY,
+}  # ITU-T H.273, table 2
+_CURVES = {
+    4: lambda x: x**2.2,
+    5: lambda x: x**2.8,
+    8: lambda x: x,
+    16: _pq,
+    18: _hlg,
+}  # table 3; the others are sRGB's or near it
+
+
+def _named(
+    curve,  # [0, 1] → linear light, or several; None: sRGB's
+    xy,  # of the primaries, or None: sRGB's
+):  # (curves, matrix), or None when that is sRGB
     "Colours as `_by_profile` takes them."
     matrix = to_srgb_matrix(**xy) if xy else None
-    if curve is None and matrix is None: return None
-    curves = curve if isinstance(curve, list) else [curve or srgb_to_linear]*3
+    if curve is None and matrix is None:
+        return None
+    curves = curve if isinstance(curve, list) else [curve or srgb_to_linear] * 3
     return curves, np.eye(3) if matrix is None else matrix
+
 
 def _named_tables(curves, matrix, top):
     "The same as tables over the levels 0…top."
-    return np.stack([c(np.linspace(0, 1, top + 1)) for c in curves]).astype(np.float32), matrix.astype(np.float32)
+    return np.stack([c(np.linspace(0, 1, top + 1)) for c in curves]).astype(
+        np.float32
+    ), matrix.astype(np.float32)
 
 # %% ../nbs/10_image.ipynb #b7a20004
-def _by_numbers(primaries, transfer): return _named(_CURVES.get(transfer), _PRIMARIES.get(primaries))
+def _by_numbers(primaries, transfer):
+    return _named(_CURVES.get(transfer), _PRIMARIES.get(primaries))
 
-def _by_gamma(gamma, # exponent from light to samples, or None
-              xy     # eight numbers: white, red, green, blue; or None
-             ):
+
+def _by_gamma(
+    gamma,  # exponent from light to samples, or None
+    xy,  # eight numbers: white, red, green, blue; or None
+):
     "What gAMA and cHRM mean."
-    points = dict(zip(("white", "red", "green", "blue"), np.reshape(xy, (4, 2)))) if xy is not None and len(xy) == 8 else None
-    usual = gamma is None or abs(gamma - .45455) < .006 or not .05 < gamma < 20
-    return _named(None if usual else lambda x: x**(1/gamma), points)
+    points = (
+        dict(zip(("white", "red", "green", "blue"), np.reshape(xy, (4, 2))))
+        if xy is not None and len(xy) == 8
+        else None
+    )
+    usual = gamma is None or abs(gamma - 0.45455) < 0.006 or not 0.05 < gamma < 20
+    return _named(None if usual else lambda x: x ** (1 / gamma), points)
+
 
 def _is_adobe_rgb(im):
     "Does the EXIF of a picture without a profile say Adobe RGB?"
     try:
         exif = im.getexif()
-        space = exif.get_ifd(0x8769).get(0xa001)
-        rule = exif.get_ifd(0xa005).get(1) if space == 0xffff else ""
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error, IndexError, AttributeError): return False
-    return space == 2 or str(rule.decode("latin1") if isinstance(rule, bytes) else rule)[:3] == "R03"
+        space = exif.get_ifd(0x8769).get(0xA001)
+        rule = exif.get_ifd(0xA005).get(1) if space == 0xFFFF else ""
+    except (
+        SyntaxError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OSError,
+        struct.error,
+        IndexError,
+        AttributeError,
+    ):
+        return False
+    return (
+        space == 2 or str(rule.decode("latin1") if isinstance(rule, bytes) else rule)[:3] == "R03"
+    )
 
-def _colours_of(im,      # Pillow picture
-                data=b"" # the file it comes from
-               ):        # ICC profile, (curves, matrix), or None: sRGB
+
+def _colours_of(
+    im,  # Pillow picture
+    data=b"",  # the file it comes from
+):  # ICC profile, (curves, matrix), or None: sRGB
     "What the samples of a picture mean, by the first that the file says."
     info, at = im.info, -1
     if data[:4] == b"\x89PNG":
         cicp = next((bytes(c) for kind, c, _ in png_parts(data) if kind == b"cICP"), b"")
-        if len(cicp) == 4: return _by_numbers(*cicp[:2])
-    if info.get("icc_profile"): return info["icc_profile"]
-    if data[4:8] == b"ftyp": at = data.find(b"colrnclx", 0, 2**20)
-    if at > 0: return _by_numbers(*struct.unpack_from(">HH", data, at + 8))
-    if "srgb" not in info and ("gamma" in info or "chromaticity" in info): return _by_gamma(info.get("gamma"), info.get("chromaticity"))
-    return _named(lambda x: x**(563/256), ADOBE_XY) if _is_adobe_rgb(im) else None
+        if len(cicp) == 4:
+            return _by_numbers(*cicp[:2])
+    if info.get("icc_profile"):
+        return info["icc_profile"]
+    if data[4:8] == b"ftyp":
+        at = data.find(b"colrnclx", 0, 2**20)
+    if at > 0:
+        return _by_numbers(*struct.unpack_from(">HH", data, at + 8))
+    if "srgb" not in info and ("gamma" in info or "chromaticity" in info):
+        return _by_gamma(info.get("gamma"), info.get("chromaticity"))
+    return _named(lambda x: x ** (563 / 256), ADOBE_XY) if _is_adobe_rgb(im) else None
 
 # %% ../nbs/10_image.ipynb #83283617
 def _orientation(im):
     "EXIF orientation, 1 to 8; damaged EXIF counts as upright."
-    try: return im.getexif().get(274, 1)
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error, IndexError): return 1
+    try:
+        return im.getexif().get(274, 1)
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error, IndexError):
+        return 1
+
 
 def _upright(x, orientation):
     "Turn an array as its EXIF orientation asks (EXIF 2.32, 4.6.4 A)."
-    if orientation in (5, 6, 7, 8): x = x.swapaxes(0, 1)
-    return {2: x[:, ::-1], 3: x[::-1, ::-1], 4: x[::-1], 6: x[:, ::-1], 7: x[::-1, ::-1], 8: x[::-1]}.get(orientation, x)
+    if orientation in (5, 6, 7, 8):
+        x = x.swapaxes(0, 1)
+    return {
+        2: x[:, ::-1],
+        3: x[::-1, ::-1],
+        4: x[::-1],
+        6: x[:, ::-1],
+        7: x[::-1, ::-1],
+        8: x[::-1],
+    }.get(orientation, x)
 
 # %% ../nbs/10_image.ipynb #2d73508b
 def _open(data, kind, most=None):
     "A Pillow picture: header read and size checked, pixels not yet decoded."
     if kind == "HEIF":
-        try: import pillow_heif
-        except ImportError: raise ImageReadError("is a HEIC picture, which needs one more library (pip install pillow-heif)") from None
+        try:
+            import pillow_heif
+        except ImportError:
+            raise ImageReadError(
+                "is a HEIC picture, which needs one more library (pip install pillow-heif)"
+            ) from None
         pillow_heif.register_heif_opener()
     Image.init()
-    if kind not in Image.OPEN: raise ImageReadError(f"is of the kind {kind}, which this build of Pillow lacks")
-    try: im = Image.open(io.BytesIO(data), formats=[kind])
-    except Image.DecompressionBombError: raise ImageReadError(f"has far more than the {MAX_PIXELS/1e6:.0f} megapixels that are read") from None
+    if kind not in Image.OPEN:
+        raise ImageReadError(f"is of the kind {kind}, which this build of Pillow lacks")
+    try:
+        im = Image.open(io.BytesIO(data), formats=[kind])
+    except Image.DecompressionBombError:
+        raise ImageReadError(
+            f"has far more than the {MAX_PIXELS / 1e6:.0f} megapixels that are read"
+        ) from None
     except UnidentifiedImageError:
-        if kind == "JPEG" and jpeg_kind(data): raise ImageReadError(f"is {jpeg_kind(data)}, which is not read") from None
-        if kind == "TIFF": raise ImageReadError(tiff_words(tiff_picture(data))) from None
+        if kind == "JPEG" and jpeg_kind(data):
+            raise ImageReadError(f"is {jpeg_kind(data)}, which is not read") from None
+        if kind == "TIFF":
+            raise ImageReadError(tiff_words(tiff_picture(data))) from None
         raise
     check_size(*im.size, most)
     return im
@@ -273,51 +481,91 @@ def _open(data, kind, most=None):
 def _rawmode(im):
     "The raw mode of a 16-bit colour PNG, such as RGB;16B; empty when Pillow keeps its samples whole."
     tile = (getattr(im, "tile", None) or [(0, 0, 0, "")])[0]
-    return tile[3] if im.mode in ("RGB", "RGBA") and isinstance(tile[3], str) and ";16" in tile[3] else ""
+    return (
+        tile[3]
+        if im.mode in ("RGB", "RGBA") and isinstance(tile[3], str) and ";16" in tile[3]
+        else ""
+    )
+
 
 def _deep(data, raw, most=None):
     "16-bit colours of a PNG, whole, from Pillow's high and low bytes: a picture, and a function (first row, row after the last) → uint16."
+
     def decoded(order):
         im = _open(data, "PNG", most)
         mode = "RGBA" if raw == "LA;16B" else raw.split(";")[0] + ";16" + order
-        im.tile = [t._replace(args=mode) if hasattr(t, "_replace") else (*t[:3], mode) for t in im.tile]
+        im.tile = [
+            t._replace(args=mode) if hasattr(t, "_replace") else (*t[:3], mode) for t in im.tile
+        ]
         im.load()
         return im
-    def taken(im, top, end): return np.asarray(im.crop((0, top, im.width, end))).astype(np.uint16)
+
+    def taken(im, top, end):
+        return np.asarray(im.crop((0, top, im.width, end))).astype(np.uint16)
+
     high = decoded("B")
-    if raw == "LA;16B": return high, lambda top, end: taken(high, top, end)[..., ::2] << 8 | taken(high, top, end)[..., 1::2]
+    if raw == "LA;16B":
+        return (
+            high,
+            lambda top, end: (
+                taken(high, top, end)[..., ::2] << 8 | taken(high, top, end)[..., 1::2]
+            ),
+        )
     low = decoded("L")
     return high, lambda top, end: taken(high, top, end) << 8 | taken(low, top, end)
 
 # %% ../nbs/10_image.ipynb #37428cc9
-def _samples(im, deep=None): # `deep`: 16-bit samples of the same rows
+def _samples(im, deep=None):  # `deep`: 16-bit samples of the same rows
     "The samples of a decoded Pillow picture: (H, W) or (H, W, 1 to 4)."
     key = im.info.get("transparency")
-    if deep is None and (im.mode not in ("L", "LA", "RGB", "RGBA", "F") and im.mode[0] != "I" or key is not None and im.mode in ("L", "RGB")):
-        im = im.convert("RGBA" if im.has_transparency_data else "RGB") # palettes, bits, premultiplied, YCbCr
+    if deep is None and (
+        im.mode not in ("L", "LA", "RGB", "RGBA", "F")
+        and im.mode[0] != "I"
+        or key is not None
+        and im.mode in ("L", "RGB")
+    ):
+        im = im.convert(
+            "RGBA" if im.has_transparency_data else "RGB"
+        )  # palettes, bits, premultiplied, YCbCr
     x = np.asarray(im) if deep is None else deep
-    if x.dtype.kind in "iu" and x.dtype != np.uint8: # I;16 in either byte order; 32-bit I holds 16-bit greys
-        if x.min() < 0 or x.max() > 65535: raise ImageReadError("holds 32-bit numbers; 8 and 16 bits are read")
+    if (
+        x.dtype.kind in "iu" and x.dtype != np.uint8
+    ):  # I;16 in either byte order; 32-bit I holds 16-bit greys
+        if x.min() < 0 or x.max() > 65535:
+            raise ImageReadError("holds 32-bit numbers; 8 and 16 bits are read")
         x = x.astype(np.uint16)
-    if x.dtype != np.uint16 or key is None or x.shape[2:] not in ((), (3,)): return x
+    if x.dtype != np.uint16 or key is None or x.shape[2:] not in ((), (3,)):
+        return x
     x = x.reshape(*x.shape[:2], -1)
-    clear = (x == np.uint16(key)).all(-1, keepdims=True) # the one colour of a 16-bit PNG that is transparent
+    clear = (x == np.uint16(key)).all(
+        -1, keepdims=True
+    )  # the one colour of a 16-bit PNG that is transparent
     return np.concatenate([x, np.where(clear, 0, 65535).astype(np.uint16)], -1)
 
-def _from_pil(im,        # decoded Pillow picture
-              data=b"",  # its file
-              deep=None, # 16-bit samples, a function of rows
-              step=None  # rows of a band; None: all
-             ):          # `Bands` of float32 (n, W, 3) sRGB
+
+def _from_pil(
+    im,  # decoded Pillow picture
+    data=b"",  # its file
+    deep=None,  # 16-bit samples, a function of rows
+    step=None,  # rows of a band; None: all
+):  # `Bands` of float32 (n, W, 3) sRGB
     "A Pillow picture's colours over white."
     meant, turn, height = _colours_of(im, data), _orientation(im), im.height
     colour = (lambda v: _by_profile(v, meant)) if meant else _unit
+
     def rows():
         for top in range(0, height, step or height):
             end = min(height, top + (step or height))
             part = im if deep or end - top == height else im.crop((0, top, im.width, end))
-            if part.mode in ("CMYK", "LAB"): yield _picture(np.asarray(_by_lcms(part, meant if isinstance(meant, bytes) else None)))
-            else: yield _picture(_samples(part, deep and deep(top, end)), colour if part.mode != "F" else _unit)
+            if part.mode in ("CMYK", "LAB"):
+                yield _picture(
+                    np.asarray(_by_lcms(part, meant if isinstance(meant, bytes) else None))
+                )
+            else:
+                yield _picture(
+                    _samples(part, deep and deep(top, end)), colour if part.mode != "F" else _unit
+                )
+
     return Bands(height, im.width, rows(), turn)
 
 # %% ../nbs/10_image.ipynb #b7a20006
@@ -326,34 +574,53 @@ def _from_tiff(data, tags, most=None):
     bands, icc = tiff_bands(data, tags, most), tags.get(34675)
     meant = icc.tobytes() if icc is not None else _named(*tiff_colours(tags))
     colour = (lambda v: _by_profile(v, meant)) if meant else _unit
-    if _holds_floats(tags): bands.rows = iter([_unit_range(bands.whole())])
+    if _holds_floats(tags):
+        bands.rows = iter([_unit_range(bands.whole())])
     return Bands(bands.height, bands.width, (_picture(x, colour) for x in bands.rows), bands.turn)
 
-def _holds_floats(tags): return bool(len(tags.get(339, ())) and tags[339][0] == 3)
+
+def _holds_floats(tags):
+    return bool(len(tags.get(339, ())) and tags[339][0] == 3)
+
 
 def _unit_range(x):
     "Floats of a TIFF in [0, 1]: stored so, or as 0 to 255, or as 0 to 65535."
     mean, top = x.mean(dtype=np.float64), x.max()
-    for scale, high, common in ((1, 0, 0), (255, 32, 2), (65535, 4096, 512)): # light may go up to 30, but not on average
-        if high <= top <= scale*1.001 and mean >= common: return x.astype(np.float32)/np.float32(scale)
-    if np.isnan(mean): raise ImageReadError("holds NaN")
-    raise ImageReadError(f"holds floats from {x.min():g} to {top:g}, which are neither 0 to 1 nor 0 to 255 nor 0 to 65535")
+    for scale, high, common in (
+        (1, 0, 0),
+        (255, 32, 2),
+        (65535, 4096, 512),
+    ):  # light may go up to 30, but not on average
+        if high <= top <= scale * 1.001 and mean >= common:
+            return x.astype(np.float32) / np.float32(scale)
+    if np.isnan(mean):
+        raise ImageReadError("holds NaN")
+    raise ImageReadError(
+        f"holds floats from {x.min():g} to {top:g}, which are neither 0 to 1 nor 0 to 255 nor 0 to 65535"
+    )
+
 
 def _decoded(data, kind, step=None, most=None):
     "The bytes of a file whose numbers are colours → `Bands` of float32 (n, W, 3) sRGB."
-    if kind == "PNG": check_png(png_parts(data))
+    if kind == "PNG":
+        check_png(png_parts(data))
     if kind == "TIFF":
         tags = tiff_picture(data)
-        if tiff_is_plain(tags): return _from_tiff(data, tags, most)
+        if tiff_is_plain(tags):
+            return _from_tiff(data, tags, most)
         data = tiff_pointing(data, tags)
     im = _open(data, kind, most)
     if kind == "PNG" and _rawmode(im):
         im, deep = _deep(data, _rawmode(im), most)
         return _from_pil(im, data, deep, step)
-    try: im.load() # also where a TIFF turns itself upright and forgets its orientation
+    try:
+        im.load()  # also where a TIFF turns itself upright and forgets its orientation
     except OSError:
-        data = ended_jpeg(data, lambda d: np.asarray(_open(d, kind, most))) if kind == "JPEG" else None
-        if data is None: raise
+        data = (
+            ended_jpeg(data, lambda d: np.asarray(_open(d, kind, most))) if kind == "JPEG" else None
+        )
+        if data is None:
+            raise
         im = _open(data, kind, most)
         im.load()
     return _from_pil(im, data, step=step)
@@ -361,39 +628,52 @@ def _decoded(data, kind, step=None, most=None):
 # %% ../nbs/10_image.ipynb #b7a20007
 def _light(data, kind, step=None, most=None):
     "The bytes of any picture → `Bands` of linear light, float32 (n, W, 3)."
-    if kind in LINEAR: bands = LINEAR[kind](data, most)
+    if kind in LINEAR:
+        bands = LINEAR[kind](data, most)
     else:
         tags = tiff_picture(data) if kind == "TIFF" else {}
-        if tags and tiff_is_plain(tags) and _holds_floats(tags): bands = tiff_bands(data, tags, most)
+        if tags and tiff_is_plain(tags) and _holds_floats(tags):
+            bands = tiff_bands(data, tags, most)
         else:
             bands = _decoded(data, kind, step, most)
             bands.rows = map(_light_of_levels if step else srgb_to_linear, bands.rows)
     return replace(bands, rows=(_three(x, bands.matrix) for x in bands.rows))
 
-_LIGHT = srgb_to_linear(np.arange(65536, dtype=np.float32)/65535)
 
-def _light_of_levels(x): # float32 in [0, 1]
+_LIGHT = srgb_to_linear(np.arange(65536, dtype=np.float32) / 65535)
+
+
+def _light_of_levels(x):  # float32 in [0, 1]
     "`srgb_to_linear` by a table: exact for samples of 8 and 16 bits, and quick enough for a hundred megapixels."
-    return _LIGHT[(x*65535 + .5).astype(np.uint16)]
+    return _LIGHT[(x * 65535 + 0.5).astype(np.uint16)]
+
 
 def _three(x, matrix):
     "Grey, RGB or RGBA light as linear sRGB."
-    x = np.asarray(np.broadcast_to(x, (*x.shape[:2], 3)) if x.shape[2] < 3 else x[..., :3], np.float32)
+    x = np.asarray(
+        np.broadcast_to(x, (*x.shape[:2], 3)) if x.shape[2] < 3 else x[..., :3], np.float32
+    )
     return x if matrix is None else x @ matrix.T.astype(np.float32)
+
 
 def _from_linear(bands):
     "Linear light, colours with alpha multiplied in → sRGB over white, clipped where brighter than white."
     x = bands.whole()
-    if np.isnan(x).any(): raise ImageReadError("holds NaN")
+    if np.isnan(x).any():
+        raise ImageReadError("holds NaN")
     light = _three(x, bands.matrix)
-    return _picture(np.clip(linear_to_srgb(light + (1 - x[..., 3:]) if x.shape[2] == 4 else light), 0, 1))
+    return _picture(
+        np.clip(linear_to_srgb(light + (1 - x[..., 3:]) if x.shape[2] == 4 else light), 0, 1)
+    )
 
 # %% ../nbs/10_image.ipynb #8d0df440
-def read_image(source # path, file content as bytes, open file, Pillow picture, or array or tensor (H, W) or (H, W, 1 to 4): uint8, uint16, uint32, bool or float in [0, 1]
-    ):                # float32 (H, W, 3) sRGB in [0, 1], upright, transparency over white, profiles converted, first frame
+def read_image(
+    source,  # path, file content as bytes, open file, Pillow picture, or array or tensor (H, W) or (H, W, 1 to 4): uint8, uint16, uint32, bool or float in [0, 1]
+):  # float32 (H, W, 3) sRGB in [0, 1], upright, transparency over white, profiles converted, first frame
     "Read any picture; what cannot be read raises `ImageReadError` with one sentence."
     with _naming(source):
-        if isinstance(source, (np.ndarray, torch.Tensor)): return _picture(as_array(source))
+        if isinstance(source, (np.ndarray, torch.Tensor)):
+            return _picture(as_array(source))
         if isinstance(source, Image.Image):
             check_size(*source.size)
             source.load()
@@ -402,97 +682,127 @@ def read_image(source # path, file content as bytes, open file, Pillow picture, 
             data = _load_bytes(source)
             kind = kind_of(data)
             bands = LINEAR[kind](data) if kind in LINEAR else _decoded(data, kind)
-            if kind in LINEAR: bands.rows = iter([_from_linear(bands)])
+            if kind in LINEAR:
+                bands.rows = iter([_from_linear(bands)])
         return np.ascontiguousarray(_upright(bands.whole(), bands.turn))
 
-def read_linear(source,  # what `read_image` takes, arrays and tensors apart
-                most=None # pixels; a larger picture is averaged down over squares of 2, 4, 8 … pixels
-    ):                   # float32 (H, W, 3) linear light; EXR, HDR, PFM and float TIFF as stored, unbounded, NaN included; other pictures by their curve
+
+def read_linear(
+    source,  # what `read_image` takes, arrays and tensors apart
+    most=None,  # pixels; a larger picture is averaged down over squares of 2, 4, 8 … pixels
+):  # float32 (H, W, 3) linear light; EXR, HDR, PFM and float TIFF as stored, unbounded, NaN included; other pictures by their curve
     "Read a picture as linear light, for environment maps."
     with _naming(source):
-        if isinstance(source, Image.Image): return srgb_to_linear(read_image(source))
+        if isinstance(source, Image.Image):
+            return srgb_to_linear(read_image(source))
         data = _load_bytes(source)
         limit = most and max(most, MAX_MAP_PIXELS)
         bands = _light(data, kind_of(data), step=64 if most else None, most=limit)
-        x = averaged(bands, most) if most and bands.height*bands.width > most else bands.whole()
+        x = averaged(bands, most) if most and bands.height * bands.width > most else bands.whole()
         return np.ascontiguousarray(_upright(x, bands.turn))
 
 # %% ../nbs/10_image.ipynb #9d5db0ac
 class ImageWriteError(OSError):
     "A picture that cannot be written; the message is one sentence that names the file and the problem."
 
-def quantise(x,      # uint8, uint16 or float, any shape; floats are clipped to [0, 1]
-             bits=8  # 8 or 16
-            ):       # uint8 or uint16, same shape, rounded to the nearest level
+
+def quantise(
+    x,  # uint8, uint16 or float, any shape; floats are clipped to [0, 1]
+    bits=8,  # 8 or 16
+):  # uint8 or uint16, same shape, rounded to the nearest level
     "Whole levels of a picture."
     x = np.asarray(x)
-    if x.dtype == (np.uint8 if bits == 8 else np.uint16): return x
-    if x.dtype.kind == "u": x = x/np.iinfo(x.dtype).max
-    if x.dtype.kind != "f": raise ValueError(f"holds {x.dtype} values; uint8, uint16 and float are written")
-    if np.isnan(x).any(): raise ValueError("holds NaN, which only EXR can store")
-    return (np.clip(x, 0, 1)*(2**bits - 1) + .5).astype(np.uint8 if bits == 8 else np.uint16)
+    if x.dtype == (np.uint8 if bits == 8 else np.uint16):
+        return x
+    if x.dtype.kind == "u":
+        x = x / np.iinfo(x.dtype).max
+    if x.dtype.kind != "f":
+        raise ValueError(f"holds {x.dtype} values; uint8, uint16 and float are written")
+    if np.isnan(x).any():
+        raise ValueError("holds NaN, which only EXR can store")
+    return (np.clip(x, 0, 1) * (2**bits - 1) + 0.5).astype(np.uint8 if bits == 8 else np.uint16)
 
 # %% ../nbs/10_image.ipynb #7c1e4a03
 class Metadata(NamedTuple):
     "What a picture file says beside its pixels."
-    exif: bytes|None = None  # a TIFF structure, without the "Exif" before it
-    xmp: bytes|None = None   # an XML packet
-    iptc: bytes|None = None  # IPTC-IIM records
-    icc: bytes|None = None   # the profile that the numbers are meant in; None: sRGB
-    gamma: float|None = None # a PNG's own: numbers are light to this power; None: sRGB
-    dpi: tuple|None = None   # pixels an inch, across and down
-    comment: bytes|None = None # a JPEG's
-    texts: tuple = ()        # a PNG's text chunks: kind and content, bytes
+
+    exif: bytes | None = None  # a TIFF structure, without the "Exif" before it
+    xmp: bytes | None = None  # an XML packet
+    iptc: bytes | None = None  # IPTC-IIM records
+    icc: bytes | None = None  # the profile that the numbers are meant in; None: sRGB
+    gamma: float | None = None  # a PNG's own: numbers are light to this power; None: sRGB
+    dpi: tuple | None = None  # pixels an inch, across and down
+    comment: bytes | None = None  # a JPEG's
+    texts: tuple = ()  # a PNG's text chunks: kind and content, bytes
+
 
 NO_METADATA = Metadata()
-_XMP_IN_PNG = b"XML:com.adobe.xmp\0\0\0\0\0" # keyword, not compressed, no language, no translation
+_XMP_IN_PNG = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translation
 _XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 
 # %% ../nbs/10_image.ipynb #04dcebac
 def _chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
+
 def _png_metadata(about):
     "The chunks that stand before a PNG's pixels."
     chunks = list(about.texts)
-    if about.icc: chunks.append((b"iCCP", b"icc\0\0" + zlib.compress(about.icc)))
-    elif about.gamma: chunks.append((b"gAMA", struct.pack(">I", round(about.gamma*1e5))))
-    if about.dpi: chunks.append((b"pHYs", struct.pack(">2IB", *(round(x/.0254) for x in about.dpi), 1)))
-    if about.exif: chunks.append((b"eXIf", about.exif))
-    if about.xmp: chunks.append((b"iTXt", _XMP_IN_PNG + about.xmp))
+    if about.icc:
+        chunks.append((b"iCCP", b"icc\0\0" + zlib.compress(about.icc)))
+    elif about.gamma:
+        chunks.append((b"gAMA", struct.pack(">I", round(about.gamma * 1e5))))
+    if about.dpi:
+        chunks.append((b"pHYs", struct.pack(">2IB", *(round(x / 0.0254) for x in about.dpi), 1)))
+    if about.exif:
+        chunks.append((b"eXIf", about.exif))
+    if about.xmp:
+        chunks.append((b"iTXt", _XMP_IN_PNG + about.xmp))
     colours_first = sorted(chunks, key=lambda chunk: chunk[0] not in (b"iCCP", b"gAMA"))
     return b"".join(_chunk(*chunk) for chunk in colours_first)
 
-def write_png(file,   # open for writing bytes
-              height, # of the picture
-              width,
-              bands,  # iterable of (h, W[, 1 to 4]) uint8 or uint16: rows from the top, all of one type
-              about:Metadata=NO_METADATA # what else to say
-             ):
+
+def write_png(
+    file,  # open for writing bytes
+    height,  # of the picture
+    width,
+    bands,  # iterable of (h, W[, 1 to 4]) uint8 or uint16: rows from the top, all of one type
+    about: Metadata = NO_METADATA,  # what else to say
+):
     "A PNG, band by band."
     last, z = None, zlib.compressobj(4)
     for x in bands:
         rows = np.ascontiguousarray(x, x.dtype.newbyteorder(">")).view(np.uint8).reshape(len(x), -1)
         if last is None:
-            kind, last = (0, 4, 2, 6)[x.size//len(x)//width - 1], np.zeros_like(rows[:1])
-            head = struct.pack(">2I5B", width, height, 8*x.itemsize, kind, 0, 0, 0)
+            kind, last = (0, 4, 2, 6)[x.size // len(x) // width - 1], np.zeros_like(rows[:1])
+            head = struct.pack(">2I5B", width, height, 8 * x.itemsize, kind, 0, 0, 0)
             file.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _png_metadata(about))
         rows, last = rows - np.concatenate([last, rows[:-1]]), rows[-1:]
-        file.write(_chunk(b"IDAT", z.compress(np.pad(rows, ((0, 0), (1, 0)), constant_values=2).tobytes())))
+        file.write(
+            _chunk(b"IDAT", z.compress(np.pad(rows, ((0, 0), (1, 0)), constant_values=2).tobytes()))
+        )
     file.write(_chunk(b"IDAT", z.flush()) + _chunk(b"IEND", b""))
 
 # %% ../nbs/10_image.ipynb #ed66bcfb
 def _exr_head(height, width, n):
     "The attributes of an EXR of 32-bit scan lines, ZIP."
-    order = {1: "Y", 3: "BGR", 4: "ABGR"}[n] # the format wants them in the alphabet's order
+    order = {1: "Y", 3: "BGR", 4: "ABGR"}[n]  # the format wants them in the alphabet's order
     channels = b"".join(struct.pack("<2siiii", c.encode(), 2, 0, 1, 1) for c in order) + b"\0"
     box = struct.pack("<4i", 0, 0, width - 1, height - 1)
     head = b"v/1\x01" + struct.pack("<i", 2)
-    for name, kind, content in (("channels", "chlist", channels), ("compression", "compression", b"\3"), ("dataWindow", "box2i", box),
-                                ("displayWindow", "box2i", box), ("lineOrder", "lineOrder", b"\0"), ("pixelAspectRatio", "float", struct.pack("<f", 1)),
-                                ("screenWindowCenter", "v2f", bytes(8)), ("screenWindowWidth", "float", struct.pack("<f", 1))):
+    for name, kind, content in (
+        ("channels", "chlist", channels),
+        ("compression", "compression", b"\3"),
+        ("dataWindow", "box2i", box),
+        ("displayWindow", "box2i", box),
+        ("lineOrder", "lineOrder", b"\0"),
+        ("pixelAspectRatio", "float", struct.pack("<f", 1)),
+        ("screenWindowCenter", "v2f", bytes(8)),
+        ("screenWindowWidth", "float", struct.pack("<f", 1)),
+    ):
         head += f"{name}\0{kind}\0".encode() + struct.pack("<i", len(content)) + content
     return head + b"\0"
+
 
 def _exr_zip(b):
     "ZIP compression of bytes (uint8): even then odd ones, differences plus 128, deflate; as they are if that is no longer."
@@ -502,29 +812,36 @@ def _exr_zip(b):
     return z if len(z) < len(b) else b.tobytes()
 
 # %% ../nbs/10_image.ipynb #c0af5beb
-def write_exr(file,   # open for writing bytes and seeking, empty
-              height, # of the picture
-              width,
-              bands   # iterable of (h, W[, 1, 3 or 4]) float32: rows from the top; each h but the last a multiple of 16
-             ):
+def write_exr(
+    file,  # open for writing bytes and seeking, empty
+    height,  # of the picture
+    width,
+    bands,  # iterable of (h, W[, 1, 3 or 4]) float32: rows from the top; each h but the last a multiple of 16
+):
     "An EXR of 32-bit floats, band by band."
     starts, table, last, block = [], 0, None, b""
     for x in bands:
         x = x.reshape(len(x), width, -1)
         if not table:
             table = file.write(_exr_head(height, width, x.shape[2]))
-            file.write(bytes(8*-(-height//16)))
-        rows = np.ascontiguousarray(x[..., ::-1].transpose(0, 2, 1), "<f4").view(np.uint8).reshape(len(x), -1)
+            file.write(bytes(8 * -(-height // 16)))
+        rows = (
+            np.ascontiguousarray(x[..., ::-1].transpose(0, 2, 1), "<f4")
+            .view(np.uint8)
+            .reshape(len(x), -1)
+        )
         for y in range(0, len(rows), 16):
-            lines = rows[y:y + 16]
-            if last is None or not np.array_equal(lines, last): block = _exr_zip(lines.ravel()) # most of a photo is not face
+            lines = rows[y : y + 16]
+            if last is None or not np.array_equal(lines, last):
+                block = _exr_zip(lines.ravel())  # most of a photo is not face
             last = lines
-            file.write(struct.pack("<ii", 16*len(starts), len(block)) + block)
+            file.write(struct.pack("<ii", 16 * len(starts), len(block)) + block)
             starts.append(file.tell() - 8 - len(block))
     file.seek(table)
     file.write(np.array(starts, "<u8").tobytes())
 
-def _encode_exr(x): # float32 (H, W, 1, 3 or 4) → bytes
+
+def _encode_exr(x):  # float32 (H, W, 1, 3 or 4) → bytes
     file = io.BytesIO()
     write_exr(file, *x.shape[:2], [x])
     return file.getvalue()
@@ -533,82 +850,150 @@ def _encode_exr(x): # float32 (H, W, 1, 3 or 4) → bytes
 def _segment(marker, content):
     "A segment of a JPEG's head; nothing where the content is empty or does not fit."
     fits = 0 < len(content) < 65534
-    return struct.pack(">BBH", 0xff, marker, len(content) + 2) + content if fits else b""
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content if fits else b""
+
 
 def _jpeg_metadata(about):
     "The segments for XMP and IPTC."
     xmp = about.xmp and _XMP_IN_JPEG + about.xmp
-    records = about.iptc and about.iptc + b"\0"*(len(about.iptc) % 2)
-    iptc = records and b"Photoshop 3.0\0" + struct.pack(">4sHHI", b"8BIM", 0x0404, 0, len(about.iptc)) + records
-    return _segment(0xe1, xmp or b"") + _segment(0xed, iptc or b"")
+    records = about.iptc and about.iptc + b"\0" * (len(about.iptc) % 2)
+    iptc = (
+        records
+        and b"Photoshop 3.0\0"
+        + struct.pack(">4sHHI", b"8BIM", 0x0404, 0, len(about.iptc))
+        + records
+    )
+    return _segment(0xE1, xmp or b"") + _segment(0xED, iptc or b"")
+
 
 def _encode_by_pillow(x, kind, about):
     "The bytes of a JPEG (quality 95, full colour) or a WebP (without loss); x (H, W[, 3 or 4]) uint8."
     exif = b"Exif\0\0" + about.exif if about.exif else b""
     options = {"icc_profile": about.icc or b""}
     if kind == "WEBP":
-        options |= {"lossless": True, "exact": True, "method": 3, "quality": 20} # of the packing: as small as at 80, in a fifth of the time
+        options |= {
+            "lossless": True,
+            "exact": True,
+            "method": 3,
+            "quality": 20,
+        }  # of the packing: as small as at 80, in a fifth of the time
         options |= {"exif": exif, "xmp": about.xmp or b""}
     if kind == "JPEG":
-        options |= {"quality": 95, "subsampling": 0, "dpi": about.dpi or (0, 0), "extra": _jpeg_metadata(about)}
+        options |= {
+            "quality": 95,
+            "subsampling": 0,
+            "dpi": about.dpi or (0, 0),
+            "extra": _jpeg_metadata(about),
+        }
         options |= {"exif": exif if len(exif) < 65534 else b"", "comment": about.comment or b""}
     file = io.BytesIO()
-    try: Image.fromarray(x).save(file, kind, **options)
+    try:
+        Image.fromarray(x).save(file, kind, **options)
     except (OSError, ValueError) as e:
         raise ValueError(f"cannot hold {x.shape[1]} x {x.shape[0]} pixels ({e})") from None
     return file.getvalue()
 
 # %% ../nbs/10_image.ipynb #7c1e4a07
-EXIF_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432) # of a TIFF's own: description, camera, software, date, artist, copyright
+EXIF_TAGS = (
+    270,
+    271,
+    272,
+    305,
+    306,
+    315,
+    316,
+    33432,
+)  # of a TIFF's own: description, camera, software, date, artist, copyright
+
 
 def _tiff_metadata(about):
     "Tags of a TIFF: {number: value}."
     tags = {700: about.xmp, 33723: about.iptc, 34675: about.icc}
-    if about.dpi: tags |= {282: about.dpi[0], 283: about.dpi[1], 296: 2} # an inch
+    if about.dpi:
+        tags |= {282: about.dpi[0], 283: about.dpi[1], 296: 2}  # an inch
     if about.exif:
         exif = Image.Exif()
         exif.load(b"Exif\0\0" + about.exif)
         tags |= {tag: exif[tag] for tag in EXIF_TAGS if tag in exif}
-        tags |= {tag: exif.get_ifd(tag) for tag in (34665, 34853)} # the camera's settings, and where it was
+        tags |= {
+            tag: exif.get_ifd(tag) for tag in (34665, 34853)
+        }  # the camera's settings, and where it was
     return {tag: value for tag, value in tags.items() if value}
+
 
 def _encode_tiff(x, about):
     "The bytes of a TIFF; x (H, W, 1 to 4) uint8 or uint16."
     height, width, n = x.shape
-    differences = np.concatenate([x[:, :1], np.diff(x, axis=1)], 1).astype(x.dtype.newbyteorder("<"))
+    differences = np.concatenate([x[:, :1], np.diff(x, axis=1)], 1).astype(
+        x.dtype.newbyteorder("<")
+    )
     pixels = zlib.compress(differences.tobytes(), 4)
-    tags = {256: width, 257: height, 258: (8*x.itemsize,)*n, 259: 8, 262: 1 if n < 3 else 2, 273: 0,
-            277: n, 278: height, 279: len(pixels), 284: 1, 317: 2}
-    if n in (2, 4): tags[338] = 2 # the last is alpha, not multiplied in
+    tags = {
+        256: width,
+        257: height,
+        258: (8 * x.itemsize,) * n,
+        259: 8,
+        262: 1 if n < 3 else 2,
+        273: 0,
+        277: n,
+        278: height,
+        279: len(pixels),
+        284: 1,
+        317: 2,
+    }
+    if n in (2, 4):
+        tags[338] = 2  # the last is alpha, not multiplied in
     directory = ImageFileDirectory_v2(prefix=b"II")
-    for tag, value in (tags | _tiff_metadata(about)).items(): directory[tag] = value
-    directory.tagtype[273] = 4 # a 32-bit number: Pillow adds where the directory ends, and there the pixels begin
+    for tag, value in (tags | _tiff_metadata(about)).items():
+        directory[tag] = value
+    directory.tagtype[273] = (
+        4  # a 32-bit number: Pillow adds where the directory ends, and there the pixels begin
+    )
     return b"II*\0" + struct.pack("<I", 8) + directory.tobytes(8) + pixels
 
 # %% ../nbs/10_image.ipynb #e5b3f4c5
-WRITTEN = {".png": (8, 16), ".tif": (8, 16), ".tiff": (8, 16), ".jpg": (8,), ".jpeg": (8,), ".webp": (8,), ".exr": (8, 16)} # suffix: bits
+WRITTEN = {
+    ".png": (8, 16),
+    ".tif": (8, 16),
+    ".tiff": (8, 16),
+    ".jpg": (8,),
+    ".jpeg": (8,),
+    ".webp": (8,),
+    ".exr": (8, 16),
+}  # suffix: bits
 
-def encode_image(x,         # as for `write_image`
-                 suffix,    # one of `WRITTEN`
-                 bits=8,    # or 16
-                 about:Metadata=NO_METADATA
-                )->bytes:   # raises ValueError, of which the file's name has to be said
+
+def encode_image(
+    x,  # as for `write_image`
+    suffix,  # one of `WRITTEN`
+    bits=8,  # or 16
+    about: Metadata = NO_METADATA,
+) -> bytes:  # raises ValueError, of which the file's name has to be said
     "The bytes of a picture file."
     x = np.asarray(x)
-    if x.ndim == 2: x = x[..., None]
+    if x.ndim == 2:
+        x = x[..., None]
     if x.ndim != 3 or x.shape[2] not in (1, 2, 3, 4) or not x.size:
         raise ValueError(f"cannot hold the shape {x.shape}; (H, W) or (H, W, 1 to 4) is written")
     if suffix not in WRITTEN:
-        raise ValueError(f"has the suffix {suffix or '(none)'}; {', '.join(list(WRITTEN)[:-1])} and .exr are written")
+        raise ValueError(
+            f"has the suffix {suffix or '(none)'}; {', '.join(list(WRITTEN)[:-1])} and .exr are written"
+        )
     if bits not in WRITTEN[suffix]:
         raise ValueError(f"cannot have {bits} bits; PNG and TIFF have 8 or 16, JPEG and WebP 8")
-    if suffix == ".exr": return _encode_exr(x.astype(np.float32) if x.dtype.kind == "f" else _unit(x))
-    if suffix in (".jpg", ".jpeg") and x.shape[2] in (2, 4): raise ValueError("cannot hold transparency; PNG can")
+    if suffix == ".exr":
+        return _encode_exr(x.astype(np.float32) if x.dtype.kind == "f" else _unit(x))
+    if suffix in (".jpg", ".jpeg") and x.shape[2] in (2, 4):
+        raise ValueError("cannot hold transparency; PNG can")
     x = quantise(x, bits)
-    if suffix in (".tif", ".tiff"): return _encode_tiff(x, about)
-    if suffix == ".png": return _encode_png(x, about)
-    if x.shape[2] < 3: x = np.dstack([x[..., :1]]*3 + [x[..., 1:]]) if suffix == ".webp" else x[..., 0]
+    if suffix in (".tif", ".tiff"):
+        return _encode_tiff(x, about)
+    if suffix == ".png":
+        return _encode_png(x, about)
+    if x.shape[2] < 3:
+        x = np.dstack([x[..., :1]] * 3 + [x[..., 1:]]) if suffix == ".webp" else x[..., 0]
     return _encode_by_pillow(x, "WEBP" if suffix == ".webp" else "JPEG", about)
+
 
 def _encode_png(x, about):
     "The bytes of a PNG: OpenCV's where it can, which is quicker, with ours put in after its head."
@@ -622,74 +1007,103 @@ def _encode_png(x, about):
 
 # %% ../nbs/10_image.ipynb #ebcd38a3
 @contextmanager
-def whole_file(path # where to; its folder must exist
-              ):    # the path to write to meanwhile
+def whole_file(
+    path,  # where to; its folder must exist
+):  # the path to write to meanwhile
     "A file that appears whole or not at all: it is written beside its place and moved there at the end."
     path = Path(path)
     part = path.with_name(f".{path.name[-40:]}.{secrets.token_hex(6)}.part")
     try:
-        if path.is_dir(): raise IsADirectoryError(0, "it is a directory")
+        if path.is_dir():
+            raise IsADirectoryError(0, "it is a directory")
         try:
             yield part
             os.replace(part, path)
-        finally: part.unlink(missing_ok=True)
-    except OSError as e: raise ImageWriteError(f"{path} cannot be written ({(e.strerror or str(e)).lower()}).") from None
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as e:
+        raise ImageWriteError(
+            f"{path} cannot be written ({(e.strerror or str(e)).lower()})."
+        ) from None
 
-def write_image(path:str, # one of `WRITTEN` says its kind; its folder must exist
-                x,        # (H, W) or (H, W, 1 to 4): uint8, uint16 or float; sRGB in [0, 1], clipped; for EXR any floats, meaning linear light
-                bits=8,   # 8 or 16 bits a channel of a PNG or TIFF
-                about:Metadata=NO_METADATA # what else to say
-               ):
+
+def write_image(
+    path: str,  # one of `WRITTEN` says its kind; its folder must exist
+    x,  # (H, W) or (H, W, 1 to 4): uint8, uint16 or float; sRGB in [0, 1], clipped; for EXR any floats, meaning linear light
+    bits=8,  # 8 or 16 bits a channel of a PNG or TIFF
+    about: Metadata = NO_METADATA,  # what else to say
+):
     "Write a picture; it appears whole or not at all."
-    try: data = encode_image(x, Path(path).suffix.lower(), bits, about)
-    except ValueError as e: raise ValueError(f"{path} {e}.") from None
-    with whole_file(path) as part: part.write_bytes(data)
+    try:
+        data = encode_image(x, Path(path).suffix.lower(), bits, about)
+    except ValueError as e:
+        raise ValueError(f"{path} {e}.") from None
+    with whole_file(path) as part:
+        part.write_bytes(data)
 
 # %% ../nbs/10_image.ipynb #eaeefa91
-def resize(x,   # (H, W) or (H, W, C), uint8 or float
-           size # (height, width), or one number: the longer side, keeping the proportions
-          ):    # same type and axes, at the new size
+def resize(
+    x,  # (H, W) or (H, W, C), uint8 or float
+    size,  # (height, width), or one number: the longer side, keeping the proportions
+):  # same type and axes, at the new size
     "Resize a picture or map: area averages along an axis that shrinks, linear along one that grows."
     height, width = x.shape[:2]
-    if np.ndim(size) == 0: size = [max(1, round(n*size/max(height, width))) for n in (height, width)]
+    if np.ndim(size) == 0:
+        size = [max(1, round(n * size / max(height, width))) for n in (height, width)]
     h, w = (int(n) for n in size)
-    if min(h, w, height, width) < 1: raise ValueError(f"cannot resize {height} x {width} to {h} x {w}: sides must be at least 1")
+    if min(h, w, height, width) < 1:
+        raise ValueError(f"cannot resize {height} x {width} to {h} x {w}: sides must be at least 1")
     y = np.ascontiguousarray(x)
-    if h < height or w < width: y = cv2.resize(y, (min(w, width), min(h, height)), interpolation=cv2.INTER_AREA)
-    if y.shape[:2] != (h, w): y = cv2.resize(y, (w, h), interpolation=cv2.INTER_LINEAR)
+    if h < height or w < width:
+        y = cv2.resize(y, (min(w, width), min(h, height)), interpolation=cv2.INTER_AREA)
+    if y.shape[:2] != (h, w):
+        y = cv2.resize(y, (w, h), interpolation=cv2.INTER_LINEAR)
     return y.reshape(h, w, *x.shape[2:])
 
 # %% ../nbs/10_image.ipynb #1a7f1bfb
-def guided_coefficients(low,        # (h, w) or (h, w, C) float32 map, any range
-                        guide,      # (h, w) float32 grey guide on the same grid, [0, 1]
-                        radius=2,   # windows reach this many pixels to each side
-                        eps=1e-3    # variance of the guide below which a window counts as flat: larger is smoother
-                       ):           # slope and offset, each shaped like `low`: low ≈ slope*guide + offset
+def guided_coefficients(
+    low,  # (h, w) or (h, w, C) float32 map, any range
+    guide,  # (h, w) float32 grey guide on the same grid, [0, 1]
+    radius=2,  # windows reach this many pixels to each side
+    eps=1e-3,  # variance of the guide below which a window counts as flat: larger is smoother
+):  # slope and offset, each shaped like `low`: low ≈ slope*guide + offset
     "The guided filter's line in each window, averaged over windows (He, Sun and Tang 2013, eq. 5, 6 and 8)."
     p, grey = np.atleast_3d(np.asarray(low, np.float32)), np.asarray(guide, np.float32)
-    if grey.ndim != 2 or p.shape[:2] != grey.shape: raise ValueError(f"the guide must be grey and on the grid of the map, {p.shape[:2]}, not {grey.shape}")
-    box = lambda x: cv2.blur(x, (2*radius + 1,)*2, borderType=cv2.BORDER_REFLECT).reshape(x.shape)
+    if grey.ndim != 2 or p.shape[:2] != grey.shape:
+        raise ValueError(
+            f"the guide must be grey and on the grid of the map, {p.shape[:2]}, not {grey.shape}"
+        )
+    box = lambda x: cv2.blur(x, (2 * radius + 1,) * 2, borderType=cv2.BORDER_REFLECT).reshape(
+        x.shape
+    )
     p0, i0 = p[:1, :1], grey[:1, :1]
     p, i = p - p0, grey - i0
     mean_i, mean_p = box(i)[..., None], box(p)
-    var, cov = box(i*i)[..., None] - mean_i**2, box(i[..., None]*p) - mean_i*mean_p
-    a = cov/(np.maximum(var, 0) + np.float32(eps))
-    a, b = box(a), box(mean_p - a*mean_i)
-    return a.reshape(np.shape(low)), (b + p0 - a*i0).reshape(np.shape(low))
+    var, cov = box(i * i)[..., None] - mean_i**2, box(i[..., None] * p) - mean_i * mean_p
+    a = cov / (np.maximum(var, 0) + np.float32(eps))
+    a, b = box(a), box(mean_p - a * mean_i)
+    return a.reshape(np.shape(low)), (b + p0 - a * i0).reshape(np.shape(low))
 
 # %% ../nbs/10_image.ipynb #2ac80db0
-def guided_upsample(low,        # (h, w) or (h, w, C) float32 map, such as the ratio relit/original
-                    guide_low,  # (h, w) float32 grey photo, small, [0, 1]
-                    guide_high, # (H, W) float32 grey photo, large, [0, 1]
-                    radius=2,   # windows reach this many low-resolution pixels to each side
-                    eps=1e-3    # variance of the guide below which a window counts as flat
-                   ):           # (H, W) or (H, W, C) float32
+def guided_upsample(
+    low,  # (h, w) or (h, w, C) float32 map, such as the ratio relit/original
+    guide_low,  # (h, w) float32 grey photo, small, [0, 1]
+    guide_high,  # (H, W) float32 grey photo, large, [0, 1]
+    radius=2,  # windows reach this many low-resolution pixels to each side
+    eps=1e-3,  # variance of the guide below which a window counts as flat
+):  # (H, W) or (H, W, C) float32
     "Enlarge a map along the edges of a guide: the fast guided filter (He and Sun 2015, algorithm 2)."
     guide_high = np.asarray(guide_high, np.float32)
-    if guide_high.ndim != 2: raise ValueError(f"the large guide must be grey, (H, W), not {guide_high.shape}")
-    out, offset = [cv2.resize(c, guide_high.shape[::-1]) for c in guided_coefficients(low, guide_low, radius, eps)]
-    for rows in (slice(i, i + 64) for i in range(0, len(out), 64)): # bands that stay in the cache
+    if guide_high.ndim != 2:
+        raise ValueError(f"the large guide must be grey, (H, W), not {guide_high.shape}")
+    out, offset = [
+        cv2.resize(c, guide_high.shape[::-1])
+        for c in guided_coefficients(low, guide_low, radius, eps)
+    ]
+    for rows in (slice(i, i + 64) for i in range(0, len(out), 64)):  # bands that stay in the cache
         grey = guide_high[rows]
-        out[rows] *= grey if out.ndim == 2 else cv2.merge([grey]*out.shape[2]).reshape(out[rows].shape)
+        out[rows] *= (
+            grey if out.ndim == 2 else cv2.merge([grey] * out.shape[2]).reshape(out[rows].shape)
+        )
         out[rows] += offset[rows]
     return out.reshape(*guide_high.shape, *np.shape(low)[2:])

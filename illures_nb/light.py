@@ -17,281 +17,405 @@ import numpy as np
 from .image import as_array, linear_to_srgb, read_linear, srgb_to_linear
 
 # %% ../nbs/00_light.ipynb #9f99fb38
-_ORDER = np.array([0, 1, 1, 1, 2, 2, 2, 2, 2])               # order l of each coefficient
-LAMBERT = np.array([np.pi, 2*np.pi/3, np.pi/4])[_ORDER]       # (9,) attenuation by a Lambertian surface
-SH_SCALE = np.sqrt(np.array([1, 3, 3, 3, 5/4, 15, 15, 15/4, 15])/(4*np.pi))  # (9,) makes the polynomials orthonormal
-BASIS_SCALE = SH_SCALE*LAMBERT                                # (9,) .8862 1.0233 1.0233 1.0233 .2477 .8581 .8581 .4290 .8581
-_SCALE = [float(s) for s in BASIS_SCALE]                      # plain numbers leave float32 and bfloat16 as they are
+_ORDER = np.array([0, 1, 1, 1, 2, 2, 2, 2, 2])  # order l of each coefficient
+LAMBERT = np.array([np.pi, 2 * np.pi / 3, np.pi / 4])[
+    _ORDER
+]  # (9,) attenuation by a Lambertian surface
+SH_SCALE = np.sqrt(
+    np.array([1, 3, 3, 3, 5 / 4, 15, 15, 15 / 4, 15]) / (4 * np.pi)
+)  # (9,) makes the polynomials orthonormal
+BASIS_SCALE = SH_SCALE * LAMBERT  # (9,) .8862 1.0233 1.0233 1.0233 .2477 .8581 .8581 .4290 .8581
+_SCALE = [float(s) for s in BASIS_SCALE]  # plain numbers leave float32 and bfloat16 as they are
 
-def _is_torch(x): return type(x).__module__.split('.')[0] == 'torch'
 
-def _terms(x, y, z): # components of the normals, same shape
+def _is_torch(x):
+    return type(x).__module__.split(".")[0] == "torch"
+
+
+def _terms(x, y, z):  # components of the normals, same shape
     "The nine scaled polynomials of the normal's components, as a list."
     s = _SCALE
-    return [s[0]*(x*0 + 1), s[1]*z, s[2]*x, s[3]*y, s[4]*(2*z*z - x*x - y*y),
-            s[5]*(x*z), s[6]*(y*z), s[7]*(x*x - y*y), s[8]*(x*y)]
+    return [
+        s[0] * (x * 0 + 1),
+        s[1] * z,
+        s[2] * x,
+        s[3] * y,
+        s[4] * (2 * z * z - x * x - y * y),
+        s[5] * (x * z),
+        s[6] * (y * z),
+        s[7] * (x * x - y * y),
+        s[8] * (x * y),
+    ]
 
 # %% ../nbs/00_light.ipynb #f1ef8eb9
-def sh_basis(normals # (..., 3) unit vectors, x right, y up, z to the viewer; NumPy or torch
-    ): # (..., 9) in the order 1, z, x, y, 2z²-x²-y², xz, yz, x²-y², xy; library and precision of the input
+def sh_basis(
+    normals,  # (..., 3) unit vectors, x right, y up, z to the viewer; NumPy or torch
+):  # (..., 9) in the order 1, z, x, y, 2z²-x²-y², xz, yz, x²-y², xy; library and precision of the input
     "Basis functions at each normal; the Lambertian factors are in the basis, not in the coefficients."
     if not _is_torch(normals):
         normals = np.asarray(normals)
-        if normals.dtype.kind not in 'fiu': raise ValueError(f'normals must be numbers, not {normals.dtype}')
-        if normals.dtype.kind != 'f': normals = normals.astype(np.float32)
+        if normals.dtype.kind not in "fiu":
+            raise ValueError(f"normals must be numbers, not {normals.dtype}")
+        if normals.dtype.kind != "f":
+            normals = normals.astype(np.float32)
     if normals.ndim == 0 or normals.shape[-1] != 3:
-        raise ValueError(f'normals must end in an axis of 3 (x, y, z), but their shape is {tuple(normals.shape)}')
+        raise ValueError(
+            f"normals must end in an axis of 3 (x, y, z), but their shape is {tuple(normals.shape)}"
+        )
     terms = _terms(normals[..., 0], normals[..., 1], normals[..., 2])
-    if not _is_torch(normals): return np.stack(terms, -1)
+    if not _is_torch(normals):
+        return np.stack(terms, -1)
     import torch
+
     return torch.stack(terms, -1)
 
 # %% ../nbs/00_light.ipynb #02921504
-def _number(name,  # of the argument, for the error message
-            value, # what the user gave
-            low=-np.inf, high=np.inf # smallest and largest allowed
-    ): # float
+def _number(
+    name,  # of the argument, for the error message
+    value,  # what the user gave
+    low=-np.inf,
+    high=np.inf,  # smallest and largest allowed
+):  # float
     "A finite number within limits, or one clear sentence."
-    try: v = float(value)
-    except (TypeError, ValueError): v = np.nan
-    limits = f' from {low} to {high}' if np.isfinite(high) else f' of at least {low}' if np.isfinite(low) else ''
-    if not (np.isfinite(v) and low <= v <= high): raise ValueError(f'{name} must be a number{limits}, not {value!r}')
+    try:
+        v = float(value)
+    except (TypeError, ValueError):
+        v = np.nan
+    limits = (
+        f" from {low} to {high}"
+        if np.isfinite(high)
+        else f" of at least {low}"
+        if np.isfinite(low)
+        else ""
+    )
+    if not (np.isfinite(v) and low <= v <= high):
+        raise ValueError(f"{name} must be a number{limits}, not {value!r}")
     return v
 
 # %% ../nbs/00_light.ipynb #5a2cad11
-def ball_normals(size=128 # pixels a side
-    ): # normals (S, S, 3) float32; coverage (S, S) float32, 1 inside the ball, 0 outside, between on the rim
+def ball_normals(
+    size=128,  # pixels a side
+):  # normals (S, S, 3) float32; coverage (S, S) float32, 1 inside the ball, 0 outside, between on the rim
     "Normals of a ball that fills a square picture, seen from the front."
-    size = int(_number('size', size, 1))
-    g = (np.arange(size, dtype=np.float32) + .5)/size*2 - 1
-    x, y = np.meshgrid(g, -g)                                  # rows run down, y runs up
+    size = int(_number("size", size, 1))
+    g = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
+    x, y = np.meshgrid(g, -g)  # rows run down, y runs up
     r = np.hypot(x, y)
-    x, y = x/np.maximum(r, 1), y/np.maximum(r, 1)              # outside: the nearest normal of the rim
-    return np.stack([x, y, np.sqrt(np.clip(1 - x*x - y*y, 0, None))], -1), ((1 - r)*size/2 + .5).clip(0, 1)
+    x, y = x / np.maximum(r, 1), y / np.maximum(r, 1)  # outside: the nearest normal of the rim
+    return np.stack([x, y, np.sqrt(np.clip(1 - x * x - y * y, 0, None))], -1), (
+        (1 - r) * size / 2 + 0.5
+    ).clip(0, 1)
 
 # %% ../nbs/00_light.ipynb #981e7c79
-def sphere_directions(count # how many
-    ): # (count, 3) unit vectors
+def sphere_directions(
+    count,  # how many
+):  # (count, 3) unit vectors
     "Directions spread evenly over the sphere (Fibonacci spiral)."
-    i = np.arange(count) + .5
-    y, turn = 1 - 2*i/count, np.pi*(1 + 5**.5)*i
-    r = np.sqrt(1 - y*y)
-    return np.stack([r*np.cos(turn), y, r*np.sin(turn)], -1)
+    i = np.arange(count) + 0.5
+    y, turn = 1 - 2 * i / count, np.pi * (1 + 5**0.5) * i
+    r = np.sqrt(1 - y * y)
+    return np.stack([r * np.cos(turn), y, r * np.sin(turn)], -1)
 
 # %% ../nbs/00_light.ipynb #5b2c536b
-def shade(normals, # (..., 3) unit vectors; NumPy or torch
-          coeffs   # (9, 3) light, columns R, G, B (any number of columns works), without the Lambertian factors
-    ): # (..., 3) linear, can be slightly negative on the dark side; library and precision of the normals
+def shade(
+    normals,  # (..., 3) unit vectors; NumPy or torch
+    coeffs,  # (9, 3) light, columns R, G, B (any number of columns works), without the Lambertian factors
+):  # (..., 3) linear, can be slightly negative on the dark side; library and precision of the normals
     "Shading f(N, L): how bright a white Lambertian surface looks."
     basis = sh_basis(normals)
     if _is_torch(basis):
         import torch
+
         coeffs = (coeffs if _is_torch(coeffs) else torch.tensor(np.asarray(coeffs))).to(basis)
-    else: coeffs = np.asarray(coeffs)
+    else:
+        coeffs = np.asarray(coeffs)
     if coeffs.ndim < 2 or coeffs.shape[-2] != 9:
-        raise ValueError(f'light coefficients must have shape (9, 3), not {tuple(coeffs.shape)}')
-    return basis@coeffs
+        raise ValueError(f"light coefficients must have shape (9, 3), not {tuple(coeffs.shape)}")
+    return basis @ coeffs
 
 # %% ../nbs/00_light.ipynb #91ed26bf
-def shade_maps(normals, # (B, 3, H, W) unit vectors, torch
-               light    # (B, 9, 3) torch
-    ): # (B, 3, H, W) linear, can be slightly negative on the dark side
+def shade_maps(
+    normals,  # (B, 3, H, W) unit vectors, torch
+    light,  # (B, 9, 3) torch
+):  # (B, 3, H, W) linear, can be slightly negative on the dark side
     "`shade` for a batch of normal maps, channels first, differentiable in both arguments."
     import torch
+
     if normals.ndim != 4 or normals.shape[1] != 3 or light.ndim != 3 or light.shape[1] != 9:
-        raise ValueError(f'shade_maps wants normals (B, 3, H, W) and light (B, 9, 3), '
-                         f'not {tuple(normals.shape)} and {tuple(light.shape)}')
-    return torch.einsum('bkhw,bkc->bchw', torch.stack(_terms(*normals.unbind(1)), 1), light)
+        raise ValueError(
+            f"shade_maps wants normals (B, 3, H, W) and light (B, 9, 3), "
+            f"not {tuple(normals.shape)} and {tuple(light.shape)}"
+        )
+    return torch.einsum("bkhw,bkc->bchw", torch.stack(_terms(*normals.unbind(1)), 1), light)
 
 # %% ../nbs/00_light.ipynb #c9e3cfc2
-def light_direction(azimuth,  # degrees; 0 = from the camera, > 0 from the picture's right
-                    elevation # degrees; > 0 from above
-    ): # (3,) unit vector towards the light
+def light_direction(
+    azimuth,  # degrees; 0 = from the camera, > 0 from the picture's right
+    elevation,  # degrees; > 0 from above
+):  # (3,) unit vector towards the light
     "Direction of a light from its two angles."
     a, e = np.deg2rad(azimuth), np.deg2rad(elevation)
-    return np.array([np.sin(a)*np.cos(e), np.sin(e), np.cos(a)*np.cos(e)])
+    return np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)])
 
 # %% ../nbs/00_light.ipynb #44a14c26
-def direct_light(azimuth,      # degrees; > 0 from the picture's right
-                 elevation,    # degrees; > 0 from above
-                 strength=1.,  # shading of a surface that faces the light
-                 ambient=0.,   # shading added everywhere
-                 color=(1., 1., 1.), # (3,) linear RGB of both
-                 softness=0.   # 0 = a point far away .. 1 = half of the sky
-    ): # (9, 3) coefficients
+def direct_light(
+    azimuth,  # degrees; > 0 from the picture's right
+    elevation,  # degrees; > 0 from above
+    strength=1.0,  # shading of a surface that faces the light
+    ambient=0.0,  # shading added everywhere
+    color=(1.0, 1.0, 1.0),  # (3,) linear RGB of both
+    softness=0.0,  # 0 = a point far away .. 1 = half of the sky
+):  # (9, 3) coefficients
     "Coefficients of one disc of light on the sky, and an even light all around."
-    d, c = light_direction(azimuth, elevation), np.cos(softness*np.pi/2)
-    k = sh_basis(d)/LAMBERT*np.array([1, (1 + c)/2, c*(1 + c)/2])[_ORDER]
-    k *= strength/(sh_basis(d)@k)
-    k[0] += ambient/BASIS_SCALE[0]
-    return k[:, None]*np.asarray(color, float)
+    d, c = light_direction(azimuth, elevation), np.cos(softness * np.pi / 2)
+    k = sh_basis(d) / LAMBERT * np.array([1, (1 + c) / 2, c * (1 + c) / 2])[_ORDER]
+    k *= strength / (sh_basis(d) @ k)
+    k[0] += ambient / BASIS_SCALE[0]
+    return k[:, None] * np.asarray(color, float)
 
 # %% ../nbs/00_light.ipynb #01f690b6
-def kelvin_rgb(kelvin # colour temperature; 2700 = bulb, 6504 = daylight, 12000 = blue sky
-    ): # (3,) linear RGB, luminance 1
+def kelvin_rgb(
+    kelvin,  # colour temperature; 2700 = bulb, 6504 = daylight, 12000 = blue sky
+):  # (3,) linear RGB, luminance 1
     "Colour of a glowing body, relative to daylight."
-    wave = np.array([650e-9, 545e-9, 440e-9])                  # metres; chosen to match the sRGB colours of black bodies
-    planck = lambda t: 1/np.expm1(.014388/(wave*t))
-    rgb = planck(kelvin)/planck(6504)
-    return rgb/(rgb@_LUMINANCE)
+    wave = np.array(
+        [650e-9, 545e-9, 440e-9]
+    )  # metres; chosen to match the sRGB colours of black bodies
+    planck = lambda t: 1 / np.expm1(0.014388 / (wave * t))
+    rgb = planck(kelvin) / planck(6504)
+    return rgb / (rgb @ _LUMINANCE)
 
-_LUMINANCE = np.array([.2126, .7152, .0722])                   # of linear sRGB
 
-def _warmth_rgb(warmth): # -1 (blue sky, 20000 K) .. 0 (daylight) .. 1 (bulb, 2700 K), even in 1/kelvin
-    return kelvin_rgb(1e6/np.interp(warmth, [-1, 0, 1], [50, 1e6/6504, 1e6/2700]))
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear sRGB
+
+
+def _warmth_rgb(
+    warmth,
+):  # -1 (blue sky, 20000 K) .. 0 (daylight) .. 1 (bulb, 2700 K), even in 1/kelvin
+    return kelvin_rgb(1e6 / np.interp(warmth, [-1, 0, 1], [50, 1e6 / 6504, 1e6 / 2700]))
 
 # %% ../nbs/00_light.ipynb #f19ab3dd
-def rotation_matrix(yaw=0.,   # degrees; > 0 carries a frontal light to the picture's right
-                    pitch=0., # degrees; > 0 carries a frontal light up
-                    roll=0.   # degrees; > 0 turns anticlockwise in the picture
-    ): # (3, 3) R, so that R @ d is the turned direction
+def rotation_matrix(
+    yaw=0.0,  # degrees; > 0 carries a frontal light to the picture's right
+    pitch=0.0,  # degrees; > 0 carries a frontal light up
+    roll=0.0,  # degrees; > 0 turns anticlockwise in the picture
+):  # (3, 3) R, so that R @ d is the turned direction
     "Rotation Ry(yaw) · Rx(-pitch) · Rz(roll)."
-    angles = np.deg2rad([_number('yaw', yaw), _number('pitch', pitch), _number('roll', roll)])
+    angles = np.deg2rad([_number("yaw", yaw), _number("pitch", pitch), _number("roll", roll)])
     (cy, cp, cr), (sy, sp, sr) = np.cos(angles), np.sin(angles)
-    return (np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])@np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
-            @np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]]))
+    return (
+        np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+        @ np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+        @ np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    )
 
 # %% ../nbs/00_light.ipynb #55af620c
 _PROBES = sphere_directions(48)
 
-def sh_rotation(R # (3, 3) orthogonal: a rotation, a mirror, or a change of axes
-    ): # (9, 9) D, so that D @ coeffs is the turned light
+
+def sh_rotation(
+    R,  # (3, 3) orthogonal: a rotation, a mirror, or a change of axes
+):  # (9, 9) D, so that D @ coeffs is the turned light
     "How the nine coefficients turn when every direction d of the light becomes R @ d."
     R = np.asarray(R, float)
-    if R.shape != (3, 3) or not np.allclose(R@R.T, np.eye(3), atol=1e-5): raise ValueError('R must be an orthogonal 3x3 matrix')
-    return np.linalg.lstsq(sh_basis(_PROBES), sh_basis(_PROBES@R), rcond=None)[0]
+    if R.shape != (3, 3) or not np.allclose(R @ R.T, np.eye(3), atol=1e-5):
+        raise ValueError("R must be an orthogonal 3x3 matrix")
+    return np.linalg.lstsq(sh_basis(_PROBES), sh_basis(_PROBES @ R), rcond=None)[0]
 
-MIRROR_SIGNS = np.array([1, 1, -1, 1, 1, -1, 1, 1, -1], np.float32)  # (9,) x -> -x: signs of the mirrored coefficients
+
+MIRROR_SIGNS = np.array(
+    [1, 1, -1, 1, 1, -1, 1, 1, -1], np.float32
+)  # (9,) x -> -x: signs of the mirrored coefficients
 
 # %% ../nbs/00_light.ipynb #ff0a5715
-_STANDARD = np.array([0, 3, 1, 2, 8, 6, 4, 5, 7])             # ours at each place of the (l, m) order
-_DPR_AXES = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])      # our direction d is _DPR_AXES @ d in DPR's frame
+_STANDARD = np.array([0, 3, 1, 2, 8, 6, 4, 5, 7])  # ours at each place of the (l, m) order
+_DPR_AXES = np.array(
+    [[1, 0, 0], [0, 0, -1], [0, 1, 0]]
+)  # our direction d is _DPR_AXES @ d in DPR's frame
 
-def to_standard_order(coeffs): # (9, 3) ours
+
+def to_standard_order(coeffs):  # (9, 3) ours
     "Coefficients in the standard real (l, m) order, without the Condon-Shortley sign."
     return coeffs[_STANDARD]
 
-def from_standard_order(coeffs): # (9, 3) in the order (0,0), (1,-1), (1,0), (1,1), (2,-2) .. (2,2)
+
+def from_standard_order(coeffs):  # (9, 3) in the order (0,0), (1,-1), (1,0), (1,1), (2,-2) .. (2,2)
     "Coefficients in our order."
     return coeffs[np.argsort(_STANDARD)]
 
-def to_dpr_order(coeffs): # (9, 3) ours
-    "Coefficients in DPR's order and axes."
-    return to_standard_order(sh_rotation(_DPR_AXES)@coeffs)
 
-def from_dpr_order(coeffs): # (9, 3) in DPR's order and axes
+def to_dpr_order(coeffs):  # (9, 3) ours
+    "Coefficients in DPR's order and axes."
+    return to_standard_order(sh_rotation(_DPR_AXES) @ coeffs)
+
+
+def from_dpr_order(coeffs):  # (9, 3) in DPR's order and axes
     "Coefficients in our order and axes."
-    return sh_rotation(_DPR_AXES.T)@from_standard_order(coeffs)
+    return sh_rotation(_DPR_AXES.T) @ from_standard_order(coeffs)
 
 # %% ../nbs/00_light.ipynb #f09ba861
-def envmap_directions(height, # rows
-                      width   # columns
-    ): # (H, W, 3) unit vectors
+def envmap_directions(
+    height,  # rows
+    width,  # columns
+):  # (H, W, 3) unit vectors
     "Direction that each pixel centre of an equirectangular map looks to; its middle is +z, a quarter from the left +x."
-    theta = ((np.arange(height) + .5)/height*np.pi)[:, None]   # from straight up
-    phi = (np.arange(width) + .5)/width*2*np.pi                # from behind the head over the picture's right
-    return np.stack([np.sin(theta)*np.sin(phi), np.cos(theta) + 0*phi, -np.sin(theta)*np.cos(phi)], -1)
+    theta = ((np.arange(height) + 0.5) / height * np.pi)[:, None]  # from straight up
+    phi = (
+        (np.arange(width) + 0.5) / width * 2 * np.pi
+    )  # from behind the head over the picture's right
+    return np.stack(
+        [np.sin(theta) * np.sin(phi), np.cos(theta) + 0 * phi, -np.sin(theta) * np.cos(phi)], -1
+    )
 
-def envmap_solid_angles(height, # rows
-                        width   # columns
-    ): # (H,) steradians of one pixel of each row; the whole map sums to 4π exactly
+
+def envmap_solid_angles(
+    height,  # rows
+    width,  # columns
+):  # (H,) steradians of one pixel of each row; the whole map sums to 4π exactly
     "Solid angle of a pixel: rows near the poles count less."
-    return -np.diff(np.cos(np.linspace(0, np.pi, height + 1)))*2*np.pi/width
+    return -np.diff(np.cos(np.linspace(0, np.pi, height + 1))) * 2 * np.pi / width
 
 # %% ../nbs/00_light.ipynb #045b1517
-def project_envmap(radiance # (H, W, 3) linear radiance, equirectangular as drawn above
-    ): # (9, 3) coefficients; a map of ones shades with 1
+def project_envmap(
+    radiance,  # (H, W, 3) linear radiance, equirectangular as drawn above
+):  # (9, 3) coefficients; a map of ones shades with 1
     "Coefficients of an environment map: the sum of radiance × basis × solid angle, over π."
     h, w = radiance.shape[:2]
     d, omega = envmap_directions(h, w), envmap_solid_angles(h, w)
     coeffs = np.zeros((9, 3))
-    for rows in np.array_split(np.arange(h), -(-h*w//2**18)):
-        coeffs += np.einsum('hwk,hwc,h->kc', sh_basis(d[rows])/LAMBERT, radiance[rows], omega[rows], optimize=True)
-    return coeffs/np.pi
+    for rows in np.array_split(np.arange(h), -(-h * w // 2**18)):
+        coeffs += np.einsum(
+            "hwk,hwc,h->kc", sh_basis(d[rows]) / LAMBERT, radiance[rows], omega[rows], optimize=True
+        )
+    return coeffs / np.pi
 
 # %% ../nbs/00_light.ipynb #bd1ae6fc
 class EnvmapShapeError(ValueError):
     "A picture that is no equirectangular map; `kind` says what it is, where its shape tells."
-    kind = ''
 
-def _near(a, b): return abs(a - b) <= max(2, b//50)
+    kind = ""
 
-def _empty(x, rows, columns, at): # at: places (row, column) on a grid of rows × columns
+
+def _near(a, b):
+    return abs(a - b) <= max(2, b // 50)
+
+
+def _empty(x, rows, columns, at):  # at: places (row, column) on a grid of rows × columns
     "Are these fields of a picture one and the same colour?"
-    h, w = x.shape[0]//rows, x.shape[1]//columns
-    fields = np.concatenate([x[r*h:(r + 1)*h, c*w:(c + 1)*w].reshape(-1, x.shape[2]) for r, c in at])
-    return bool((np.ptp(fields, 0) <= .02*np.ptp(x)).all())
+    h, w = x.shape[0] // rows, x.shape[1] // columns
+    fields = np.concatenate(
+        [x[r * h : (r + 1) * h, c * w : (c + 1) * w].reshape(-1, x.shape[2]) for r, c in at]
+    )
+    return bool((np.ptp(fields, 0) <= 0.02 * np.ptp(x)).all())
 
-def _map_kind(x # (H, W, C)
-    ): # str, empty when unknown
+
+def _map_kind(
+    x,  # (H, W, C)
+):  # str, empty when unknown
     "What a picture of the world is that is not twice as wide as high."
     h, w = x.shape[:2]
-    if _near(w, 6*h) or _near(h, 6*w): return 'a cube map (six faces in a strip)'
-    if _near(w, 4*h): return 'a strip of the sky, four times as wide as high (half a panorama)'
-    if min(h, w) < 16: return ''
-    if _near(3*w, 4*h) and _empty(x, 3, 4, [(0, 0), (0, 2), (0, 3), (2, 0), (2, 2), (2, 3)]): return 'a cube map (a cross)'
-    if _near(4*w, 3*h) and _empty(x, 4, 3, [(0, 0), (0, 2), (2, 0), (2, 2), (3, 0), (3, 2)]): return 'a cube map (a cross)'
-    if _near(w, h) and _empty(x, 8, 8, [(0, 0), (0, 7), (7, 0), (7, 7)]): return 'a light probe (a ball in a square)'
-    return ''
+    if _near(w, 6 * h) or _near(h, 6 * w):
+        return "a cube map (six faces in a strip)"
+    if _near(w, 4 * h):
+        return "a strip of the sky, four times as wide as high (half a panorama)"
+    if min(h, w) < 16:
+        return ""
+    if _near(3 * w, 4 * h) and _empty(x, 3, 4, [(0, 0), (0, 2), (0, 3), (2, 0), (2, 2), (2, 3)]):
+        return "a cube map (a cross)"
+    if _near(4 * w, 3 * h) and _empty(x, 4, 3, [(0, 0), (0, 2), (2, 0), (2, 2), (3, 0), (3, 2)]):
+        return "a cube map (a cross)"
+    if _near(w, h) and _empty(x, 8, 8, [(0, 0), (0, 7), (7, 0), (7, 7)]):
+        return "a light probe (a ball in a square)"
+    return ""
 
 # %% ../nbs/00_light.ipynb #e6b4f001
-def _check_shape(x, # (H, W, C)
-                 name # for error messages
-    ):
+def _check_shape(
+    x,  # (H, W, C)
+    name,  # for error messages
+):
     "Refuse what is no equirectangular map, and say what it is."
     h, w = x.shape[:2]
-    if _near(w, 2*h): return
+    if _near(w, 2 * h):
+        return
     kind = _map_kind(x)
-    error = EnvmapShapeError(f'{name} is {kind + ", " if kind else ""}{w}x{h} pixels, but an equirectangular map is twice as wide as high')
+    error = EnvmapShapeError(
+        f"{name} is {kind + ', ' if kind else ''}{w}x{h} pixels, but an equirectangular map is twice as wide as high"
+    )
     error.kind = kind
     raise error
 
-def _radiance(pixels, # (H, W), (H, W, 3) or (H, W, 4), NumPy or torch: integers are sRGB, floats linear
-              name    # for error messages
-    ): # (H, W, 3) float32, finite, not negative
+
+def _radiance(
+    pixels,  # (H, W), (H, W, 3) or (H, W, 4), NumPy or torch: integers are sRGB, floats linear
+    name,  # for error messages
+):  # (H, W, 3) float32, finite, not negative
     "Linear radiance from pixels of any usual kind."
     x = as_array(pixels)
-    if x.ndim == 2: x = x[..., None]
+    if x.ndim == 2:
+        x = x[..., None]
     if x.ndim != 3 or x.shape[-1] not in (1, 3, 4) or min(x.shape) == 0:
-        raise ValueError(f'{name} must have shape (H, W, 3), not {np.shape(pixels)}')
-    if x.dtype in (np.uint8, np.uint16): x = srgb_to_linear(x.astype(np.float32)/np.iinfo(x.dtype).max)
-    elif x.dtype.kind != 'f': raise ValueError(f'{name} must be floats, uint8 or uint16, not {x.dtype}')
+        raise ValueError(f"{name} must have shape (H, W, 3), not {np.shape(pixels)}")
+    if x.dtype in (np.uint8, np.uint16):
+        x = srgb_to_linear(x.astype(np.float32) / np.iinfo(x.dtype).max)
+    elif x.dtype.kind != "f":
+        raise ValueError(f"{name} must be floats, uint8 or uint16, not {x.dtype}")
     x = np.nan_to_num(x[..., :3].astype(np.float32), nan=0, posinf=65504).clip(0)
     _check_shape(x, name)
     return np.broadcast_to(x, (*x.shape[:2], 3))
 
 # %% ../nbs/00_light.ipynb #e6b4f002
-MAP_PIXELS = 2**21 # an environment map of more pixels is averaged down while it is read
+MAP_PIXELS = 2**21  # an environment map of more pixels is averaged down while it is read
 
-def read_envmap(path # .hdr, .exr, .png, .jpg …, equirectangular; or the content of one as bytes or an open file
-    ): # (H, W, 3) float32 linear radiance, finite, not negative
+
+def read_envmap(
+    path,  # .hdr, .exr, .png, .jpg …, equirectangular; or the content of one as bytes or an open file
+):  # (H, W, 3) float32 linear radiance, finite, not negative
     "Environment map from a file."
     named = isinstance(path, (str, os.PathLike))
-    if named and not os.path.isfile(path): raise FileNotFoundError(f'there is no file {path}')
-    return _radiance(read_linear(path, MAP_PIXELS), path if named else 'the environment map')
+    if named and not os.path.isfile(path):
+        raise FileNotFoundError(f"there is no file {path}")
+    return _radiance(read_linear(path, MAP_PIXELS), path if named else "the environment map")
 
 # %% ../nbs/00_light.ipynb #9f0d628d
-def peak_shading(coeffs # (9, 3)
-    ): # float >= 0
+def peak_shading(
+    coeffs,  # (9, 3)
+):  # float >= 0
     "Shading of the brightest channel at the brightest normal that the camera sees: what one exposes for."
-    return max(0., float(shade(ball_normals(64)[0], coeffs).max()))
+    return max(0.0, float(shade(ball_normals(64)[0], coeffs).max()))
 
-def exposed(coeffs,       # (9, 3)
-            brightest=1.  # >= 0, its `peak_shading` afterwards
-    ): # (9, 3) scaled
+
+def exposed(
+    coeffs,  # (9, 3)
+    brightest=1.0,  # >= 0, its `peak_shading` afterwards
+):  # (9, 3) scaled
     "A light scaled so that a white ball is well exposed."
     peak = peak_shading(coeffs)
-    if peak == 0: raise ValueError('a light without any positive shading cannot be exposed')
-    return coeffs*(_number('brightest', brightest, 0)/peak)
+    if peak == 0:
+        raise ValueError("a light without any positive shading cannot be exposed")
+    return coeffs * (_number("brightest", brightest, 0) / peak)
 
 # %% ../nbs/00_light.ipynb #16a1ecbc
-def _lamp(azimuth, elevation, strength=1., softness=.15, kelvin=6504, color=None, ambient=0.):
-    return direct_light(azimuth, elevation, strength, ambient, kelvin_rgb(kelvin) if color is None else color, softness)
+def _lamp(azimuth, elevation, strength=1.0, softness=0.15, kelvin=6504, color=None, ambient=0.0):
+    return direct_light(
+        azimuth,
+        elevation,
+        strength,
+        ambient,
+        kelvin_rgb(kelvin) if color is None else color,
+        softness,
+    )
 
-def _left_right(name, *lamps): # lamps: (azimuth, elevation, keyword arguments), for a key light on the left
-    return {f'{name}_left': [_lamp(a, e, **kw) for a, e, kw in lamps], f'{name}_right': [_lamp(-a, e, **kw) for a, e, kw in lamps]}
+
+def _left_right(
+    name, *lamps
+):  # lamps: (azimuth, elevation, keyword arguments), for a key light on the left
+    return {
+        f"{name}_left": [_lamp(a, e, **kw) for a, e, kw in lamps],
+        f"{name}_right": [_lamp(-a, e, **kw) for a, e, kw in lamps],
+    }
 
 # %% ../nbs/00_light.ipynb #e9d9db10
+# fmt: off
 PRESETS = {
     'front': [_lamp(0, 5, ambient=.12, softness=.25)],
     'butterfly': [_lamp(0, 52, softness=0), _lamp(0, -30, .06)],                      # high and central: shadow below the nose
@@ -312,246 +436,353 @@ PRESETS = {
     'teal_orange': [_lamp(-55, 25, 1, .1, 3000), _lamp(75, 10, .45, .1, color=(.1, .8, 1.))],
     'neon': [_lamp(-80, 10, .9, .1, color=(1., .05, .55)), _lamp(80, 5, .9, .1, color=(.0, .55, 1.))],
 }
-PRESETS = {name: exposed(sum(lamps)) for name, lamps in PRESETS.items()}                 # name -> (9, 3)
+# fmt: on
+PRESETS = {name: exposed(sum(lamps)) for name, lamps in PRESETS.items()}  # name -> (9, 3)
 
 # %% ../nbs/00_light.ipynb #ef793f33
 @dataclass(frozen=True, eq=False, repr=False)
 class _LightValue:
     "Light as spherical-harmonics coefficients: checked and immutable."
-    coeffs: np.ndarray # (9, 3) float32, rows in the order of `sh_basis`, columns R, G, B; the Lambertian factors are in the basis
+
+    coeffs: np.ndarray  # (9, 3) float32, rows in the order of `sh_basis`, columns R, G, B; the Lambertian factors are in the basis
 
     def __post_init__(self):
         c = self.coeffs.detach().cpu().numpy() if _is_torch(self.coeffs) else self.coeffs
-        try: c = np.array(c, np.float32) + 0                  # a copy, and no negative zeros
-        except (TypeError, ValueError): raise ValueError('light coefficients must be numbers of shape (9, 3)') from None
-        if c.shape != (9, 3): raise ValueError(f'light coefficients must have shape (9, 3), not {c.shape}')
-        if not np.isfinite(c).all(): raise ValueError('light coefficients must be finite, but some are NaN or infinite')
+        try:
+            c = np.array(c, np.float32) + 0  # a copy, and no negative zeros
+        except (TypeError, ValueError):
+            raise ValueError("light coefficients must be numbers of shape (9, 3)") from None
+        if c.shape != (9, 3):
+            raise ValueError(f"light coefficients must have shape (9, 3), not {c.shape}")
+        if not np.isfinite(c).all():
+            raise ValueError("light coefficients must be finite, but some are NaN or infinite")
         c.setflags(write=False)
-        object.__setattr__(self, 'coeffs', c)
+        object.__setattr__(self, "coeffs", c)
 
 # %% ../nbs/00_light.ipynb #0637299a
 class _LightArithmetic(_LightValue):
-    __array_ufunc__ = None                                    # NumPy scalars leave `2. * light` to __rmul__
+    __array_ufunc__ = None  # NumPy scalars leave `2. * light` to __rmul__
 
-    def __eq__(self, other): return np.array_equal(self.coeffs, other.coeffs) if isinstance(other, _LightValue) else NotImplemented
-    def __hash__(self): return hash(self.coeffs.tobytes())
-    def __add__(self, other): return type(self)(self.coeffs + other.coeffs) if isinstance(other, _LightValue) else NotImplemented
-    def __radd__(self, other): return self if isinstance(other, int) and other == 0 else NotImplemented     # so that sum() works
-    def __mul__(self, factor): # a number, or (3,) R, G, B
+    def __eq__(self, other):
+        return (
+            np.array_equal(self.coeffs, other.coeffs)
+            if isinstance(other, _LightValue)
+            else NotImplemented
+        )
+
+    def __hash__(self):
+        return hash(self.coeffs.tobytes())
+
+    def __add__(self, other):
+        return (
+            type(self)(self.coeffs + other.coeffs)
+            if isinstance(other, _LightValue)
+            else NotImplemented
+        )
+
+    def __radd__(self, other):
+        return (
+            self if isinstance(other, int) and other == 0 else NotImplemented
+        )  # so that sum() works
+
+    def __mul__(self, factor):  # a number, or (3,) R, G, B
         f = np.asarray(factor)
-        return type(self)(self.coeffs*f) if f.shape in ((), (3,)) and f.dtype.kind in 'fiu' else NotImplemented
+        return (
+            type(self)(self.coeffs * f)
+            if f.shape in ((), (3,)) and f.dtype.kind in "fiu"
+            else NotImplemented
+        )
+
     __rmul__ = __mul__
-    def __truediv__(self, factor): return self*(1/np.asarray(factor, float))
+
+    def __truediv__(self, factor):
+        return self * (1 / np.asarray(factor, float))
 
 # %% ../nbs/00_light.ipynb #10ea82be
 class _LightSources(_LightArithmetic):
     @classmethod
-    def from_direction(cls, azimuth,      # degrees; 0 = from the camera, > 0 from the picture's right
-                       elevation,         # degrees; > 0 from above
-                       strength=1.,       # >= 0, shading of a surface that faces the light
-                       ambient=.1,        # >= 0, shading added everywhere
-                       color=(1., 1., 1.),# (3,) >= 0, linear RGB
-                       warmth=0.,         # -1 = blue sky .. 0 = daylight .. 1 = light bulb; on top of `color`
-                       softness=0.        # 0 = a point far away .. 1 = half of the sky
-        ): # SHLight
+    def from_direction(
+        cls,
+        azimuth,  # degrees; 0 = from the camera, > 0 from the picture's right
+        elevation,  # degrees; > 0 from above
+        strength=1.0,  # >= 0, shading of a surface that faces the light
+        ambient=0.1,  # >= 0, shading added everywhere
+        color=(1.0, 1.0, 1.0),  # (3,) >= 0, linear RGB
+        warmth=0.0,  # -1 = blue sky .. 0 = daylight .. 1 = light bulb; on top of `color`
+        softness=0.0,  # 0 = a point far away .. 1 = half of the sky
+    ):  # SHLight
         "One light from a direction, and an even light of the same colour all around."
-        azimuth, elevation, strength, ambient = (_number('azimuth', azimuth), _number('elevation', elevation),
-                                                 _number('strength', strength, 0), _number('ambient', ambient, 0))
-        warmth, softness = _number('warmth', warmth, -1, 1), _number('softness', softness, 0, 1)
-        if np.shape(color) != (3,): raise ValueError(f'color must be three numbers R, G, B, not {color!r}')
-        tint = np.array([_number('color', v, 0) for v in color])*_warmth_rgb(warmth)
+        azimuth, elevation, strength, ambient = (
+            _number("azimuth", azimuth),
+            _number("elevation", elevation),
+            _number("strength", strength, 0),
+            _number("ambient", ambient, 0),
+        )
+        warmth, softness = _number("warmth", warmth, -1, 1), _number("softness", softness, 0, 1)
+        if np.shape(color) != (3,):
+            raise ValueError(f"color must be three numbers R, G, B, not {color!r}")
+        tint = np.array([_number("color", v, 0) for v in color]) * _warmth_rgb(warmth)
         return cls(direct_light(azimuth, elevation, strength, ambient, tint, softness))
 
 # %% ../nbs/00_light.ipynb #d33ec9c0
 class _LightNames(_LightSources):
     @classmethod
-    def preset(cls, name # one of `SHLight.presets()`; case, spaces and hyphens do not matter
-        ): # SHLight
+    def preset(
+        cls,
+        name,  # one of `SHLight.presets()`; case, spaces and hyphens do not matter
+    ):  # SHLight
         "A named studio or outdoor light; left and right are the picture's."
-        key = re.sub(r'[\s_-]+', '_', str(name).strip().lower())
-        if key not in PRESETS: raise ValueError(f'there is no light preset {reprlib.repr(name)}; the presets are {", ".join(PRESETS)}')
+        key = re.sub(r"[\s_-]+", "_", str(name).strip().lower())
+        if key not in PRESETS:
+            raise ValueError(
+                f"there is no light preset {reprlib.repr(name)}; the presets are {', '.join(PRESETS)}"
+            )
         return cls(PRESETS[key])
 
     @staticmethod
-    def presets(): # list of str
+    def presets():  # list of str
         "Names of the presets."
         return list(PRESETS)
 
     @classmethod
-    def from_envmap(cls, source # path, bytes or open file of an .hdr, .exr, .png or .jpg, a Pillow picture, or an array or
-                                # tensor (H, W[, 3]): floats are linear, uint8 and uint16 sRGB
-        ): # SHLight
+    def from_envmap(
+        cls,
+        source,  # path, bytes or open file of an .hdr, .exr, .png or .jpg, a Pillow picture, or an array or
+        # tensor (H, W[, 3]): floats are linear, uint8 and uint16 sRGB
+    ):  # SHLight
         "Light of an equirectangular map; its middle column is in front of the face, a quarter from the left is the picture's right."
-        samples = hasattr(source, 'shape')
-        return cls(project_envmap(_radiance(source, 'the environment map') if samples else read_envmap(source)))
+        samples = hasattr(source, "shape")
+        return cls(
+            project_envmap(
+                _radiance(source, "the environment map") if samples else read_envmap(source)
+            )
+        )
 
 # %% ../nbs/00_light.ipynb #a3068369
-def _nine_by_three(coeffs): # (9,) grey, (9, 1) or (9, 3)
+def _nine_by_three(coeffs):  # (9,) grey, (9, 1) or (9, 3)
     c = np.asarray(coeffs, float)
-    if c.shape not in ((9,), (9, 1), (9, 3)): raise ValueError(f'light coefficients must have shape (9,) or (9, 3), not {c.shape}')
+    if c.shape not in ((9,), (9, 1), (9, 3)):
+        raise ValueError(f"light coefficients must have shape (9,) or (9, 3), not {c.shape}")
     return np.broadcast_to(c.reshape(9, -1), (9, 3))
 
 # %% ../nbs/00_light.ipynb #e08507d2
 class _LightConversions(_LightNames):
     @classmethod
-    def from_standard_sh(cls, coeffs # (9,) grey or (9, 3), real SH in the order (0,0), (1,-1), (1,0), (1,1), (2,-2) .. (2,2)
-        ): # SHLight
+    def from_standard_sh(
+        cls,
+        coeffs,  # (9,) grey or (9, 3), real SH in the order (0,0), (1,-1), (1,0), (1,1), (2,-2) .. (2,2)
+    ):  # SHLight
         "Light from coefficients in the standard real-SH order (no Condon-Shortley sign), same axes."
         return cls(from_standard_order(_nine_by_three(coeffs)))
 
     @classmethod
-    def from_dpr(cls, coeffs # (9,) grey or (9, 3), DPR's order and axes
-        ): # SHLight
+    def from_dpr(
+        cls,
+        coeffs,  # (9,) grey or (9, 3), DPR's order and axes
+    ):  # SHLight
         "Light from coefficients of DPR (Deep Single-Image Portrait Relighting)."
         return cls(from_dpr_order(_nine_by_three(coeffs)))
 
-    def to_standard_sh(self): # (9, 3) float32
+    def to_standard_sh(self):  # (9, 3) float32
         "Coefficients in the standard real-SH order (0,0), (1,-1), (1,0), (1,1), (2,-2) .. (2,2)."
         return to_standard_order(self.coeffs)
 
-    def to_dpr(self): # (9, 3) float32
+    def to_dpr(self):  # (9, 3) float32
         "Coefficients in DPR's order and axes; its network takes one grey column."
         return to_dpr_order(self.coeffs).astype(np.float32)
 
 # %% ../nbs/00_light.ipynb #105ef61e
-_MEANING = ('1, z, x, y, 2z2-x2-y2, xz, yz, x2-y2, xy; columns R, G, B; x right, y up, z to the viewer; '
-            'the Lambertian factors pi, 2pi/3, pi/4 are in the basis, not in the coefficients')
-_LONGEST = 1_000_000 # characters of a light's JSON; nine rows need a thousand
+_MEANING = (
+    "1, z, x, y, 2z2-x2-y2, xz, yz, x2-y2, xy; columns R, G, B; x right, y up, z to the viewer; "
+    "the Lambertian factors pi, 2pi/3, pi/4 are in the basis, not in the coefficients"
+)
+_LONGEST = 1_000_000  # characters of a light's JSON; nine rows need a thousand
 
-def _parsed(text, # str or bytes in UTF-8, UTF-16 or UTF-32, with or without a byte-order mark
-            name  # for error messages
-    ): # what the JSON holds
+
+def _parsed(
+    text,  # str or bytes in UTF-8, UTF-16 or UTF-32, with or without a byte-order mark
+    name,  # for error messages
+):  # what the JSON holds
     "JSON text, or what Python prints of the same object, as an object."
-    if len(text) > _LONGEST: raise ValueError(f'{name} is not a light in JSON: it is far too long')
+    if len(text) > _LONGEST:
+        raise ValueError(f"{name} is not a light in JSON: it is far too long")
     try:
-        if isinstance(text, (bytes, bytearray)): text = bytes(text).decode(json.detect_encoding(text))
-        text = text.lstrip('\ufeff').strip()
-        try: return json.loads(text)
-        except ValueError: return json.loads(text.replace("'", '"'))
-    except UnicodeDecodeError: raise ValueError(f'{name} is not a light in JSON but some other kind of file') from None
+        if isinstance(text, (bytes, bytearray)):
+            text = bytes(text).decode(json.detect_encoding(text))
+        text = text.lstrip("\ufeff").strip()
+        try:
+            return json.loads(text)
+        except ValueError:
+            return json.loads(text.replace("'", '"'))
+    except UnicodeDecodeError:
+        raise ValueError(f"{name} is not a light in JSON but some other kind of file") from None
     except (ValueError, RecursionError):
-        raise ValueError(f'{name} is not a light in JSON (an object with "coeffs", nine rows of three numbers)') from None
+        raise ValueError(
+            f'{name} is not a light in JSON (an object with "coeffs", nine rows of three numbers)'
+        ) from None
 
 # %% ../nbs/00_light.ipynb #e6b4f004
 class _LightText(_LightConversions):
-    def to_json(self): # str
+    def to_json(self):  # str
         "The light as JSON text."
-        rows = ',\n  '.join('[' + ', '.join(f'{v:.9g}' for v in row) + ']' for row in self.coeffs)
+        rows = ",\n  ".join("[" + ", ".join(f"{v:.9g}" for v in row) + "]" for row in self.coeffs)
         return f'{{"format": "illures light", "version": 1,\n "order": "{_MEANING}",\n "coeffs": [\n  {rows}]}}\n'
 
     @classmethod
-    def from_json(cls, text,              # JSON text (str or bytes) from `to_json`, or the object in it: a dict with "coeffs", or the nine rows
-                  name='the light'        # for error messages, usually the file
-        ): # SHLight
+    def from_json(
+        cls,
+        text,  # JSON text (str or bytes) from `to_json`, or the object in it: a dict with "coeffs", or the nine rows
+        name="the light",  # for error messages, usually the file
+    ):  # SHLight
         "A light from JSON text."
         said = _parsed(text, name) if isinstance(text, (str, bytes, bytearray)) else text
-        coeffs = said.get('coeffs') if isinstance(said, dict) else said
+        coeffs = said.get("coeffs") if isinstance(said, dict) else said
         if not isinstance(coeffs, (list, tuple, np.ndarray)):
-            raise ValueError(f'{name} is not a light in JSON (an object with "coeffs", nine rows of three numbers)')
-        try: return cls(coeffs)
-        except ValueError as e: raise ValueError(f'{name} is not a light: {e}') from None
+            raise ValueError(
+                f'{name} is not a light in JSON (an object with "coeffs", nine rows of three numbers)'
+            )
+        try:
+            return cls(coeffs)
+        except ValueError as e:
+            raise ValueError(f"{name} is not a light: {e}") from None
 
     @classmethod
-    def of(cls, said # preset name | 'AZIMUTH,ELEVATION' in degrees | JSON text, or the object in it | a light
-        ): # SHLight
+    def of(
+        cls,
+        said,  # preset name | 'AZIMUTH,ELEVATION' in degrees | JSON text, or the object in it | a light
+    ):  # SHLight
         "A light as people and programs say it; no file is opened."
-        if isinstance(said, _LightValue): return said
+        if isinstance(said, _LightValue):
+            return said
         text = said.strip() if isinstance(said, str) else said
-        if not isinstance(text, str) or text[:1] in ('{', '[', '\ufeff'): return cls.from_json(text)
-        angles = re.fullmatch(r'([-+.\d]+)\s*,\s*([-+.\d]+)', text)
+        if not isinstance(text, str) or text[:1] in ("{", "[", "\ufeff"):
+            return cls.from_json(text)
+        angles = re.fullmatch(r"([-+.\d]+)\s*,\s*([-+.\d]+)", text)
         return cls.from_direction(angles[1], angles[2]) if angles else cls.preset(text)
 
 # %% ../nbs/00_light.ipynb #bdf95a67
-def _holds_json(path): # bool
+def _holds_json(path):  # bool
     "Does a file begin as JSON does, behind byte-order marks and in wide characters too?"
-    with open(path, 'rb') as f: start = f.read(64)
-    return start.lstrip(b'\xef\xbb\xbf\xfe\xff\0 \t\r\n')[:1] in (b'{', b'[')
+    with open(path, "rb") as f:
+        start = f.read(64)
+    return start.lstrip(b"\xef\xbb\xbf\xfe\xff\0 \t\r\n")[:1] in (b"{", b"[")
+
 
 class _LightFiles(_LightText):
-    def save(self, path): # where to, usually ends in .json
+    def save(self, path):  # where to, usually ends in .json
         "Write the light to a JSON file."
-        try: Path(path).write_text(self.to_json(), encoding='utf-8')
-        except OSError as e: raise OSError(f'cannot write {path}: {e.strerror}') from None
+        try:
+            Path(path).write_text(self.to_json(), encoding="utf-8")
+        except OSError as e:
+            raise OSError(f"cannot write {path}: {e.strerror}") from None
 
     @classmethod
-    def load(cls, path): # a file that `save` wrote, also with a byte-order mark or in UTF-16
+    def load(cls, path):  # a file that `save` wrote, also with a byte-order mark or in UTF-16
         "Read a light from a JSON file."
-        if not Path(path).is_file(): raise FileNotFoundError(f'there is no file {path}')
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"there is no file {path}")
         try:
-            with open(path, 'rb') as f: text = f.read(_LONGEST + 1)
-        except OSError as e: raise OSError(f'cannot read {path}: {e.strerror}') from None
+            with open(path, "rb") as f:
+                text = f.read(_LONGEST + 1)
+        except OSError as e:
+            raise OSError(f"cannot read {path}: {e.strerror}") from None
         return cls.from_json(text, path)
 
     @classmethod
-    def parse(cls, text # what `of` takes | path of light.json | path of an environment map
-        ): # SHLight
+    def parse(
+        cls,
+        text,  # what `of` takes | path of light.json | path of an environment map
+    ):  # SHLight
         "A light from one word, as in a command line."
-        if not isinstance(text, (str, os.PathLike)): return cls.of(text)
+        if not isinstance(text, (str, os.PathLike)):
+            return cls.of(text)
         text = os.fspath(text)
         suffix = Path(text).suffix.lower()
-        if os.path.isfile(text): return cls.load(text) if suffix == '.json' or _holds_json(text) else cls.from_envmap(text)
-        if re.fullmatch(r'\.(json|hdr|exr|png|jpe?g)', suffix) and text[:1] not in '{[': raise FileNotFoundError(f'there is no file {text}')
+        if os.path.isfile(text):
+            return (
+                cls.load(text) if suffix == ".json" or _holds_json(text) else cls.from_envmap(text)
+            )
+        if re.fullmatch(r"\.(json|hdr|exr|png|jpe?g)", suffix) and text[:1] not in "{[":
+            raise FileNotFoundError(f"there is no file {text}")
         return cls.of(text)
 
 # %% ../nbs/00_light.ipynb #8064fd72
 class _LightMeasures(_LightFiles):
-    def shade(self, normals # (..., 3) unit vectors, x right, y up, z to the viewer; NumPy or torch
-        ): # (..., 3) linear, >= 0
+    def shade(
+        self,
+        normals,  # (..., 3) unit vectors, x right, y up, z to the viewer; NumPy or torch
+    ):  # (..., 3) linear, >= 0
         "Shading of a surface, clamped at 0."
         return shade(normals, self.coeffs).clip(0)
 
     @property
-    def peak(self): # float >= 0
+    def peak(self):  # float >= 0
         "How bright it gets: shading of the brightest channel at the brightest normal that the camera sees."
         return peak_shading(self.coeffs)
 
-    def dominant_direction(self): # (3,) float32 unit vector towards the light; zeros for a light that is even all around
+    def dominant_direction(
+        self,
+    ):  # (3,) float32 unit vector towards the light; zeros for a light that is even all around
         "Where most of the light comes from (its linear terms, weighted by luminance)."
-        v = self.coeffs[[2, 3, 1]]@_LUMINANCE.astype(np.float32)
+        v = self.coeffs[[2, 3, 1]] @ _LUMINANCE.astype(np.float32)
         length = np.linalg.norm(v)
-        return v/length if length > 1e-6*np.abs(self.coeffs[0]).max() else np.zeros(3, np.float32)
+        return (
+            v / length if length > 1e-6 * np.abs(self.coeffs[0]).max() else np.zeros(3, np.float32)
+        )
 
-    def dominant_angles(self): # azimuth, elevation in degrees; (0, 0) for a light that is even all around
+    def dominant_angles(
+        self,
+    ):  # azimuth, elevation in degrees; (0, 0) for a light that is even all around
         "The dominant direction as angles."
         x, y, z = (float(v) for v in self.dominant_direction())
         return float(np.rad2deg(np.arctan2(x, z))), float(np.rad2deg(np.arcsin(np.clip(y, -1, 1))))
 
 # %% ../nbs/00_light.ipynb #0b58eeae
 class _LightChanges(_LightMeasures):
-    def rotate(self, yaw=0.,   # degrees; > 0 carries a frontal light to the picture's right
-               pitch=0.,       # degrees; > 0 carries it up
-               roll=0.         # degrees; > 0 turns anticlockwise in the picture; applied first, then pitch, then yaw
-        ): # SHLight
+    def rotate(
+        self,
+        yaw=0.0,  # degrees; > 0 carries a frontal light to the picture's right
+        pitch=0.0,  # degrees; > 0 carries it up
+        roll=0.0,  # degrees; > 0 turns anticlockwise in the picture; applied first, then pitch, then yaw
+    ):  # SHLight
         "The light turned around the face."
-        return type(self)(sh_rotation(rotation_matrix(yaw, pitch, roll))@self.coeffs)
+        return type(self)(sh_rotation(rotation_matrix(yaw, pitch, roll)) @ self.coeffs)
 
-    def mirror(self): # SHLight
+    def mirror(self):  # SHLight
         "The light with left and right exchanged."
-        return type(self)(self.coeffs*MIRROR_SIGNS[:, None])
+        return type(self)(self.coeffs * MIRROR_SIGNS[:, None])
 
-    def exposed(self, brightest=1.): # >= 0, its `peak` afterwards
+    def exposed(self, brightest=1.0):  # >= 0, its `peak` afterwards
         "The light scaled so that a white ball is well exposed."
         return type(self)(exposed(self.coeffs, brightest))
 
-    def matched(self, other): # the light whose brightness to take, such as the photo's own
+    def matched(self, other):  # the light whose brightness to take, such as the photo's own
         "The light scaled to the peak of another one."
         return self.exposed(other.peak)
 
 # %% ../nbs/00_light.ipynb #11ef55ef
 class SHLight(_LightChanges):
     "Light of a portrait: nine spherical-harmonics coefficients per colour."
-    def ball(self, size=128, # pixels a side
-             background=1.   # sRGB grey or (3,) colour around the ball
-        ): # (S, S, 3) float32 sRGB in [0, 1]
+
+    def ball(
+        self,
+        size=128,  # pixels a side
+        background=1.0,  # sRGB grey or (3,) colour around the ball
+    ):  # (S, S, 3) float32 sRGB in [0, 1]
         "Picture of a white ball under the light."
         n, cover = ball_normals(size)
         lit = linear_to_srgb(self.shade(n)).clip(0, 1)
-        return (lit*cover[..., None] + np.asarray(background, np.float32)*(1 - cover[..., None])).astype(np.float32)
+        return (
+            lit * cover[..., None] + np.asarray(background, np.float32) * (1 - cover[..., None])
+        ).astype(np.float32)
 
-    def _repr_png_(self): # how Jupyter shows a light
+    def _repr_png_(self):  # how Jupyter shows a light
         import cv2
-        return cv2.imencode('.png', (self.ball(96)[..., ::-1]*255).round().astype(np.uint8))[1].tobytes()
+
+        return cv2.imencode(".png", (self.ball(96)[..., ::-1] * 255).round().astype(np.uint8))[
+            1
+        ].tobytes()
 
     def __repr__(self):
         a, e = self.dominant_angles()
-        return f'SHLight(mostly from azimuth {a:.0f}°, elevation {e:.0f}°; shading up to {self.peak:.2f})'
+        return f"SHLight(mostly from azimuth {a:.0f}°, elevation {e:.0f}°; shading up to {self.peak:.2f})"

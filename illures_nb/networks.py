@@ -28,94 +28,153 @@ from .threads import Undrawn, apart
 # %% ../nbs/30_networks.ipynb #de367124
 class Maps(NamedTuple):
     "The four layers of a batch of faces, all float32, in the conventions of the package."
-    albedo:torch.Tensor   # (B,3,S,S) linear reflectance in [0,1]
-    normals:torch.Tensor  # (B,3,S,S) unit vectors: x right, y up, z towards the viewer
-    light:torch.Tensor    # (B,9,3) SH coefficients, columns R, G, B
-    residual:torch.Tensor # (B,3,S,S) linear light, signed
+
+    albedo: torch.Tensor  # (B,3,S,S) linear reflectance in [0,1]
+    normals: torch.Tensor  # (B,3,S,S) unit vectors: x right, y up, z towards the viewer
+    light: torch.Tensor  # (B,9,3) SH coefficients, columns R, G, B
+    residual: torch.Tensor  # (B,3,S,S) linear light, signed
 
 # %% ../nbs/30_networks.ipynb #ff1b68bb
-SOFT_LIGHT = torch.zeros(9, 3, dtype=torch.float32, device='cpu') # L_0, where every light head starts
-SOFT_LIGHT[0], SOFT_LIGHT[1] = .45, .30  # ambient and frontal; a frontal normal gets .8862·.45 + 1.0233·.30 = 0.706
+SOFT_LIGHT = torch.zeros(
+    9, 3, dtype=torch.float32, device="cpu"
+)  # L_0, where every light head starts
+SOFT_LIGHT[0], SOFT_LIGHT[1] = (
+    0.45,
+    0.30,
+)  # ambient and frontal; a frontal normal gets .8862·.45 + 1.0233·.30 = 0.706
 
-def to_maps(albedo:torch.Tensor,         # (B,3,S,S) raw head; 0 is mid grey in sRGB
-            normals:torch.Tensor,        # (B,3,S,S) raw head; 0 faces the viewer
-            light:torch.Tensor,          # (B,27) raw head, row by row of (9,3); 0 is `SOFT_LIGHT`
-            residual:torch.Tensor        # (B,3,S,S) raw head, taken as it is
-            )->Maps:
+
+def to_maps(
+    albedo: torch.Tensor,  # (B,3,S,S) raw head; 0 is mid grey in sRGB
+    normals: torch.Tensor,  # (B,3,S,S) raw head; 0 faces the viewer
+    light: torch.Tensor,  # (B,27) raw head, row by row of (9,3); 0 is `SOFT_LIGHT`
+    residual: torch.Tensor,  # (B,3,S,S) raw head, taken as it is
+) -> Maps:
     "Turn raw heads of any precision into physical maps."
     albedo, normals = albedo.float(), normals.float()
-    front = normals.new_tensor([0., 0., 1.]).view(1, 3, 1, 1)
-    return Maps(srgb_to_linear(albedo.sigmoid()), F.normalize(normals + front, dim=1, eps=1e-6),
-                light.float().view(-1, 9, 3) + SOFT_LIGHT.to(light.device), residual.float())
+    front = normals.new_tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1)
+    return Maps(
+        srgb_to_linear(albedo.sigmoid()),
+        F.normalize(normals + front, dim=1, eps=1e-6),
+        light.float().view(-1, 9, 3) + SOFT_LIGHT.to(light.device),
+        residual.float(),
+    )
 
 # %% ../nbs/30_networks.ipynb #b084d21f
-def check_input(x:torch.Tensor, # the batch
-                multiple:int    # the side must be divisible by this
-                )->None:
+def check_input(
+    x: torch.Tensor,  # the batch
+    multiple: int,  # the side must be divisible by this
+) -> None:
     "Refuse anything that is not a batch of square RGB crops of a usable side."
-    if x.ndim != 4 or x.shape[1] != 3 or x.shape[2] != x.shape[3] or x.shape[2] == 0 or x.shape[2] % multiple:
-        raise ValueError(f'A network input must be (B, 3, S, S) with S divisible by {multiple}, got {tuple(x.shape)}.')
+    if (
+        x.ndim != 4
+        or x.shape[1] != 3
+        or x.shape[2] != x.shape[3]
+        or x.shape[2] == 0
+        or x.shape[2] % multiple
+    ):
+        raise ValueError(
+            f"A network input must be (B, 3, S, S) with S divisible by {multiple}, got {tuple(x.shape)}."
+        )
 
 # %% ../nbs/30_networks.ipynb #6b8232ff
-def count_macs(net:nn.Module,      # any network
-               *inputs:torch.Tensor # what its forward takes; use a batch of one
-               )->int:             # multiply-adds of one forward
+def count_macs(
+    net: nn.Module,  # any network
+    *inputs: torch.Tensor,  # what its forward takes; use a batch of one
+) -> int:  # multiply-adds of one forward
     "Multiply-adds of all convolutions and linear layers."
     total = 0
+
     def add(m, i, o):
         nonlocal total
         pixels = i[0] if isinstance(m, (nn.ConvTranspose2d, BilinearUp)) else o
-        total += pixels.numel()*m.weight[0].numel()
+        total += pixels.numel() * m.weight[0].numel()
+
     kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, BilinearUp)
     hooks = [m.register_forward_hook(add) for m in net.modules() if isinstance(m, kinds)]
     try:
-        with torch.inference_mode(): net(*inputs)
+        with torch.inference_mode():
+            net(*inputs)
     finally:
-        for h in hooks: h.remove()
+        for h in hooks:
+            h.remove()
     return total
 
-def count_params(net:nn.Module # any network
-                 )->int:       # weights that training changes
+
+def count_params(
+    net: nn.Module,  # any network
+) -> int:  # weights that training changes
     "Number of trainable weights."
     return sum(p.numel() for p in net.parameters() if p.requires_grad)
 
 # %% ../nbs/30_networks.ipynb #5ae08508
 class BilinearUp(nn.Module):
     "Doubles the side: a frozen depth-wise 4×4 transposed convolution with bilinear weights."
-    def __init__(self, width:int): # channels
-        super().__init__()
-        tent = torch.tensor([.25, .75, .75, .25], dtype=torch.float32, device='cpu')
-        self.register_buffer('weight', (tent[:, None]*tent).repeat(width, 1, 1, 1), persistent=False) # (width,1,4,4)
 
-    def forward(self, x): return F.conv_transpose2d(x, self.weight.to(x.dtype), stride=2, padding=1, groups=x.shape[1])
+    def __init__(self, width: int):  # channels
+        super().__init__()
+        tent = torch.tensor([0.25, 0.75, 0.75, 0.25], dtype=torch.float32, device="cpu")
+        self.register_buffer(
+            "weight", (tent[:, None] * tent).repeat(width, 1, 1, 1), persistent=False
+        )  # (width,1,4,4)
+
+    def forward(self, x):
+        return F.conv_transpose2d(
+            x, self.weight.to(x.dtype), stride=2, padding=1, groups=x.shape[1]
+        )
 
 # %% ../nbs/30_networks.ipynb #9d8f663f
-def _bn(width): return nn.BatchNorm2d(width, affine=False)
+def _bn(width):
+    return nn.BatchNorm2d(width, affine=False)
+
 
 class PreBlock(nn.Module):
     "Residual block with the activation first: BN-ReLU-C3×3-BN-ReLU-C3×3, + skip."
-    def __init__(self, width:int=128): # channels in and out
-        super().__init__()
-        self.body = nn.Sequential(_bn(width), nn.ReLU(inplace=True), nn.Conv2d(width, width, 3, padding=1),
-                                  _bn(width), nn.ReLU(inplace=True), nn.Conv2d(width, width, 3, padding=1))
 
-    def forward(self, x): return x + self.body(x)
+    def __init__(self, width: int = 128):  # channels in and out
+        super().__init__()
+        self.body = nn.Sequential(
+            _bn(width),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, padding=1),
+            _bn(width),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, padding=1),
+        )
+
+    def forward(self, x):
+        return x + self.body(x)
 
 # %% ../nbs/30_networks.ipynb #338b5266
 class SfSNet(nn.Module):
     "SfSNet (Sengupta et al., 2018): albedo, normals and light of a face; its residual is zero."
+
     def __init__(self):
         super().__init__()
-        def cbr(i, o, k): return [nn.Conv2d(i, o, k, padding=k//2), _bn(o), nn.ReLU(inplace=True)]
-        def branch(): return nn.Sequential(*[PreBlock() for _ in range(5)], _bn(128), nn.ReLU(inplace=True))
-        def head(): return nn.Sequential(BilinearUp(128), *cbr(128, 128, 1), *cbr(128, 64, 3), nn.Conv2d(64, 3, 1))
-        self.trunk = nn.Sequential(*cbr(3, 64, 7), *cbr(64, 128, 3), nn.Conv2d(128, 128, 3, stride=2, padding=1))
+
+        def cbr(i, o, k):
+            return [nn.Conv2d(i, o, k, padding=k // 2), _bn(o), nn.ReLU(inplace=True)]
+
+        def branch():
+            return nn.Sequential(*[PreBlock() for _ in range(5)], _bn(128), nn.ReLU(inplace=True))
+
+        def head():
+            return nn.Sequential(
+                BilinearUp(128), *cbr(128, 128, 1), *cbr(128, 64, 3), nn.Conv2d(64, 3, 1)
+            )
+
+        self.trunk = nn.Sequential(
+            *cbr(3, 64, 7), *cbr(64, 128, 3), nn.Conv2d(128, 128, 3, stride=2, padding=1)
+        )
         self.normal_branch, self.albedo_branch = branch(), branch()
         self.normal_head, self.albedo_head = head(), head()
         self.light_mix, self.light = nn.Sequential(*cbr(384, 128, 1)), nn.Linear(128, 27)
         for m in self.modules():
-            if isinstance(m, nn.Conv2d): nn.init.kaiming_uniform_(m.weight, nonlinearity='linear'); nn.init.zeros_(m.bias)
-        nn.init.normal_(self.light.weight, std=.005); nn.init.ones_(self.light.bias)
+            if isinstance(m, nn.Conv2d):
+                nn.init.kaiming_uniform_(m.weight, nonlinearity="linear")
+                nn.init.zeros_(m.bias)
+        nn.init.normal_(self.light.weight, std=0.005)
+        nn.init.ones_(self.light.bias)
 
     def features(self, x):
         "Trunk, normal and albedo features, each (B,128,S/2,S/2)."
@@ -125,45 +184,63 @@ class SfSNet(nn.Module):
     def heads(self, trunk, n, a):
         "Raw albedo, normals (B,3,S,S) and light (B,27) for `to_maps`."
         pooled = self.light_mix(torch.cat([n, a, trunk], 1)).float().mean((2, 3))
-        with torch.autocast(trunk.device.type, enabled=False): light = self.light(pooled) - 1
+        with torch.autocast(trunk.device.type, enabled=False):
+            light = self.light(pooled) - 1
         return self.albedo_head(a), self.normal_head(n), light
 
-    def forward(self, x:torch.Tensor # (B,3,S,S) sRGB in [0,1], S even
-                )->Maps:
+    def forward(
+        self,
+        x: torch.Tensor,  # (B,3,S,S) sRGB in [0,1], S even
+    ) -> Maps:
         "Decompose a batch of face crops."
         check_input(x, 2)
         albedo, normals, light = self.heads(*self.features(x))
         return to_maps(albedo, normals, light, torch.zeros_like(albedo))
 
 # %% ../nbs/30_networks.ipynb #e0d54aed
-def conv_bn(i:int,         # input channels
-            o:int,         # output channels
-            k:int=3,       # kernel side
-            s:int=1,       # stride
-            act:type|None=nn.ReLU, # activation at the end, if any
-            up:bool=False  # transposed: double the side with a 4×4 kernel
-            )->nn.Sequential:
+def conv_bn(
+    i: int,  # input channels
+    o: int,  # output channels
+    k: int = 3,  # kernel side
+    s: int = 1,  # stride
+    act: type | None = nn.ReLU,  # activation at the end, if any
+    up: bool = False,  # transposed: double the side with a 4×4 kernel
+) -> nn.Sequential:
     "Convolution, batch-norm, activation: an order that `fuse` can fold into one convolution."
-    conv = nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False) if up else nn.Conv2d(i, o, k, s, k//2, bias=False)
-    end = {nn.ReLU: [nn.ReLU(inplace=True)], nn.LeakyReLU: [nn.LeakyReLU(.2, inplace=True)], None: []}[act]
+    conv = (
+        nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False)
+        if up
+        else nn.Conv2d(i, o, k, s, k // 2, bias=False)
+    )
+    end = {
+        nn.ReLU: [nn.ReLU(inplace=True)],
+        nn.LeakyReLU: [nn.LeakyReLU(0.2, inplace=True)],
+        None: [],
+    }[act]
     return nn.Sequential(conv, nn.BatchNorm2d(o), *end)
 
 # %% ../nbs/30_networks.ipynb #babdcce7
 class IlluResNet(nn.Module):
     "Residual of a face from its image and SfSNet's features (our reconstruction of Fig. 10)."
+
     def __init__(self):
         super().__init__()
-        self.shallow = conv_bn(3, 32, k=7, act=nn.LeakyReLU)                        # S
-        self.pooled = nn.Sequential(conv_bn(32, 64, act=nn.LeakyReLU), nn.AvgPool2d(2)) # S/2
-        self.mix = conv_bn(3*128 + 64, 128, k=1)
+        self.shallow = conv_bn(3, 32, k=7, act=nn.LeakyReLU)  # S
+        self.pooled = nn.Sequential(conv_bn(32, 64, act=nn.LeakyReLU), nn.AvgPool2d(2))  # S/2
+        self.mix = conv_bn(3 * 128 + 64, 128, k=1)
         self.decide = nn.Sequential(PreBlock(), PreBlock(), _bn(128), nn.ReLU(inplace=True))
         self.up = conv_bn(128, 64, up=True)
-        self.out = nn.Sequential(conv_bn(64 + 32, 32, act=nn.LeakyReLU), nn.Conv2d(32, 3, 3, padding=1))
-        nn.init.normal_(self.out[-1].weight, std=.01); nn.init.zeros_(self.out[-1].bias)
+        self.out = nn.Sequential(
+            conv_bn(64 + 32, 32, act=nn.LeakyReLU), nn.Conv2d(32, 3, 3, padding=1)
+        )
+        nn.init.normal_(self.out[-1].weight, std=0.01)
+        nn.init.zeros_(self.out[-1].bias)
 
-    def forward(self, x:torch.Tensor,      # (B,3,S,S) image
-                features:tuple             # trunk, normal and albedo features, each (B,128,S/2,S/2)
-                )->torch.Tensor:           # (B,3,S,S) residual
+    def forward(
+        self,
+        x: torch.Tensor,  # (B,3,S,S) image
+        features: tuple,  # trunk, normal and albedo features, each (B,128,S/2,S/2)
+    ) -> torch.Tensor:  # (B,3,S,S) residual
         "Residual in linear light."
         edge = self.shallow(x)
         h = self.decide(self.mix(torch.cat([*features, self.pooled(edge)], 1)))
@@ -172,236 +249,359 @@ class IlluResNet(nn.Module):
 # %% ../nbs/30_networks.ipynb #6d9a2d9b
 class IlluResSfSNet(nn.Module):
     "SfSNet and IlluResNet together: all four layers (§3.1, eq. 2–4)."
+
     def __init__(self):
         super().__init__()
         self.sfsnet, self.illures = SfSNet(), IlluResNet()
 
-    def forward(self, x:torch.Tensor # (B,3,S,S) sRGB in [0,1], S even
-                )->Maps:
+    def forward(
+        self,
+        x: torch.Tensor,  # (B,3,S,S) sRGB in [0,1], S even
+    ) -> Maps:
         "Decompose a batch of face crops."
         check_input(x, 2)
         features = self.sfsnet.features(x)
         return to_maps(*self.sfsnet.heads(*features), self.illures(x, features))
 
 # %% ../nbs/30_networks.ipynb #b42a31fa
-def turns(axis:torch.Tensor # (B, 3) axis times angle in radians
-         )->torch.Tensor:   # (B, 3, 3) rotation matrices
+def turns(
+    axis: torch.Tensor,  # (B, 3) axis times angle in radians
+) -> torch.Tensor:  # (B, 3, 3) rotation matrices
     "Rodrigues' rotations, smooth at zero."
-    x, y, z = axis.unbind(-1); o = torch.zeros_like(x)
+    x, y, z = axis.unbind(-1)
+    o = torch.zeros_like(x)
     return torch.linalg.matrix_exp(torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).view(-1, 3, 3))
 
-def displaced(x:torch.Tensor,   # (B, C, S, S)
-              by:torch.Tensor   # (B, 2, S, S) right and down, in half sides of the picture
-             )->torch.Tensor:   # (B, C, S, S)
+
+def displaced(
+    x: torch.Tensor,  # (B, C, S, S)
+    by: torch.Tensor,  # (B, 2, S, S) right and down, in half sides of the picture
+) -> torch.Tensor:  # (B, C, S, S)
     "Every pixel taken from elsewhere, bilinearly; beyond the border as at the border."
-    middles = [torch.arange(1, 2*n, 2, device=x.device, dtype=x.dtype)/n - 1 for n in x.shape[-2:]]
-    y, x_ = torch.meshgrid(*middles, indexing='ij')
-    return F.grid_sample(x, torch.stack([x_, y], -1) + by.permute(0, 2, 3, 1), padding_mode='border', align_corners=False)
+    middles = [
+        torch.arange(1, 2 * n, 2, device=x.device, dtype=x.dtype) / n - 1 for n in x.shape[-2:]
+    ]
+    y, x_ = torch.meshgrid(*middles, indexing="ij")
+    return F.grid_sample(
+        x,
+        torch.stack([x_, y], -1) + by.permute(0, 2, 3, 1),
+        padding_mode="border",
+        align_corners=False,
+    )
 
 # %% ../nbs/30_networks.ipynb #c6d2ce45
-def bands(lines:torch.Tensor # (B, 1, S, S) drawn contours, in [0, 1]
-         )->torch.Tensor:    # (B, 4, S, S)
+def bands(
+    lines: torch.Tensor,  # (B, 1, S, S) drawn contours, in [0, 1]
+) -> torch.Tensor:  # (B, 4, S, S)
     "The lines, and soft bands about them of growing width."
-    soft = lambda k: k/2*F.avg_pool2d(F.avg_pool2d(lines, k, 1, k//2), k, 1, k//2)
+    soft = lambda k: k / 2 * F.avg_pool2d(F.avg_pool2d(lines, k, 1, k // 2), k, 1, k // 2)
     return torch.cat([lines, soft(3), soft(5), soft(9)], 1)
 
 # %% ../nbs/30_networks.ipynb #1a3bcdd6
 class AlignNet(nn.Module):
     "Carry a map of frame i to the pose and expression of frame j (eq. 5 and 6; our reconstruction of Fig. 9, our output)."
-    def __init__(self,
-                 normals:bool=False): # is the map one of unit vectors?
+
+    def __init__(self, normals: bool = False):  # is the map one of unit vectors?
         super().__init__()
         self.normals = normals
-        self.body = nn.Sequential(nn.PixelUnshuffle(4), conv_bn(16*(3 + 8), 128, act=None), *[PreBlock() for _ in range(8)], _bn(128), nn.ReLU(inplace=True))
-        self.head = nn.Sequential(nn.Conv2d(128, 16*(2 + 3), 3, padding=1), nn.PixelShuffle(4))
+        self.body = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            conv_bn(16 * (3 + 8), 128, act=None),
+            *[PreBlock() for _ in range(8)],
+            _bn(128),
+            nn.ReLU(inplace=True),
+        )
+        self.head = nn.Sequential(nn.Conv2d(128, 16 * (2 + 3), 3, padding=1), nn.PixelShuffle(4))
         self.turn = nn.Linear(128, 3) if normals else None
-        for m in (self.head[0], *[self.turn]*normals): nn.init.normal_(m.weight, std=1e-3); nn.init.zeros_(m.bias)
+        for m in (self.head[0], *[self.turn] * normals):
+            nn.init.normal_(m.weight, std=1e-3)
+            nn.init.zeros_(m.bias)
 
-    def look(self, map_i:torch.Tensor,      # (B,3,S,S) map of frame i, S divisible by 4
-             contours_i:torch.Tensor,       # (B,1,S,S) drawn landmark contours of frame i, in [0,1]
-             contours_j:torch.Tensor        # (B,1,S,S) those of frame j
-             )->tuple:                      # displacement d (B,2,S,S) in half sides, correction c (B,3,S,S), axis times angle of T (B,3) or None
+    def look(
+        self,
+        map_i: torch.Tensor,  # (B,3,S,S) map of frame i, S divisible by 4
+        contours_i: torch.Tensor,  # (B,1,S,S) drawn landmark contours of frame i, in [0,1]
+        contours_j: torch.Tensor,  # (B,1,S,S) those of frame j
+    ) -> tuple:  # displacement d (B,2,S,S) in half sides, correction c (B,3,S,S), axis times angle of T (B,3) or None
         "Where in frame i each pixel of frame j comes from, and what to add."
         h = self.body(torch.cat([map_i, bands(contours_i), bands(contours_j)], 1))
         by, add = self.head(h).float().split((2, 3), 1)
         return by, add, self.turn(h.float().mean((2, 3))).float() if self.normals else None
 
-    def redraw(self, map_i:torch.Tensor, by:torch.Tensor, add:torch.Tensor, axis:torch.Tensor|None # what `look` answered
-               )->torch.Tensor:             # (B,3,S,S) float32
+    def redraw(
+        self,
+        map_i: torch.Tensor,
+        by: torch.Tensor,
+        add: torch.Tensor,
+        axis: torch.Tensor | None,  # what `look` answered
+    ) -> torch.Tensor:  # (B,3,S,S) float32
         "A map as `look` says: taken from there, turned, corrected."
         out = displaced(map_i.float(), by)
-        if axis is None: return out + add
-        with torch.autocast(out.device.type, enabled=False): return F.normalize(torch.einsum('bij,bjhw->bihw', turns(axis), out) + add, dim=1, eps=1e-6)
+        if axis is None:
+            return out + add
+        with torch.autocast(out.device.type, enabled=False):
+            return F.normalize(
+                torch.einsum("bij,bjhw->bihw", turns(axis), out) + add, dim=1, eps=1e-6
+            )
 
-    def forward(self, map_i, contours_i, contours_j): # → (B,3,S,S) float32 map, as seen in frame j
+    def forward(self, map_i, contours_i, contours_j):  # → (B,3,S,S) float32 map, as seen in frame j
         "Carry a map from frame i to frame j."
         return self.redraw(map_i, *self.look(map_i, contours_i, contours_j))
 
 # %% ../nbs/30_networks.ipynb #f6f3e71c
 class PostBlock(nn.Module):
     "Residual block with the activation last: conv-BN-ReLU-conv-BN, + skip, ReLU."
-    def __init__(self, width:int): # channels in and out
+
+    def __init__(self, width: int):  # channels in and out
         super().__init__()
         self.body = nn.Sequential(conv_bn(width, width), conv_bn(width, width, act=None))
 
-    def forward(self, x): return F.relu(x + self.body(x))
+    def forward(self, x):
+        return F.relu(x + self.body(x))
 
 # %% ../nbs/30_networks.ipynb #830e1750
 class Lite(nn.Module):
     "U-Net for CPUs: most of its work at 1/4, 1/8 and 1/16 of the side, ten times fewer multiply-adds than SfSNet."
-    def __init__(self,
-                 widths:tuple=(32, 48, 96, 192, 256), # channels at S, S/2, S/4, S/8, S/16
-                 blocks:tuple=(0, 2, 2, 2)):          # residual blocks after each halving
+
+    def __init__(
+        self,
+        widths: tuple = (32, 48, 96, 192, 256),  # channels at S, S/2, S/4, S/8, S/16
+        blocks: tuple = (0, 2, 2, 2),
+    ):  # residual blocks after each halving
         super().__init__()
         pairs = list(zip(widths, widths[1:]))
         self.stem = conv_bn(3, widths[0])
-        self.down = nn.ModuleList(nn.Sequential(conv_bn(a, b, s=2), *[PostBlock(b) for _ in range(n)])
-                                  for (a, b), n in zip(pairs, blocks))
+        self.down = nn.ModuleList(
+            nn.Sequential(conv_bn(a, b, s=2), *[PostBlock(b) for _ in range(n)])
+            for (a, b), n in zip(pairs, blocks)
+        )
         self.lateral = nn.ModuleList(conv_bn(b, a, k=1, act=None) for a, b in pairs)
-        self.up = nn.ModuleList([nn.Identity(), conv_bn(widths[1], widths[1]), PostBlock(widths[2]), PostBlock(widths[3])])
-        self.heads = nn.Sequential(conv_bn(widths[0], 48), nn.Conv2d(48, 9, 3, padding=1)) # albedo, normals, residual
+        self.up = nn.ModuleList(
+            [
+                nn.Identity(),
+                conv_bn(widths[1], widths[1]),
+                PostBlock(widths[2]),
+                PostBlock(widths[3]),
+            ]
+        )
+        self.heads = nn.Sequential(
+            conv_bn(widths[0], 48), nn.Conv2d(48, 9, 3, padding=1)
+        )  # albedo, normals, residual
         self.squeeze = conv_bn(widths[-1], 64, k=1)
-        self.light = nn.Sequential(nn.Linear(64*16 + widths[2], 128), nn.ReLU(), nn.Linear(128, 27))
-        for m in (self.heads[-1], self.light[-1]): nn.init.normal_(m.weight, std=.01); nn.init.zeros_(m.bias)
+        self.light = nn.Sequential(
+            nn.Linear(64 * 16 + widths[2], 128), nn.ReLU(), nn.Linear(128, 27)
+        )
+        for m in (self.heads[-1], self.light[-1]):
+            nn.init.normal_(m.weight, std=0.01)
+            nn.init.zeros_(m.bias)
 
     def features(self, x):
         "Full-size features (B,32,S,S) and the vector (B,1120) that the light is read from."
-        skips, h = [], self.stem(x*2 - 1)
-        for down in self.down: skips.append(h); h = down(h)
-        side = F.adaptive_avg_pool2d(self.squeeze(h).float(), 4).flatten(1)        # (B,1024): where the light comes from
+        skips, h = [], self.stem(x * 2 - 1)
+        for down in self.down:
+            skips.append(h)
+            h = down(h)
+        side = F.adaptive_avg_pool2d(self.squeeze(h).float(), 4).flatten(
+            1
+        )  # (B,1024): where the light comes from
         for i in (3, 2, 1, 0):
-            h = F.interpolate(self.lateral[i](h), scale_factor=2, mode='bilinear', align_corners=False)
+            h = F.interpolate(
+                self.lateral[i](h), scale_factor=2, mode="bilinear", align_corners=False
+            )
             h = self.up[i](F.relu(h + skips[i]))
-            if i == 2: tone = h.float().mean((2, 3))                               # (B,96): how much the albedo explains
+            if i == 2:
+                tone = h.float().mean((2, 3))  # (B,96): how much the albedo explains
         return h, torch.cat([side, tone], 1)
 
-    def forward(self, x:torch.Tensor # (B,3,S,S) sRGB in [0,1], S divisible by 16
-                )->Maps:
+    def forward(
+        self,
+        x: torch.Tensor,  # (B,3,S,S) sRGB in [0,1], S divisible by 16
+    ) -> Maps:
         "Decompose a batch of face crops."
         check_input(x, 16)
         h, pooled = self.features(x)
         albedo, normals, residual = self.heads(h).chunk(3, 1)
-        with torch.autocast(x.device.type, enabled=False): light = self.light(pooled)
+        with torch.autocast(x.device.type, enabled=False):
+            light = self.light(pooled)
         return to_maps(albedo, normals, light, residual)
 
 # %% ../nbs/30_networks.ipynb #5e14ed5c
 class Fine(nn.Module):
     "`lite` on the halved picture, frozen, and a shallow full-size path that adds detail."
-    def __init__(self,
-                 width:int=48, # channels of the full-size path, at S/2
-                 blocks:int=2, # residual blocks there
-                 coarse:int=16): # px: what is coarser than squares of this side stays nearly `lite`'s
+
+    def __init__(
+        self,
+        width: int = 48,  # channels of the full-size path, at S/2
+        blocks: int = 2,  # residual blocks there
+        coarse: int = 16,
+    ):  # px: what is coarser than squares of this side stays nearly `lite`'s
         super().__init__()
         self.lite, self.coarse = Lite(), coarse
-        self.mix = conv_bn(12 + 32 + 9, width) # folded picture, features, answer
+        self.mix = conv_bn(12 + 32 + 9, width)  # folded picture, features, answer
         self.body = nn.Sequential(*[PostBlock(width) for _ in range(blocks)])
-        self.out = nn.Sequential(nn.Conv2d(width, 4*9, 3, padding=1), nn.PixelShuffle(2))
-        nn.init.zeros_(self.out[0].weight); nn.init.zeros_(self.out[0].bias)      # begins as `lite`, enlarged
+        self.out = nn.Sequential(nn.Conv2d(width, 4 * 9, 3, padding=1), nn.PixelShuffle(2))
+        nn.init.zeros_(self.out[0].weight)
+        nn.init.zeros_(self.out[0].bias)  # begins as `lite`, enlarged
 
-    def train(self, mode=True): super().train(mode); self.lite.eval(); return self
+    def train(self, mode=True):
+        super().train(mode)
+        self.lite.eval()
+        return self
 
     @torch.no_grad()
     def look(self, x):
         "`lite`'s features (B,32,S/2,S/2), raw maps (B,9,S/2,S/2) and raw light (B,27)."
         h, pooled = self.lite.features(F.avg_pool2d(x, 2))
-        with torch.autocast(x.device.type, enabled=False): light = self.lite.light(pooled)
+        with torch.autocast(x.device.type, enabled=False):
+            light = self.lite.light(pooled)
         return h, self.lite.heads(h), light
 
-    def forward(self, x:torch.Tensor # (B,3,S,S) sRGB in [0,1], S divisible by 32
-                )->Maps:
+    def forward(
+        self,
+        x: torch.Tensor,  # (B,3,S,S) sRGB in [0,1], S divisible by 32
+    ) -> Maps:
         "Decompose a batch of face crops."
         check_input(x, 32)
         h, raw, light = self.look(x)
-        add = self.out(self.body(self.mix(torch.cat([F.pixel_unshuffle(x*2 - 1, 2), h, raw], 1))))
-        up = lambda y, k: F.interpolate(y.float(), scale_factor=k, mode='bilinear', align_corners=False)
+        add = self.out(self.body(self.mix(torch.cat([F.pixel_unshuffle(x * 2 - 1, 2), h, raw], 1))))
+        up = lambda y, k: F.interpolate(
+            y.float(), scale_factor=k, mode="bilinear", align_corners=False
+        )
         detail = add.float() - up(F.avg_pool2d(add, self.coarse), self.coarse)
         albedo, normals, residual = (up(raw, 2) + detail).chunk(3, 1)
         return to_maps(albedo, normals, light, residual)
 
 # %% ../nbs/30_networks.ipynb #5a2067e4
-PRESETS = dict(lite=Lite, fine=Fine, sfsnet=SfSNet, illures=IlluResSfSNet)            # image → Maps
-ALIGNERS = dict(align_albedo=AlignNet, align_normals=lambda: AlignNet(normals=True))  # map, contours → map
-SIZES = dict(lite=128, fine=256, sfsnet=128, illures=64, align_albedo=64, align_normals=64) # side of the bundled weights that a name means
+PRESETS = dict(lite=Lite, fine=Fine, sfsnet=SfSNet, illures=IlluResSfSNet)  # image → Maps
+ALIGNERS = dict(
+    align_albedo=AlignNet, align_normals=lambda: AlignNet(normals=True)
+)  # map, contours → map
+SIZES = dict(
+    lite=128, fine=256, sfsnet=128, illures=64, align_albedo=64, align_normals=64
+)  # side of the bundled weights that a name means
 
-def build(preset:str # "lite", "fine", "sfsnet", "illures"; or "align_albedo", "align_normals"
-          )->nn.Module: # untrained; `.preset` is its name
+
+def build(
+    preset: str,  # "lite", "fine", "sfsnet", "illures"; or "align_albedo", "align_normals"
+) -> nn.Module:  # untrained; `.preset` is its name
     "A network by name. All take crops of any usable side; weights serve the one they were trained at."
     networks = PRESETS | ALIGNERS
-    if preset not in networks: raise ValueError(f'Unknown network {preset!r}; there are: {", ".join(networks)}.')
+    if preset not in networks:
+        raise ValueError(f"Unknown network {preset!r}; there are: {', '.join(networks)}.")
     net = networks[preset]()
     net.preset = preset
     return net
 
 # %% ../nbs/30_networks.ipynb #7ed42357
-def fuse(net:nn.Module # any network of this module
-         )->nn.Module:
+def fuse(
+    net: nn.Module,  # any network of this module
+) -> nn.Module:
     """A copy for inference: batch-norms folded into the convolutions before them, eval mode, frozen,
     float32 in channels_last."""
     net = copy.deepcopy(net).float().eval()
     for seq in [m for m in net.modules() if isinstance(m, nn.Sequential)]:
         for i in range(len(seq) - 1):
-            if isinstance(seq[i], (nn.Conv2d, nn.ConvTranspose2d)) and isinstance(seq[i+1], nn.BatchNorm2d):
-                seq[i] = fuse_conv_bn_eval(seq[i], seq[i+1], transpose=isinstance(seq[i], nn.ConvTranspose2d))
-                seq[i+1] = nn.Identity()
+            if isinstance(seq[i], (nn.Conv2d, nn.ConvTranspose2d)) and isinstance(
+                seq[i + 1], nn.BatchNorm2d
+            ):
+                seq[i] = fuse_conv_bn_eval(
+                    seq[i], seq[i + 1], transpose=isinstance(seq[i], nn.ConvTranspose2d)
+                )
+                seq[i + 1] = nn.Identity()
     return net.requires_grad_(False).to(memory_format=torch.channels_last)
 
 # %% ../nbs/30_networks.ipynb #1c180619
 class WeightsError(ValueError):
     "A weights file that cannot be used; the message names the file and says why."
 
-def weights_path(preset:str,  # a name `build` knows
-                 size:int|None=None # side of the crop the weights were trained on; None: the one of `SIZES`
-                 )->Path:     # where the package keeps them, whether or not they are there
-    "The bundled weights of a preset."
-    return Path(str(resources.files('illures_nb')))/'weights'/f'{preset}-{size or SIZES[preset]}.safetensors'
 
-def bundled()->list: # names of `PRESETS`
+def weights_path(
+    preset: str,  # a name `build` knows
+    size: int
+    | None = None,  # side of the crop the weights were trained on; None: the one of `SIZES`
+) -> Path:  # where the package keeps them, whether or not they are there
+    "The bundled weights of a preset."
+    return (
+        Path(str(resources.files("illures_nb")))
+        / "weights"
+        / f"{preset}-{size or SIZES[preset]}.safetensors"
+    )
+
+
+def bundled() -> list:  # names of `PRESETS`
     "The decomposers whose trained weights are in the package."
     return [p for p in PRESETS if weights_path(p).is_file()]
 
 # %% ../nbs/30_networks.ipynb #1a9dbb7b
-def save_weights(path:str|Path, # a .safetensors file to write
-                 net:nn.Module, # made by `build`
-                 meta:dict,     # what to remember with them: size, steps, data, …
-                 dtype:torch.dtype=torch.float16 # on disk
-                 )->None:
+def save_weights(
+    path: str | Path,  # a .safetensors file to write
+    net: nn.Module,  # made by `build`
+    meta: dict,  # what to remember with them: size, steps, data, …
+    dtype: torch.dtype = torch.float16,  # on disk
+) -> None:
     "Write a network's weights, and what they are."
-    if not hasattr(net, 'preset'): raise WeightsError(f'{path} was not written: the network was not made by build, so its preset is unknown.')
-    state = {k: v.detach().to('cpu', dtype if v.is_floating_point() else v.dtype).contiguous() for k, v in net.state_dict().items()}
+    if not hasattr(net, "preset"):
+        raise WeightsError(
+            f"{path} was not written: the network was not made by build, so its preset is unknown."
+        )
+    state = {
+        k: v.detach().to("cpu", dtype if v.is_floating_point() else v.dtype).contiguous()
+        for k, v in net.state_dict().items()
+    }
     if not all(v.isfinite().all() for v in state.values()):
-        raise WeightsError(f'{path} was not written: some weights are not finite numbers in {dtype}.')
+        raise WeightsError(
+            f"{path} was not written: some weights are not finite numbers in {dtype}."
+        )
     meta = dict(preset=net.preset, version=__version__) | meta
     save_file(state, path, metadata={k: str(v) for k, v in meta.items()})
 
 # %% ../nbs/30_networks.ipynb #48b7cf25
-def read_weights(path:str|Path # a .safetensors file
-                 )->tuple:     # (metadata: dict of str, state dict in float32)
+def read_weights(
+    path: str | Path,  # a .safetensors file
+) -> tuple:  # (metadata: dict of str, state dict in float32)
     "Read a weights file; whatever is wrong with it becomes one sentence."
-    if not Path(path).is_file(): raise FileNotFoundError(f'There is no weights file {path} (names that need no file: {", ".join(bundled())}).')
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"There is no weights file {path} (names that need no file: {', '.join(bundled())})."
+        )
     try:
-        with safe_open(path, framework='pt') as f:
+        with safe_open(path, framework="pt") as f:
             meta, state = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
     except (SafetensorError, OSError) as e:
-        raise WeightsError(f'{path} is not a complete safetensors file ({e}).') from None
-    def loaded(v): return v.to(torch.float32 if v.is_floating_point() else v.dtype, copy=True)
+        raise WeightsError(f"{path} is not a complete safetensors file ({e}).") from None
+
+    def loaded(v):
+        return v.to(torch.float32 if v.is_floating_point() else v.dtype, copy=True)
+
     return meta, {k: loaded(v) for k, v in state.items()}
 
 # %% ../nbs/30_networks.ipynb #79d68306
 @apart
-def load_weights(source:str|Path,      # a preset name (bundled weights) or a .safetensors path
-                 preset:str|None=None, # refuse a file that holds another preset
-                 size:int|None=None    # which bundled weights of a name; None: the one of `SIZES`
-                 )->nn.Module:         # in eval mode; `.preset` and `.meta` (dict of str) say what it is
+def load_weights(
+    source: str | Path,  # a preset name (bundled weights) or a .safetensors path
+    preset: str | None = None,  # refuse a file that holds another preset
+    size: int | None = None,  # which bundled weights of a name; None: the one of `SIZES`
+) -> nn.Module:  # in eval mode; `.preset` and `.meta` (dict of str) say what it is
     "A network with its trained weights."
     named = source in PRESETS or source in ALIGNERS
     path = weights_path(source, size) if named else Path(source)
-    if named and not path.is_file(): raise FileNotFoundError(f'This version has no bundled weights {path.name}.')
+    if named and not path.is_file():
+        raise FileNotFoundError(f"This version has no bundled weights {path.name}.")
     meta, state = read_weights(path)
-    found = meta.get('preset')
-    if found not in PRESETS | ALIGNERS: raise WeightsError(f'{path} does not hold a network of this package (its metadata names the preset {found!r}).')
-    if preset not in (None, found): raise WeightsError(f'{path} holds weights of {found!r}, not of {preset!r}.')
-    with Undrawn(): net = build(found)
-    try: net.load_state_dict(state, assign=True)
-    except RuntimeError: raise WeightsError(f'{path} does not fit the network {found!r}: tensors are missing or of another shape.') from None
+    found = meta.get("preset")
+    if found not in PRESETS | ALIGNERS:
+        raise WeightsError(
+            f"{path} does not hold a network of this package (its metadata names the preset {found!r})."
+        )
+    if preset not in (None, found):
+        raise WeightsError(f"{path} holds weights of {found!r}, not of {preset!r}.")
+    with Undrawn():
+        net = build(found)
+    try:
+        net.load_state_dict(state, assign=True)
+    except RuntimeError:
+        raise WeightsError(
+            f"{path} does not fit the network {found!r}: tensors are missing or of another shape."
+        ) from None
     net.meta = meta
     return net.eval()

@@ -16,69 +16,125 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .formats import (LINEAR, ImageReadError, kind_of, tiff_bands, tiff_colours, tiff_is_plain,
-                                tiff_picture, tiff_pointing)
-from .image import (EXIF_TAGS, NO_METADATA, Metadata, as_array, encode_image, linear_to_srgb, quantise,
-                              read_image, srgb_to_linear, whole_file, _by_profile, _colours_of, _deep,
-                              _holds_floats, _icc_apply, _icc_tables, _named, _named_tables, _open, _orientation,
-                              _rawmode, _samples, _upright)
+from illures_nb.formats import (
+    LINEAR,
+    ImageReadError,
+    kind_of,
+    tiff_bands,
+    tiff_colours,
+    tiff_is_plain,
+    tiff_picture,
+    tiff_pointing,
+)
+from illures_nb.image import (
+    EXIF_TAGS,
+    NO_METADATA,
+    Metadata,
+    as_array,
+    encode_image,
+    linear_to_srgb,
+    quantise,
+    read_image,
+    srgb_to_linear,
+    whole_file,
+    _by_profile,
+    _colours_of,
+    _deep,
+    _holds_floats,
+    _icc_apply,
+    _icc_tables,
+    _named,
+    _named_tables,
+    _open,
+    _orientation,
+    _rawmode,
+    _samples,
+    _upright,
+)
 
 # %% ../nbs/14_picture.ipynb #12a00011
 def _entries(exif, at, order):
     "The entries of an EXIF directory, {tag: (where it stands, its value as a number)}, and where the link to the next one stands."
-    count, = struct.unpack_from(order + "H", exif, at)
+    (count,) = struct.unpack_from(order + "H", exif, at)
     found = {}
     for i in range(count):
-        tag, kind, _, value = struct.unpack_from(order + "HHII", exif, at + 2 + 12*i)
-        found[tag] = at + 2 + 12*i, value
-    return found, at + 2 + 12*count
+        tag, kind, _, value = struct.unpack_from(order + "HHII", exif, at + 2 + 12 * i)
+        found[tag] = at + 2 + 12 * i, value
+    return found, at + 2 + 12 * count
 
-def settled_exif(exif:bytes,  # a TIFF structure
-                 size:tuple,  # width, height of the upright picture
-                 converted:bool=False # to sRGB: EXIF may have named other colours
-                )->bytes|None: # None: this is no EXIF
+
+def settled_exif(
+    exif: bytes,  # a TIFF structure
+    size: tuple,  # width, height of the upright picture
+    converted: bool = False,  # to sRGB: EXIF may have named other colours
+) -> bytes | None:  # None: this is no EXIF
     "EXIF of a picture that was turned upright and changed: orientation 1, its size, no preview."
     out = bytearray(exif)
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+
     def put(entry, kind, value):
         struct.pack_into(order + "HI", out, entry[0] + 2, kind, 1)
-        struct.pack_into(order + ("I" if kind == 4 else "HH"), out, entry[0] + 8, *((value,) if kind == 4 else (value, 0)))
+        struct.pack_into(
+            order + ("I" if kind == 4 else "HH"),
+            out,
+            entry[0] + 8,
+            *((value,) if kind == 4 else (value, 0)),
+        )
+
     try:
         main, end = _entries(exif, struct.unpack_from(order + "I", exif, 4)[0], order)
-        if 274 in main: put(main[274], 3, 1)
+        if 274 in main:
+            put(main[274], 3, 1)
         camera = _entries(exif, main[34665][1], order)[0] if 34665 in main else {}
-        if converted and 40961 in camera: put(camera[40961], 3, 1)
+        if converted and 40961 in camera:
+            put(camera[40961], 3, 1)
         for entries, tags in ((main, (256, 257)), (camera, (40962, 40963))):
             for tag, side in zip(tags, size):
-                if tag in entries: put(entries[tag], 4, side)
+                if tag in entries:
+                    put(entries[tag], 4, side)
         return bytes(_without_preview(out, end, order))
-    except (struct.error, TypeError): return None
+    except (struct.error, TypeError):
+        return None
 
 # %% ../nbs/14_picture.ipynb #12a00018
 def _without_preview(exif, link, order):
     "EXIF whose second directory, a small picture, is unlinked and blank."
-    second, = struct.unpack_from(order + "I", exif, link)
-    if not second: return exif
+    (second,) = struct.unpack_from(order + "I", exif, link)
+    if not second:
+        return exif
     entries, end = _entries(exif, second, order)
     struct.pack_into(order + "I", exif, link, 0)
     if 513 in entries and 514 in entries:
         start, length = entries[513][1], entries[514][1]
-        exif[start:start + length] = bytes(len(exif[start:start + length]))
-        if start + length >= len(exif): del exif[start:]
+        exif[start : start + length] = bytes(len(exif[start : start + length]))
+        if start + length >= len(exif):
+            del exif[start:]
     return exif
 
 # %% ../nbs/14_picture.ipynb #12a00013
-_XMP_SIZES = {b"tiff:ImageWidth": 0, b"tiff:ImageLength": 1, b"exif:PixelXDimension": 0, b"exif:PixelYDimension": 1}
+_XMP_SIZES = {
+    b"tiff:ImageWidth": 0,
+    b"tiff:ImageLength": 1,
+    b"exif:PixelXDimension": 0,
+    b"exif:PixelYDimension": 1,
+}
 
-def settled_xmp(xmp:bytes,  # a packet
-                size:tuple  # width, height of the upright picture
-               )->bytes|None: # None: it speaks of other pictures in the file
+
+def settled_xmp(
+    xmp: bytes,  # a packet
+    size: tuple,  # width, height of the upright picture
+) -> bytes | None:  # None: it speaks of other pictures in the file
     "XMP of a picture that was turned upright and changed: orientation 1, its size, no previews."
-    if b"hdrgm:" in xmp or b"Container:Directory" in xmp: return None
+    if b"hdrgm:" in xmp or b"Container:Directory" in xmp:
+        return None
     values = {b"tiff:Orientation": 1} | {name: size[axis] for name, axis in _XMP_SIZES.items()}
     for name, value in values.items():
         pattern = name + rb"(\s*=\s*[\"']|\s*>)\s*\d+"
-        xmp = re.sub(pattern, lambda found, name=name, value=value: name + found[1] + str(value).encode(), xmp)
+        xmp = re.sub(
+            pattern,
+            lambda found, name=name, value=value: name + found[1] + str(value).encode(),
+            xmp,
+        )
     return re.sub(rb"<(xmp|xap):Thumbnails>.*?</\1:Thumbnails>", b"", xmp, flags=re.DOTALL)
 
 # %% ../nbs/14_picture.ipynb #12a00015
@@ -88,94 +144,126 @@ def _exif_of(im):
     if hasattr(im, "tag_v2"):
         kept = Image.Exif()
         for tag in EXIF_TAGS:
-            if tag in exif: kept[tag] = exif[tag]
+            if tag in exif:
+                kept[tag] = exif[tag]
         for tag in (34665, 34853):
-            if tag in exif: kept[tag] = exif.get_ifd(tag)
+            if tag in exif:
+                kept[tag] = exif.get_ifd(tag)
         exif = kept
     stored = im.info.get("exif") if not hasattr(im, "tag_v2") else None
     return (stored or exif.tobytes()).removeprefix(b"Exif\0\0") if len(exif) else None
+
 
 def _texts_of(data):
     "A PNG's text chunks, but XMP and EXIF in disguise."
     found, at = [], 8
     while data[:4] == b"\x89PNG" and at + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
-        content = data[at + 8:at + 8 + size]
+        content = data[at + 8 : at + 8 + size]
         known = content.startswith((b"XML:com.adobe.xmp\0", b"Raw profile type"))
-        if kind in (b"tEXt", b"zTXt", b"iTXt") and not known: found.append((kind, content))
+        if kind in (b"tEXt", b"zTXt", b"iTXt") and not known:
+            found.append((kind, content))
         at += 12 + size
     return tuple(found)
 
 # %% ../nbs/14_picture.ipynb #12a00017
-def metadata_of(im,          # Pillow picture
-                data:bytes,  # of its file; empty where there is none
-                size:tuple,  # width, height upright
-                converted:bool=False # to sRGB
-               )->Metadata:
+def metadata_of(
+    im,  # Pillow picture
+    data: bytes,  # of its file; empty where there is none
+    size: tuple,  # width, height upright
+    converted: bool = False,  # to sRGB
+) -> Metadata:
     "What a file says beside its pixels, true of the upright and changed picture."
     tags, info = getattr(im, "tag_v2", {}), im.info
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or tags.get(700)
-    if isinstance(xmp, str): xmp = xmp.encode()
+    if isinstance(xmp, str):
+        xmp = xmp.encode()
     photoshop = info.get("photoshop")
     iptc = tags.get(33723) or (photoshop.get(0x0404) if isinstance(photoshop, dict) else None)
-    try: exif = _exif_of(im)
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error, IndexError): exif = None # damaged
-    return Metadata(exif=settled_exif(exif, size, converted) if exif else None,
-                    xmp=settled_xmp(xmp, size) if isinstance(xmp, bytes) else None,
-                    iptc=iptc if isinstance(iptc, bytes) else None,
-                    icc=info.get("icc_profile") or None,
-                    dpi=_dpi_of(im), texts=_texts_of(data),
-                    comment=info["comment"] if isinstance(info.get("comment"), bytes) else None)
+    try:
+        exif = _exif_of(im)
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error, IndexError):
+        exif = None  # damaged
+    return Metadata(
+        exif=settled_exif(exif, size, converted) if exif else None,
+        xmp=settled_xmp(xmp, size) if isinstance(xmp, bytes) else None,
+        iptc=iptc if isinstance(iptc, bytes) else None,
+        icc=info.get("icc_profile") or None,
+        dpi=_dpi_of(im),
+        texts=_texts_of(data),
+        comment=info["comment"] if isinstance(info.get("comment"), bytes) else None,
+    )
+
 
 def _dpi_of(im):
     "Pixels an inch across and down, upright; None where the file says nothing or nonsense."
-    try: dpi = tuple(float(x) for x in im.info["dpi"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError): return None
-    if len(dpi) != 2 or not all(1 < x <= 1e5 for x in dpi): return None
+    try:
+        dpi = tuple(float(x) for x in im.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    if len(dpi) != 2 or not all(1 < x <= 1e5 for x in dpi):
+        return None
     return dpi[::-1] if _orientation(im) in (5, 6, 7, 8) else dpi
 
 # %% ../nbs/14_picture.ipynb #12a00021
 class Colours(NamedTuple):
     "What whole levels mean."
-    curves: np.ndarray # (3, levels) float32: linear light of each level, rising
-    matrix: np.ndarray # (3, 3) float32: from there to linear sRGB
+
+    curves: np.ndarray  # (3, levels) float32: linear light of each level, rising
+    matrix: np.ndarray  # (3, 3) float32: from there to linear sRGB
 
     @property
-    def reversible(self): # bool
+    def reversible(self):  # bool
         "Can light be turned into levels?"
         rising = (self.curves[:, -1] > self.curves[:, 0]).all()
         return bool(rising and abs(np.linalg.det(self.matrix)) > 1e-3)
 
-    def light(self, levels): # (..., 3) whole numbers → float32 linear sRGB, beyond [0, 1] for colours outside its gamut
+    def light(
+        self, levels
+    ):  # (..., 3) whole numbers → float32 linear sRGB, beyond [0, 1] for colours outside its gamut
         "Linear sRGB of levels."
         own = np.stack([self.curves[c][levels[..., c]] for c in range(3)], -1)
         return own @ self.matrix.T
 
-    def levels(self, light): # (..., 3) linear sRGB → float64 levels, not rounded
+    def levels(self, light):  # (..., 3) linear sRGB → float64 levels, not rounded
         "Levels of linear sRGB."
         own = light @ np.linalg.inv(self.matrix.astype(np.float64)).T
         numbers = np.arange(self.curves.shape[1])
-        return np.stack([np.interp(own[..., c], np.maximum.accumulate(self.curves[c]), numbers) for c in range(3)], -1)
+        return np.stack(
+            [
+                np.interp(own[..., c], np.maximum.accumulate(self.curves[c]), numbers)
+                for c in range(3)
+            ],
+            -1,
+        )
 
-def srgb_colours(top:int # 255 or 65535
-                )->Colours:
+
+def srgb_colours(
+    top: int,  # 255 or 65535
+) -> Colours:
     "Levels as sRGB means them."
-    curve = srgb_to_linear(np.arange(top + 1)/top).astype(np.float32)
-    return Colours(np.stack([curve]*3), np.eye(3, dtype=np.float32))
+    curve = srgb_to_linear(np.arange(top + 1) / top).astype(np.float32)
+    return Colours(np.stack([curve] * 3), np.eye(3, dtype=np.float32))
 
 # %% ../nbs/14_picture.ipynb #12a00022
-def _colours(meant, # a profile, (curves, matrix), or None
-             top    # 255 or 65535
-            ):      # `Colours`; None: as in sRGB, or the profile makes no sense and is not looked at
+def _colours(
+    meant,  # a profile, (curves, matrix), or None
+    top,  # 255 or 65535
+):  # `Colours`; None: as in sRGB, or the profile makes no sense and is not looked at
     "What levels mean."
-    if meant is None: return None
+    if meant is None:
+        return None
     try:
         with np.errstate(all="ignore"):
-            curves, matrix = _named_tables(*meant, top) if isinstance(meant, tuple) else _icc_tables(meant, top)
-    except (KeyError, ValueError, IndexError, struct.error): return None
-    cube = np.stack(np.meshgrid(*[np.arange(0, 256, 15)*(top//255)]*3), -1).reshape(1, -1, 3)
-    alike = abs(_icc_apply(cube, curves, matrix) - cube/top).max() < 1/255
+            curves, matrix = (
+                _named_tables(*meant, top) if isinstance(meant, tuple) else _icc_tables(meant, top)
+            )
+    except (KeyError, ValueError, IndexError, struct.error):
+        return None
+    cube = np.stack(np.meshgrid(*[np.arange(0, 256, 15) * (top // 255)] * 3), -1).reshape(1, -1, 3)
+    alike = abs(_icc_apply(cube, curves, matrix) - cube / top).max() < 1 / 255
     return None if alike else Colours(curves, matrix)
+
 
 def _is_table(meant):
     "Is this a profile of RGB that only a table describes?"
@@ -185,34 +273,38 @@ def _is_table(meant):
 @dataclass(frozen=True, eq=False)
 class _Samples:
     "The samples of a picture, upright, and what they mean."
-    samples: np.ndarray       # (H, W, 3 or 4): uint8, uint16, or float32 linear light; the fourth is alpha
+
+    samples: (
+        np.ndarray
+    )  # (H, W, 3 or 4): uint8, uint16, or float32 linear light; the fourth is alpha
     about: Metadata = NO_METADATA
-    suffix: str = ".png"      # what it is saved as, if nobody says otherwise
-    colours: Colours|None = None # what levels mean; None: sRGB
-    grey: bool = False        # came with one channel, stays so while it has no colour
-    joined: bool = False      # colours are multiplied by alpha, as in EXR
-    orientation: int = 1      # EXIF's, of the file; the samples are upright
+    suffix: str = ".png"  # what it is saved as, if nobody says otherwise
+    colours: Colours | None = None  # what levels mean; None: sRGB
+    grey: bool = False  # came with one channel, stays so while it has no colour
+    joined: bool = False  # colours are multiplied by alpha, as in EXR
+    orientation: int = 1  # EXIF's, of the file; the samples are upright
 
     @property
-    def alpha(self): # (H, W), as stored; None: opaque
+    def alpha(self):  # (H, W), as stored; None: opaque
         "How much of each pixel there is."
         return self.samples[..., 3] if self.samples.shape[2] == 4 else None
 
-    def light(self, box): # x0, y0, x1, y1 → (y1-y0, x1-x0, 3) float32 linear sRGB
+    def light(self, box):  # x0, y0, x1, y1 → (y1-y0, x1-x0, 3) float32 linear sRGB
         "Linear light of a part."
         x0, y0, x1, y1 = box
         levels = self.samples[y0:y1, x0:x1, :3]
         return levels if levels.dtype.kind == "f" else self._meaning.light(levels)
 
     @property
-    def _meaning(self): return self.colours or srgb_colours(np.iinfo(self.samples.dtype).max)
+    def _meaning(self):
+        return self.colours or srgb_colours(np.iinfo(self.samples.dtype).max)
 
-    def with_light(self, box, light, where): # … (y1-y0, x1-x0) bool: which pixels are changed
+    def with_light(self, box, light, where):  # … (y1-y0, x1-x0) bool: which pixels are changed
         "The picture with other light in a part of it."
         levels = light if self.samples.dtype.kind == "f" else self._meaning.levels(light)
         return self.with_levels(box, levels, where)
 
-    def with_levels(self, box, levels, where): # … (y1-y0, x1-x0, 3) in the samples' own terms
+    def with_levels(self, box, levels, where):  # … (y1-y0, x1-x0, 3) in the samples' own terms
         "The picture with other samples in a part of it."
         x0, y0, x1, y1 = box
         out = self.samples.copy()
@@ -225,112 +317,169 @@ class _Samples:
 # %% ../nbs/14_picture.ipynb #12a00034
 class Picture(_Samples):
     "A picture as its file holds it, upright. A value: changes make a new one."
+
     def in_srgb(self):
         "The same in sRGB, whatever its own colours; what lies outside is clipped. Floats become 16 bits."
         height, width = self.samples.shape[:2]
         light, alpha = self.light((0, 0, width, height)), self.alpha
-        if self.joined and alpha is not None: light = light/np.maximum(alpha, 1e-6)[..., None]
+        if self.joined and alpha is not None:
+            light = light / np.maximum(alpha, 1e-6)[..., None]
         bits = 8 if self.samples.dtype == np.uint8 else 16
         levels = quantise(linear_to_srgb(light), bits)
-        if alpha is not None: levels = np.dstack([levels, quantise(alpha, bits)])
+        if alpha is not None:
+            levels = np.dstack([levels, quantise(alpha, bits)])
         about = self.about._replace(icc=None, gamma=None)
         return replace(self, samples=levels, about=about, colours=None, joined=False)
 
-    def encoded(self, suffix): # one of `image.WRITTEN` → bytes
+    def encoded(self, suffix):  # one of `image.WRITTEN` → bytes
         "The bytes of a file, with all that its kind has room for."
         x, about = _for_file(self, suffix)
         return encode_image(x, suffix, 16 if x.dtype == np.uint16 else 8, about)
 
-    def save(self, path): # ending in one of `image.WRITTEN`; its folder must exist
+    def save(self, path):  # ending in one of `image.WRITTEN`; its folder must exist
         "Write it; it appears whole or not at all."
-        try: data = self.encoded(Path(path).suffix.lower())
-        except ValueError as e: raise ValueError(f"{path} {e}.") from None
-        with whole_file(path) as part: part.write_bytes(data)
+        try:
+            data = self.encoded(Path(path).suffix.lower())
+        except ValueError as e:
+            raise ValueError(f"{path} {e}.") from None
+        with whole_file(path) as part:
+            part.write_bytes(data)
 
 # %% ../nbs/14_picture.ipynb #12a00033
 def _for_file(picture, suffix):
     "Samples and metadata as a kind of file can hold them."
-    if suffix == ".exr": return _linear(picture), NO_METADATA
+    if suffix == ".exr":
+        return _linear(picture), NO_METADATA
     floats, own_gamma = picture.samples.dtype.kind == "f", picture.about.gamma and suffix != ".png"
     has_colour = picture.grey and np.ptp(picture.samples[..., :3], axis=2).any()
     grey_profile = (picture.about.icc or b"")[16:20] == b"GRAY"
-    if floats or own_gamma or has_colour and grey_profile: picture = picture.in_srgb()
+    if floats or own_gamma or has_colour and grey_profile:
+        picture = picture.in_srgb()
     x = picture.samples
-    if suffix in (".jpg", ".jpeg", ".webp"): x = quantise(x, 8)
-    if suffix in (".jpg", ".jpeg") and picture.alpha is not None: x = _over_white(x)
-    if picture.grey and not has_colour: x = x[..., [0, *range(3, x.shape[2])]]
+    if suffix in (".jpg", ".jpeg", ".webp"):
+        x = quantise(x, 8)
+    if suffix in (".jpg", ".jpeg") and picture.alpha is not None:
+        x = _over_white(x)
+    if picture.grey and not has_colour:
+        x = x[..., [0, *range(3, x.shape[2])]]
     return x, picture.about
 
-def _over_white(x): # (H, W, 4) uint8 → (H, W, 3)
-    share = x[..., 3:]/np.float32(255)
-    return quantise(x[..., :3]/np.float32(255)*share + 1 - share)
 
-def _linear(picture): # (H, W, 3 or 4) float32, colours multiplied by alpha
-    if picture.samples.dtype.kind == "f": return picture.samples
+def _over_white(x):  # (H, W, 4) uint8 → (H, W, 3)
+    share = x[..., 3:] / np.float32(255)
+    return quantise(x[..., :3] / np.float32(255) * share + 1 - share)
+
+
+def _linear(picture):  # (H, W, 3 or 4) float32, colours multiplied by alpha
+    if picture.samples.dtype.kind == "f":
+        return picture.samples
     light = picture.light((0, 0, *picture.samples.shape[1::-1])).astype(np.float32)
-    if picture.alpha is None: return light
-    share = picture.alpha/np.float32(np.iinfo(picture.samples.dtype).max)
-    return np.dstack([light*share[..., None], share])
+    if picture.alpha is None:
+        return light
+    share = picture.alpha / np.float32(np.iinfo(picture.samples.dtype).max)
+    return np.dstack([light * share[..., None], share])
 
 # %% ../nbs/14_picture.ipynb #12a00041
-SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "EXR": ".exr", "HDR": ".exr"} # kind: what it comes back as
+SUFFIXES = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "TIFF": ".tif",
+    "WEBP": ".webp",
+    "EXR": ".exr",
+    "HDR": ".exr",
+}  # kind: what it comes back as
 PICTURES = ".jpg .jpeg .jpe .jfif .png .tif .tiff .webp .gif .bmp .ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif .exr .hdr".split()
 
-def is_picture(path:str)->bool:
+
+def is_picture(path: str) -> bool:
     "Does a file call itself a picture, or begin like one?"
-    if Path(path).suffix.lower() in PICTURES: return True
+    if Path(path).suffix.lower() in PICTURES:
+        return True
     try:
-        with open(path, "rb") as file: return bool(kind_of(file.read(4096)))
-    except (OSError, ImageReadError): return False
+        with open(path, "rb") as file:
+            return bool(kind_of(file.read(4096)))
+    except (OSError, ImageReadError):
+        return False
 
 # %% ../nbs/14_picture.ipynb #12a00045
-def kept(image # whatever `read_image` takes
-        ):     # the same, to be read again whatever becomes of its file; None where that would bring nothing more
+def kept(
+    image,  # whatever `read_image` takes
+):  # the same, to be read again whatever becomes of its file; None where that would bring nothing more
     "What a photo is read from."
-    if isinstance(image, (str, os.PathLike)): return Path(image).read_bytes()
-    if isinstance(image, (bytearray, memoryview)): return bytes(image)
+    if isinstance(image, (str, os.PathLike)):
+        return Path(image).read_bytes()
+    if isinstance(image, (bytearray, memoryview)):
+        return bytes(image)
     if hasattr(image, "seek") and hasattr(image, "read"):
         image.seek(0)
         return image.read()
-    if not isinstance(image, (np.ndarray, torch.Tensor)): return image
+    if not isinstance(image, (np.ndarray, torch.Tensor)):
+        return image
     x = as_array(image)
     ordinary = x.dtype == np.uint8 and x.ndim == 3 and x.shape[2] == 3
-    return None if ordinary else x.copy() # nothing more is in an ordinary one than the reader takes
+    return (
+        None if ordinary else x.copy()
+    )  # nothing more is in an ordinary one than the reader takes
 
-def stored_orientation(source # from `kept`
-                      )->int:  # 1 to 8; 1: upright, or nothing is said
+
+def stored_orientation(
+    source,  # from `kept`
+) -> int:  # 1 to 8; 1: upright, or nothing is said
     "EXIF orientation, of which only the file's head is read."
-    if isinstance(source, Image.Image): return _orientation(source)
-    if not isinstance(source, bytes): return 1
+    if isinstance(source, Image.Image):
+        return _orientation(source)
+    if not isinstance(source, bytes):
+        return 1
     kind = kind_of(source)
-    if kind == "PNG" and b"eXIf" not in source and b"Raw profile type" not in source: return 1 # Pillow would decode all of it
-    try: return 1 if kind in LINEAR else _orientation(_open(source, kind))
-    except (OSError, ImageReadError): return 1 # a kind that only our reader knows
+    if kind == "PNG" and b"eXIf" not in source and b"Raw profile type" not in source:
+        return 1  # Pillow would decode all of it
+    try:
+        return 1 if kind in LINEAR else _orientation(_open(source, kind))
+    except (OSError, ImageReadError):
+        return 1  # a kind that only our reader knows
 
 # %% ../nbs/14_picture.ipynb #12a00046
 def _holds_more(im, raw, meant):
     "Is more in a Pillow picture, not yet decoded, than 8 bits of opaque sRGB?"
     wide = im.mode in ("L", "RGB") and (_is_table(meant) or _colours(meant, 255))
-    return bool(raw or wide or "transparency" in im.info or im.mode in ("LA", "RGBA", "PA", "La", "RGBa", "F") or im.mode[0] == "I")
+    return bool(
+        raw
+        or wide
+        or "transparency" in im.info
+        or im.mode in ("LA", "RGBA", "PA", "La", "RGBa", "F")
+        or im.mode[0] == "I"
+    )
+
 
 def _gamma_alone(im, meant):
     "The gamma of a PNG whose colours that says wholly; None otherwise."
     gamma = im.info.get("gamma")
-    alone = isinstance(meant, tuple) and "chromaticity" not in im.info and np.array_equal(meant[1], np.eye(3))
+    alone = (
+        isinstance(meant, tuple)
+        and "chromaticity" not in im.info
+        and np.array_equal(meant[1], np.eye(3))
+    )
     return gamma if gamma and alone and im.format == "PNG" else None
 
 # %% ../nbs/14_picture.ipynb #12a00042
 def _from_levels(x, meant, about, **more):
     "A picture of samples (H, W, 1 to 4) that mean what a profile or (curves, matrix) says; None: sRGB."
-    if x.dtype not in (np.uint8, np.uint16): x = quantise(x, 16)
+    if x.dtype not in (np.uint8, np.uint16):
+        x = quantise(x, 16)
     top, grey = np.iinfo(x.dtype).max, x.shape[2] < 3
-    if grey: x = np.concatenate([x[..., :1]]*3 + [x[..., 1:]], 2)
+    if grey:
+        x = np.concatenate([x[..., :1]] * 3 + [x[..., 1:]], 2)
     colours = _colours(meant, top)
-    unsaid = colours and not (about.icc or about.gamma) # what no file of ours could say
+    unsaid = colours and not (about.icc or about.gamma)  # what no file of ours could say
     if _is_table(meant) or unsaid or colours and not colours.reversible:
         converted = quantise(_by_profile(x[..., :3], meant), 8 if top == 255 else 16)
-        x, about, colours = np.concatenate([converted, x[..., 3:]], 2), about._replace(icc=None, gamma=None), None
+        x, about, colours = (
+            np.concatenate([converted, x[..., 3:]], 2),
+            about._replace(icc=None, gamma=None),
+            None,
+        )
     return Picture(np.ascontiguousarray(x), about, colours=colours, grey=grey, **more)
+
 
 def _decoded(im, data, raw):
     "The samples of a Pillow picture, upright; None where only our reader gets over a fault in it."
@@ -338,23 +487,28 @@ def _decoded(im, data, raw):
         if raw:
             im, rows = _deep(data, raw)
             return _upright(_samples(im, rows(0, im.height)), _orientation(im))
-        im.load() # also where a TIFF turns itself upright and forgets its orientation
+        im.load()  # also where a TIFF turns itself upright and forgets its orientation
         return _upright(_samples(im), _orientation(im))
-    except (OSError, ValueError, struct.error, IndexError): return None
+    except (OSError, ValueError, struct.error, IndexError):
+        return None
+
 
 def _from_pillow(im, data, kind, picture):
     "A picture of a Pillow one; where its file holds nothing more than `picture`, of that, and nothing is decoded."
     raw, meant = _rawmode(im) if data else "", _colours_of(im, data)
     size, gamma = picture.shape[1::-1], _gamma_alone(im, meant)
-    named = isinstance(meant, tuple) and not gamma # by EXIF, cICP, cHRM: those are converted
+    named = isinstance(meant, tuple) and not gamma  # by EXIF, cICP, cHRM: those are converted
     about = metadata_of(im, data, size, named)._replace(gamma=gamma)
-    if not isinstance(meant, bytes): about = about._replace(icc=None)
+    if not isinstance(meant, bytes):
+        about = about._replace(icc=None)
     more = {"suffix": SUFFIXES.get(kind, ".png"), "orientation": _orientation(im)}
     converted = _holds_more(im, raw, meant)
     own = _decoded(im, data, raw) if converted and im.mode != "F" else None
-    if own is not None: return _from_levels(own.reshape(*own.shape[:2], -1), meant, about, **more)
-    if raw or im.mode in ("F", "I"): picture = quantise(read_image(data or im), 16)
-    converted |= im.mode not in ("L", "RGB") # by the reader, to sRGB
+    if own is not None:
+        return _from_levels(own.reshape(*own.shape[:2], -1), meant, about, **more)
+    if raw or im.mode in ("F", "I"):
+        picture = quantise(read_image(data or im), 16)
+    converted |= im.mode not in ("L", "RGB")  # by the reader, to sRGB
     about = about._replace(gamma=None, icc=None if converted else about.icc)
     return Picture(picture, about, grey=im.mode == "L", **more)
 
@@ -363,35 +517,50 @@ def _from_tiff(data, tags, picture):
     "A picture of a plain TIFF."
     icc, bands = tags.get(34675), tiff_bands(data, tags)
     meant = icc.tobytes() if icc is not None else _named(*tiff_colours(tags))
-    try: about = metadata_of(_open(data, "TIFF"), data, picture.shape[1::-1])
-    except (OSError, ImageReadError): about = Metadata() # a layout that only our reader knows
+    try:
+        about = metadata_of(_open(data, "TIFF"), data, picture.shape[1::-1])
+    except (OSError, ImageReadError):
+        about = Metadata()  # a layout that only our reader knows
     about = about._replace(icc=meant if isinstance(meant, bytes) else None)
     more = {"suffix": ".tif", "orientation": bands.turn}
-    if _holds_floats(tags): return Picture(quantise(read_image(data), 16), about._replace(icc=None), **more)
+    if _holds_floats(tags):
+        return Picture(quantise(read_image(data), 16), about._replace(icc=None), **more)
     return _from_levels(_upright(bands.whole(), bands.turn), meant, about, **more)
 
 # %% ../nbs/14_picture.ipynb #12a00043
-def read_picture(source,             # from `kept`
-                 picture:np.ndarray  # (H, W, 3) uint8 sRGB: what the reader made of it
-                )->Picture:
+def read_picture(
+    source,  # from `kept`
+    picture: np.ndarray,  # (H, W, 3) uint8 sRGB: what the reader made of it
+) -> Picture:
     "The picture a file holds, an array or a Pillow picture."
-    if isinstance(source, Image.Image): return _from_pillow(source, b"", source.format, picture)
-    if isinstance(source, np.ndarray): return _from_levels(source.reshape(*source.shape[:2], -1), None, NO_METADATA)
-    if not isinstance(source, bytes): return Picture(picture)
+    if isinstance(source, Image.Image):
+        return _from_pillow(source, b"", source.format, picture)
+    if isinstance(source, np.ndarray):
+        return _from_levels(source.reshape(*source.shape[:2], -1), None, NO_METADATA)
+    if not isinstance(source, bytes):
+        return Picture(picture)
     kind = kind_of(source)
-    if kind in LINEAR: return _from_light(LINEAR[kind](source))
+    if kind in LINEAR:
+        return _from_light(LINEAR[kind](source))
     if kind == "TIFF":
         tags = tiff_picture(source)
-        if tiff_is_plain(tags): return _from_tiff(source, tags, picture)
+        if tiff_is_plain(tags):
+            return _from_tiff(source, tags, picture)
         source = tiff_pointing(source, tags)
-    try: return _from_pillow(_open(source, kind), source, kind, picture)
-    except (OSError, ImageReadError): # a kind that only our reader knows: all it knows of it
+    try:
+        return _from_pillow(_open(source, kind), source, kind, picture)
+    except (OSError, ImageReadError):  # a kind that only our reader knows: all it knows of it
         return Picture(quantise(read_image(source), 16), suffix=SUFFIXES.get(kind, ".png"))
+
 
 def _from_light(bands):
     "A picture of linear light, colours multiplied by alpha, in the primaries of sRGB."
     x = np.asarray(bands.whole(), np.float32)
     grey = x.shape[2] == 1
-    if grey: x = np.repeat(x, 3, 2)
-    if bands.matrix is not None: x = np.concatenate([x[..., :3] @ bands.matrix.T.astype(np.float32), x[..., 3:]], 2)
-    return Picture(np.ascontiguousarray(_upright(x, bands.turn)), suffix=".exr", grey=grey, joined=True)
+    if grey:
+        x = np.repeat(x, 3, 2)
+    if bands.matrix is not None:
+        x = np.concatenate([x[..., :3] @ bands.matrix.T.astype(np.float32), x[..., 3:]], 2)
+    return Picture(
+        np.ascontiguousarray(_upright(x, bands.turn)), suffix=".exr", grey=grey, joined=True
+    )

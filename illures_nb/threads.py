@@ -18,47 +18,56 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 # %% ../nbs/15_threads.ipynb #7c1d0a07
-_own = threading.local() # `.thread` is True on our threads
+_own = threading.local()  # `.thread` is True on our threads
+
 
 def _settle():
     "Give a new thread one core, and leave the process's own number as it is."
     _own.thread = True
     others = torch.get_num_threads()
-    if others == 1: return
+    if others == 1:
+        return
     torch.set_num_threads(1)
     keeper = threading.Thread(target=torch.set_num_threads, args=(others,))
     keeper.start()
     keeper.join()
 
 # %% ../nbs/15_threads.ipynb #7c1d0a16
-_guarded = [] # locks that are open whenever the process forks: no child begins with one closed
+_guarded = []  # locks that are open whenever the process forks: no child begins with one closed
 
-def guard(lock): # a `threading.Lock`
+
+def guard(lock):  # a `threading.Lock`
     "Let a fork wait until nobody holds a lock."
     _guarded.append(lock)
+
 
 class Held:
     """A setting of the process, held at a value as long as somebody is inside.
     The last one to leave restores what the first one found."""
-    def __init__(self,
-                 get,   # function without arguments: the setting
-                 put,   # function of a value: changes the setting
-                 value  # what it is held at
-                ):
+
+    def __init__(
+        self,
+        get,  # function without arguments: the setting
+        put,  # function of a value: changes the setting
+        value,  # what it is held at
+    ):
         self.get, self.put, self.value = get, put, value
         self.inside, self.found, self.lock = 0, value, threading.Lock()
         guard(self.lock)
 
     def __enter__(self):
         with self.lock:
-            if not self.inside: self.found = self.get()
-            if self.get() != self.value: self.put(self.value)
+            if not self.inside:
+                self.found = self.get()
+            if self.get() != self.value:
+                self.put(self.value)
             self.inside += 1
 
     def __exit__(self, *error):
         with self.lock:
             self.inside -= 1
-            if not self.inside and self.found != self.value: self.put(self.found)
+            if not self.inside and self.found != self.value:
+                self.put(self.found)
 
 # %% ../nbs/15_threads.ipynb #7c1d0a18
 def _precision_on_cpus():
@@ -68,66 +77,86 @@ def _precision_on_cpus():
         get, put = torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
         return Held(get, put, "highest")
 
-    def get(): return matmul.fp32_precision.replace("none", "ieee")
-    def put(precision): matmul.fp32_precision = precision
+    def get():
+        return matmul.fp32_precision.replace("none", "ieee")
+
+    def put(precision):
+        matmul.fp32_precision = precision
+
     return Held(get, put, "ieee")
+
 
 _EXACT = _precision_on_cpus()
 _OPTIMISED = Held(cv2.useOptimized, cv2.setUseOptimized, True)
-_ERRORS = dict(divide="warn", over="warn", under="ignore", invalid="warn") # NumPy's, at the start
+_ERRORS = dict(divide="warn", over="warn", under="ignore", invalid="warn")  # NumPy's, at the start
+
 
 def as_usual(fn):
     "Make a function run as NumPy and OpenCV begin, and never compiled by torch."
+
     def settled(*args, **kwargs):
-        with np.errstate(**_ERRORS), _OPTIMISED: return fn(*args, **kwargs)
+        with np.errstate(**_ERRORS), _OPTIMISED:
+            return fn(*args, **kwargs)
 
     @wraps(fn)
     def call(*args, **kwargs):
-        compiler = sys.modules.get("torch._dynamo") # there once something was compiled
+        compiler = sys.modules.get("torch._dynamo")  # there once something was compiled
         disable = getattr(compiler, "disable", None)
         run = disable(settled) if disable else settled
         return run(*args, **kwargs)
+
     return call
 
 # %% ../nbs/15_threads.ipynb #7c1d0a24
 class Undrawn(TorchFunctionMode):
     "A context in which new networks get no initial weights: a file's will take their place."
+
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         draws = getattr(func, "__name__", "").endswith(("uniform_", "normal_"))
-        if draws: return args[0] if args else kwargs["tensor"]
+        if draws:
+            return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
 
 # %% ../nbs/15_threads.ipynb #7c1d0a09
-_pool = None              # the threads, begun at the first use
-_gate = threading.RLock() # held while work is handed out, and while the process forks
+_pool = None  # the threads, begun at the first use
+_gate = threading.RLock()  # held while work is handed out, and while the process forks
 
-def _submitted(fn, items): # → futures
+
+def _submitted(fn, items):  # → futures
     global _pool
     with _gate:
         if _pool is None:
             _pool = ThreadPoolExecutor(torch.get_num_threads(), "illures", initializer=_settle)
         return [_pool.submit(fn, x) for x in items]
 
-def each(fn,    # function of one item
-         items  # any iterable
-        )->list: # what `fn` answers to each, in their order
+
+def each(
+    fn,  # function of one item
+    items,  # any iterable
+) -> list:  # what `fn` answers to each, in their order
     "Do something to every item on our own threads, side by side."
     items = list(items)
-    if getattr(_own, "thread", False): return [fn(x) for x in items]
+    if getattr(_own, "thread", False):
+        return [fn(x) for x in items]
     with _EXACT:
-        try: work = _submitted(fn, items)
-        except RuntimeError: # the interpreter is ending and begins no more threads
+        try:
+            work = _submitted(fn, items)
+        except RuntimeError:  # the interpreter is ending and begins no more threads
             return [fn(x) for x in items]
-        try: return [w.result() for w in work]
-        finally: # when one has failed, the rest need not begin
+        try:
+            return [w.result() for w in work]
+        finally:  # when one has failed, the rest need not begin
             wait([w for w in work if not w.cancel()])
+
 
 def apart(fn):
     "Make a function run on one of our own threads."
+
     @wraps(fn)
     def call(*args, **kwargs):
         return each(lambda _: fn(*args, **kwargs), [None])[0]
+
     return call
 
 # %% ../nbs/15_threads.ipynb #7c1d0a13
@@ -138,12 +167,16 @@ def _pause():
     if _pool is not None and not getattr(_own, "thread", False):
         _pool.shutdown()
         _pool = None
-    for lock in _guarded: lock.acquire()
+    for lock in _guarded:
+        lock.acquire()
+
 
 def _resume():
     "After a fork, on both sides."
-    for lock in _guarded: lock.release()
+    for lock in _guarded:
+        lock.release()
     _gate.release()
 
-if hasattr(os, "register_at_fork"): # Windows does not fork
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
     os.register_at_fork(before=_pause, after_in_parent=_resume, after_in_child=_resume)

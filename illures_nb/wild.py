@@ -24,142 +24,257 @@ from .light import SHLight
 from .train.videos import CLIPS, Clip, PICTURES, files
 
 # %% ../nbs/72_wild.ipynb #2861e857
-def spread(folder,      # photographs and clips, also in subfolders
-           most:int=40, # how many of them at most
-          )->dict:      # name → path
+def spread(
+    folder,  # photographs and clips, also in subfolders
+    most: int = 40,  # how many of them at most
+) -> dict:  # name → path
     "Files of a folder, evenly spread over their names."
-    found = list(files(folder, PICTURES + CLIPS, 'photographs or clips').items())
+    found = list(files(folder, PICTURES + CLIPS, "photographs or clips").items())
     return dict(found[i] for i in np.unique(np.linspace(0, len(found) - 1, most).astype(int)))
 
-def views(name:str, path:Path, # of a photograph or a clip
-          frames:int=3, # of a clip
-         )->dict:       # name → (H, W, 3) sRGB
+
+def views(
+    name: str,
+    path: Path,  # of a photograph or a clip
+    frames: int = 3,  # of a clip
+) -> dict:  # name → (H, W, 3) sRGB
     "The pictures in a file."
-    if path.suffix.lower() not in CLIPS: return {name: read_image(path)}
+    if path.suffix.lower() not in CLIPS:
+        return {name: read_image(path)}
     clip = Clip(path)
-    wanted = {int((k + .5)/frames*clip.length) for k in range(frames)}
-    return {f'{name}, frame {k}': read_image(x) for k, x in islice(clip.frames(wanted.__contains__), len(wanted))}
+    wanted = {int((k + 0.5) / frames * clip.length) for k in range(frames)}
+    return {
+        f"{name}, frame {k}": read_image(x)
+        for k, x in islice(clip.frames(wanted.__contains__), len(wanted))
+    }
 
 # %% ../nbs/72_wild.ipynb #24899983
-EXPOSURE = .6 # of the darker photo
+EXPOSURE = 0.6  # of the darker photo
 
-def darker(image:np.ndarray # (H, W, 3) sRGB
-          )->np.ndarray:    # (H, W, 3) sRGB
+
+def darker(
+    image: np.ndarray,  # (H, W, 3) sRGB
+) -> np.ndarray:  # (H, W, 3) sRGB
     "The same photo, exposed less."
-    return linear_to_srgb(srgb_to_linear(image)*np.float32(EXPOSURE)).astype(np.float32)
+    return linear_to_srgb(srgb_to_linear(image) * np.float32(EXPOSURE)).astype(np.float32)
 
-def explained(f:Decomposition)->dict: # figures by name
+
+def explained(f: Decomposition) -> dict:  # figures by name
     "What one answer says about its own photo."
-    m = f.mask > .5; I, R = srgb_to_linear(f.photo.crop[m]), f.residual[m]
-    return dict(recon=float(abs(f.reconstruction - f.photo.crop)[m].mean()), share=float((R*R).sum()/max((I*I).sum(), 1e-9)),
-                contrast=float(log_floored(f.albedo[m] @ _GREY).std()), pixels=float(log_floored(I @ _GREY).std()))
+    m = f.mask > 0.5
+    I, R = srgb_to_linear(f.photo.crop[m]), f.residual[m]
+    return dict(
+        recon=float(abs(f.reconstruction - f.photo.crop)[m].mean()),
+        share=float((R * R).sum() / max((I * I).sum(), 1e-9)),
+        contrast=float(log_floored(f.albedo[m] @ _GREY).std()),
+        pixels=float(log_floored(I @ _GREY).std()),
+    )
 
-def consistency(f:Decomposition, g:Decomposition)->dict: # figures by name
+
+def consistency(f: Decomposition, g: Decomposition) -> dict:  # figures by name
     "How far the answer to the darker photo, g, is from that to the photo, f, on the photo's pixels."
-    both = (np.nan_to_num(f.to_frame('mask')) > .5) & (np.nan_to_num(g.to_frame('mask')) > .5)
-    n, k = (x.to_frame('normals')[both] for x in (f, g)); a, b = (log_floored(x.to_frame('albedo')[both] @ _GREY) for x in (f, g))
-    return dict(normals=float(angular_error(n, k).mean()), albedo=float((b - a).std()), tone=float((b - a).mean()))
+    both = (np.nan_to_num(f.to_frame("mask")) > 0.5) & (np.nan_to_num(g.to_frame("mask")) > 0.5)
+    n, k = (x.to_frame("normals")[both] for x in (f, g))
+    a, b = (log_floored(x.to_frame("albedo")[both] @ _GREY) for x in (f, g))
+    return dict(
+        normals=float(angular_error(n, k).mean()),
+        albedo=float((b - a).std()),
+        tone=float((b - a).mean()),
+    )
 
 # %% ../nbs/72_wild.ipynb #8a8e5754
-LIGHTS = 'split_left', 'golden_hour'
-PANELS = 'photo', 'albedo', 'normals', 'shading', 'residual', 'reconstruction', *LIGHTS
-SIDE, LEFT, GAP, DARK = 144, 168, 4, 24 # px; grey level
+LIGHTS = "split_left", "golden_hour"
+PANELS = "photo", "albedo", "normals", "shading", "residual", "reconstruction", *LIGHTS
+SIDE, LEFT, GAP, DARK = 144, 168, 4, 24  # px; grey level
 
-def panels(f:Decomposition)->list: # of (SIDE, SIDE, 3) uint8, in the order of PANELS
+
+def panels(f: Decomposition) -> list:  # of (SIDE, SIDE, 3) uint8, in the order of PANELS
     "Photo, layers, reconstruction, and the face relit."
     M, m = crop_transform(f.photo.face.landmarks, SIDE), f.mask[..., None]
     way = cv2.INTER_AREA if len(f.mask) > SIDE else cv2.INTER_CUBIC
-    layers = [np.round(as_picture(n, getattr(f, n))*m + 44*(1 - m)).astype(np.uint8) for n in PANELS[1:6]]
+    layers = [
+        np.round(as_picture(n, getattr(f, n)) * m + 44 * (1 - m)).astype(np.uint8)
+        for n in PANELS[1:6]
+    ]
     relit = [f.relight(SHLight.preset(n).matched(f.light)).composite() for n in LIGHTS]
     shown = [crop(x, M, SIDE) for x in (f.photo.picture, *relit)]
     return [shown[0], *(cv2.resize(x, (SIDE, SIDE), interpolation=way) for x in layers), *shown[1:]]
 
 # %% ../nbs/72_wild.ipynb #817e83a5
-def label(name:str, # of the picture
-          r:dict    # its figures
-         )->np.ndarray: # (SIDE, LEFT, 3) uint8
+def label(
+    name: str,  # of the picture
+    r: dict,  # its figures
+) -> np.ndarray:  # (SIDE, LEFT, 3) uint8
     "What stands at the left of a row."
-    page = Image.new('RGB', (LEFT, SIDE), (DARK,)*3); d = ImageDraw.Draw(page)
-    say = lambda y, text, grey: d.text((8, y), text, (grey,)*3, ImageFont.load_default(12.5))
-    for k, line in enumerate(wrap(name, 23)[:3]): say(4 + 16*k, line, 245)
-    lines = ['reconstruction {recon:.3f}', 'residual {share:.1%}', 'contrast {contrast:.2f} of {pixels:.2f}',
-             'darker: {normals:.1f}°, {albedo:.3f}, {tone:+.2f}' if 'normals' in r else 'darker: no face']
-    for k, line in enumerate(lines): say(60 + 20*k, line.format(**r), 170)
+    page = Image.new("RGB", (LEFT, SIDE), (DARK,) * 3)
+    d = ImageDraw.Draw(page)
+    say = lambda y, text, grey: d.text((8, y), text, (grey,) * 3, ImageFont.load_default(12.5))
+    for k, line in enumerate(wrap(name, 23)[:3]):
+        say(4 + 16 * k, line, 245)
+    lines = [
+        "reconstruction {recon:.3f}",
+        "residual {share:.1%}",
+        "contrast {contrast:.2f} of {pixels:.2f}",
+        "darker: {normals:.1f}°, {albedo:.3f}, {tone:+.2f}"
+        if "normals" in r
+        else "darker: no face",
+    ]
+    for k, line in enumerate(lines):
+        say(60 + 20 * k, line.format(**r), 170)
     return np.asarray(page)
 
-def row(f:Decomposition, name:str, r:dict)->np.ndarray: # (SIDE + GAP, LEFT + 8·(SIDE + GAP), 3) uint8
+
+def row(
+    f: Decomposition, name: str, r: dict
+) -> np.ndarray:  # (SIDE + GAP, LEFT + 8·(SIDE + GAP), 3) uint8
     "A face in the sheet."
     tiles = [np.pad(x, ((0, GAP), (0, GAP), (0, 0)), constant_values=DARK) for x in panels(f)]
-    return np.hstack([np.pad(label(name, r), ((0, GAP), (0, 0), (0, 0)), constant_values=DARK), *tiles])
+    return np.hstack(
+        [np.pad(label(name, r), ((0, GAP), (0, 0), (0, 0)), constant_values=DARK), *tiles]
+    )
 
-def heading()->np.ndarray: # (22, LEFT + 8·(SIDE + GAP), 3) uint8
+
+def heading() -> np.ndarray:  # (22, LEFT + 8·(SIDE + GAP), 3) uint8
     "What stands above the columns."
-    page = Image.new('RGB', (LEFT + len(PANELS)*(SIDE + GAP), 22), (DARK,)*3); d = ImageDraw.Draw(page)
-    for k, name in enumerate(PANELS): d.text((LEFT + k*(SIDE + GAP) + SIDE/2, 11), name.replace('_', ' '), (245,)*3, ImageFont.load_default(13), anchor='mm')
+    page = Image.new("RGB", (LEFT + len(PANELS) * (SIDE + GAP), 22), (DARK,) * 3)
+    d = ImageDraw.Draw(page)
+    for k, name in enumerate(PANELS):
+        d.text(
+            (LEFT + k * (SIDE + GAP) + SIDE / 2, 11),
+            name.replace("_", " "),
+            (245,) * 3,
+            ImageFont.load_default(13),
+            anchor="mm",
+        )
     return np.asarray(page)
 
 # %% ../nbs/72_wild.ipynb #bc795203
 @dataclass
 class WildResult:
     "What was seen and measured on photographs without truth."
-    rows:list # one dict per face: folder, name, figures, strip (its row of the sheet)
-    left:list # one dict per picture without one: folder, name, why
 
-    def mean(self, folder:str=None # this one only
-            )->dict:               # figure → mean
+    rows: list  # one dict per face: folder, name, figures, strip (its row of the sheet)
+    left: list  # one dict per picture without one: folder, name, why
+
+    def mean(
+        self,
+        folder: str = None,  # this one only
+    ) -> dict:  # figure → mean
         "Mean figures, and how many pictures they are of."
-        here = lambda rows: [r for r in rows if folder in (None, r['folder'])]
+        here = lambda rows: [r for r in rows if folder in (None, r["folder"])]
         values = {k: [r[k] for r in here(self.rows) if k in r] for k in _FIGURES}
-        return {k: float(np.mean(v)) for k, v in values.items() if v} | dict(faces=len(here(self.rows)), left=len(here(self.left)))
+        return {k: float(np.mean(v)) for k, v in values.items() if v} | dict(
+            faces=len(here(self.rows)), left=len(here(self.left))
+        )
 
-    def pages(self, rows:int=10 # of a page
-             )->dict:           # name → (H, W, 3) uint8
+    def pages(
+        self,
+        rows: int = 10,  # of a page
+    ) -> dict:  # name → (H, W, 3) uint8
         "The sheet."
-        return {f'{k//rows + 1:02d}': np.vstack([heading(), *(r['strip'] for r in self.rows[k:k + rows])]) for k in range(0, len(self.rows), rows)}
+        return {
+            f"{k // rows + 1:02d}": np.vstack(
+                [heading(), *(r["strip"] for r in self.rows[k : k + rows])]
+            )
+            for k in range(0, len(self.rows), rows)
+        }
 
 # %% ../nbs/72_wild.ipynb #b5e565bd
-def wild(decomposer, # a `Decomposer`
-         folders,    # photographs and clips
-         most:int=40, # of a folder
-         progress:bool=True, # count on stderr
-        )->WildResult:
+def wild(
+    decomposer,  # a `Decomposer`
+    folders,  # photographs and clips
+    most: int = 40,  # of a folder
+    progress: bool = True,  # count on stderr
+) -> WildResult:
     "Look at photographs nobody has a truth for."
     rows, left = [], []
     for folder, found in [(str(f), spread(f, most)) for f in folders]:
         for name, path in _progress(found.items(), progress, folder):
-            try: pictures = views(name, path)
-            except ValueError: left.append(dict(folder=folder, name=name, why='cannot be read')); continue
-            for shown, image in pictures.items(): _look(decomposer, folder, shown, image, rows, left)
+            try:
+                pictures = views(name, path)
+            except ValueError:
+                left.append(dict(folder=folder, name=name, why="cannot be read"))
+                continue
+            for shown, image in pictures.items():
+                _look(decomposer, folder, shown, image, rows, left)
     return WildResult(rows, left)
 
 # %% ../nbs/72_wild.ipynb #7a76dd04
-def _look(decomposer, folder, name, image, rows, left): # one picture: a row, or why not
+def _look(decomposer, folder, name, image, rows, left):  # one picture: a row, or why not
     faces = decomposer(image)
-    if not faces: left.append(dict(folder=folder, name=name, why='no face')); return
+    if not faces:
+        left.append(dict(folder=folder, name=name, why="no face"))
+        return
     again = decomposer(darker(image))
     r = explained(faces[0]) | (consistency(faces[0], again[0]) if again else {})
-    rows.append(dict(folder=folder, name=name, **r, strip=row(faces[0], f'{len(rows) + 1}  {name}', r)))
+    rows.append(
+        dict(folder=folder, name=name, **r, strip=row(faces[0], f"{len(rows) + 1}  {name}", r))
+    )
 
 # %% ../nbs/72_wild.ipynb #42eaa5f4
-_FIGURES = dict(recon='.3f', share='.1%', contrast='.2f', pixels='.2f', normals='.1f', albedo='.3f', tone='+.2f')
-_HEADS = dict(recon='reconstruction L1', share="residual's energy", contrast='contrast of albedo', pixels='of the photo', normals='darker: normals (°)', albedo='log albedo, std',
-              tone='log albedo, mean', left='left out')
-_WORST = {'recon': abs, 'share': abs, 'contrast, most': abs, 'contrast, least': lambda x: -x, 'normals': abs, 'albedo': abs, 'tone': abs} # figure → what is bad
+_FIGURES = dict(
+    recon=".3f", share=".1%", contrast=".2f", pixels=".2f", normals=".1f", albedo=".3f", tone="+.2f"
+)
+_HEADS = dict(
+    recon="reconstruction L1",
+    share="residual's energy",
+    contrast="contrast of albedo",
+    pixels="of the photo",
+    normals="darker: normals (°)",
+    albedo="log albedo, std",
+    tone="log albedo, mean",
+    left="left out",
+)
+_WORST = {
+    "recon": abs,
+    "share": abs,
+    "contrast, most": abs,
+    "contrast, least": lambda x: -x,
+    "normals": abs,
+    "albedo": abs,
+    "tone": abs,
+}  # figure → what is bad
 
-def _worst(rows, most=5): # a table
+
+def _worst(rows, most=5):  # a table
     lines = []
     for title, bad in _WORST.items():
-        key, *more = title.split(', '); ranked = sorted(((bad(r[key]), i) for i, r in enumerate(rows) if key in r), reverse=True)[:most]
-        lines.append(dict(name=', '.join([_HEADS[key], *more]), **{str(k): f'{i + 1}: {rows[i]["name"]} ({format(rows[i][key], _FIGURES[key])})' for k, (_, i) in enumerate(ranked, 1)}))
-    return markdown(lines, {str(k + 1): '' for k in range(most)}, {})
+        key, *more = title.split(", ")
+        ranked = sorted(((bad(r[key]), i) for i, r in enumerate(rows) if key in r), reverse=True)[
+            :most
+        ]
+        lines.append(
+            dict(
+                name=", ".join([_HEADS[key], *more]),
+                **{
+                    str(k): f"{i + 1}: {rows[i]['name']} ({format(rows[i][key], _FIGURES[key])})"
+                    for k, (_, i) in enumerate(ranked, 1)
+                },
+            )
+        )
+    return markdown(lines, {str(k + 1): "" for k in range(most)}, {})
 
-def wild_report(result:WildResult, name:str='this method')->str: # markdown
+
+def wild_report(result: WildResult, name: str = "this method") -> str:  # markdown
     "Everything measured, as one page."
-    folders = list(dict.fromkeys(r['folder'] for r in result.rows + result.left))
-    means = [dict(name=f'**{name}**', **result.mean()), *(dict(name=f, **result.mean(f)) for f in folders if len(folders) > 1)]
-    parts = ['# In the wild', markdown(means, _FIGURES | dict(faces='d', left='d'), _HEADS)]
-    for why in dict.fromkeys(r['why'] for r in result.left):
-        names = [r['name'] for r in result.left if r['why'] == why]; parts.append(f'{len(names)} left out ({why}): {", ".join(names)}')
-    if result.rows: parts += ['## The worst', _worst(result.rows), '## Every face',
-                              markdown([r | dict(name=f'{i}: {r["name"]}') for i, r in enumerate(result.rows, 1)], _FIGURES, _HEADS)]
-    return '\n\n'.join(parts) + '\n'
+    folders = list(dict.fromkeys(r["folder"] for r in result.rows + result.left))
+    means = [
+        dict(name=f"**{name}**", **result.mean()),
+        *(dict(name=f, **result.mean(f)) for f in folders if len(folders) > 1),
+    ]
+    parts = ["# In the wild", markdown(means, _FIGURES | dict(faces="d", left="d"), _HEADS)]
+    for why in dict.fromkeys(r["why"] for r in result.left):
+        names = [r["name"] for r in result.left if r["why"] == why]
+        parts.append(f"{len(names)} left out ({why}): {', '.join(names)}")
+    if result.rows:
+        parts += [
+            "## The worst",
+            _worst(result.rows),
+            "## Every face",
+            markdown(
+                [r | dict(name=f"{i}: {r['name']}") for i, r in enumerate(result.rows, 1)],
+                _FIGURES,
+                _HEADS,
+            ),
+        ]
+    return "\n\n".join(parts) + "\n"

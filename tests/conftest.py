@@ -1,4 +1,5 @@
 "What several tests need: a photo with a face, photos without, files that are broken, weights."
+
 import importlib.util
 import io
 import os
@@ -10,7 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio and the hub's client are imported: later
+os.environ.setdefault(
+    "GRADIO_ANALYTICS_ENABLED", "False"
+)  # read when gradio and the hub's client are imported: later
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
@@ -24,11 +27,15 @@ def one_thread():
 def illures(capsys):
     "Run a command in this process: exit code, standard output, standard error."
     from illures_nb.cli import main
+
     def run(*args):
         capsys.readouterr()
-        try: code = main([str(a) for a in args])
-        except SystemExit as e: code = e.code
+        try:
+            code = main([str(a) for a in args])
+        except SystemExit as e:
+            code = e.code
         return code, *capsys.readouterr()
+
     return run
 
 
@@ -36,6 +43,7 @@ def illures(capsys):
 def astronaut():
     "A photo with one face, uint8 (512, 512, 3): Eileen Collins, NASA, public domain."
     from skimage.data import astronaut
+
     return astronaut()
 
 
@@ -67,7 +75,9 @@ def wall():
 def weights(tmp_path_factory):
     "A weights file: the bundled one, or an untrained network where there is none."
     from illures_nb.networks import build, save_weights, weights_path
-    if weights_path("lite", 128).is_file(): return weights_path("lite", 128)
+
+    if weights_path("lite", 128).is_file():
+        return weights_path("lite", 128)
     path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
     torch.manual_seed(0)
     save_weights(path, build("lite"), {"size": 128})
@@ -78,12 +88,15 @@ def weights(tmp_path_factory):
 def trained():
     "Skips where the package has no trained weights."
     from illures_nb.networks import weights_path
-    if not weights_path("lite", 128).is_file(): pytest.skip("this checkout has no trained weights")
+
+    if not weights_path("lite", 128).is_file():
+        pytest.skip("this checkout has no trained weights")
 
 
 @pytest.fixture(scope="session")
 def decomposer(weights):
     from illures_nb import Decomposer
+
     return Decomposer.from_pretrained(weights)
 
 
@@ -98,16 +111,21 @@ def face(decomposer, astronaut):
 @pytest.fixture(scope="session")
 def load_app():
     "Makes the demo's module anew, as `python app.py` would."
+
     def load():
-        spec = importlib.util.spec_from_file_location("illures_app", Path(__file__).parents[1] / "app.py")
+        spec = importlib.util.spec_from_file_location(
+            "illures_app", Path(__file__).parents[1] / "app.py"
+        )
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module
+
     return load
 
 
 @pytest.fixture(scope="session")
-def app(load_app): return load_app()
+def app(load_app):
+    return load_app()
 
 
 @pytest.fixture(scope="session")
@@ -122,9 +140,11 @@ def url(app, decomposer):
 def calls(decomposer, monkeypatch):
     "Grows by one whenever the network looks at a photo's faces."
     seen, look = [], decomposer.look
+
     def counted(crops):
         seen.append(1)
         return look(crops)
+
     monkeypatch.setattr(decomposer, "look", counted)
     return seen
 
@@ -138,9 +158,17 @@ def broken_files(astronaut, tmp_path_factory):
     Image.new("RGB", (2, 2)).save(bmp, "BMP")
     huge = bytearray(bmp.getvalue())
     huge[18:26] = struct.pack("<ii", 20000, 20000)
-    contents = {"empty.png": b"", "letter.jpg": b"Dear Sir,", "noise.png": np.random.default_rng(0).bytes(2000), "half.jpg": whole.getvalue()[:9000],
-                "header.png": b"\x89PNG\r\n\x1a\n", "huge.bmp": bytes(huge), "pickle.png": b"\x80\x04\x95\x0b\x00\x00"}
-    for name, data in contents.items(): (folder / name).write_bytes(data)
+    contents = {
+        "empty.png": b"",
+        "letter.jpg": b"Dear Sir,",
+        "noise.png": np.random.default_rng(0).bytes(2000),
+        "half.jpg": whole.getvalue()[:9000],
+        "header.png": b"\x89PNG\r\n\x1a\n",
+        "huge.bmp": bytes(huge),
+        "pickle.png": b"\x80\x04\x95\x0b\x00\x00",
+    }
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
     (folder / "folder.jpg").mkdir()
     names = [*contents, "folder.jpg", "missing.jpg"]
     return {name.split(".")[0]: folder / name for name in names}
@@ -150,33 +178,47 @@ def broken_files(astronaut, tmp_path_factory):
 def odd_photos(astronaut, tmp_path_factory):
     "The astronaut as the kinds of files that cameras, phones and programs write: file name → path."
     import cv2
+
     folder, photo = tmp_path_factory.mktemp("odd"), Image.fromarray(astronaut)
     bgr = astronaut[..., ::-1]
-    linear = np.where(bgr/255 <= .04045, bgr/255/12.92, ((bgr/255 + .055)/1.055)**2.4).astype(np.float32)
-    deep = {"deep.png": bgr.astype(np.uint16)*257, "grey16.png": bgr[..., 1].astype(np.uint16)*257,
-            "deep.tif": bgr.astype(np.uint16)*257, "radiance.hdr": linear}
-    for name, x in deep.items(): assert cv2.imwrite(str(folder / name), x)
+    linear = np.where(
+        bgr / 255 <= 0.04045, bgr / 255 / 12.92, ((bgr / 255 + 0.055) / 1.055) ** 2.4
+    ).astype(np.float32)
+    deep = {
+        "deep.png": bgr.astype(np.uint16) * 257,
+        "grey16.png": bgr[..., 1].astype(np.uint16) * 257,
+        "deep.tif": bgr.astype(np.uint16) * 257,
+        "radiance.hdr": linear,
+    }
+    for name, x in deep.items():
+        assert cv2.imwrite(str(folder / name), x)
     write_exr(folder / "linear.exr", linear[..., ::-1])
     turned = Image.Exif()
     turned[274] = 6
-    photo.transpose(Image.Transpose.ROTATE_90).save(folder / "turned.jpg", exif=turned.tobytes(), quality=95)
+    photo.transpose(Image.Transpose.ROTATE_90).save(
+        folder / "turned.jpg", exif=turned.tobytes(), quality=95
+    )
     photo.convert("CMYK").save(folder / "cmyk.jpg", quality=95)
     photo.convert("L").save(folder / "grey.jpg", quality=95)
     photo.quantize(256).save(folder / "palette.png")
     photo.save(folder / "moving.webp", save_all=True, append_images=[photo.rotate(180)], quality=95)
-    photo.save(folder / "two.mpo", save_all=True, append_images=[photo.resize((64, 64))], quality=95)
+    photo.save(
+        folder / "two.mpo", save_all=True, append_images=[photo.resize((64, 64))], quality=95
+    )
     photo.save(folder / "PHOTO.BMP")
     photo.save(folder / "no suffix", "JPEG", quality=95)
     photo.save(folder / "really a jpeg.png", "JPEG", quality=95)
     cut = photo.copy()
-    cut.putalpha(Image.fromarray(np.uint8(255*(np.indices((512, 512))[1] < 400))))
+    cut.putalpha(Image.fromarray(np.uint8(255 * (np.indices((512, 512))[1] < 400))))
     cut.save(folder / "cutout.png")
     if importlib.util.find_spec("pillow_heif"):
         from pillow_heif import from_pillow
+
         from_pillow(photo).save(folder / "IMG_0001.HEIC", quality=95)
     return {o.name: o for o in sorted(folder.iterdir())}
 
 
 def write_exr(path, x):
     from illures_nb.image import write_image
+
     write_image(path, x)

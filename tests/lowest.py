@@ -3,6 +3,7 @@
 Makes a virtual environment (--venv, default .venv-lowest; kept for the next time) with every requirement of settings.ini, extras and tools as well, at its lower
 bound, by the lowest Python that is found (python3.10 … python3.12, or --python), and runs pytest there, from the clone. What pip says when bounds contradict
 each other is as good a finding as a test that fails. On Linux torch 2.6 comes with CUDA: 3 GB to download, 7 GB on disk. `--pins` prints the versions and stops."""
+
 import argparse
 import os
 import re
@@ -13,7 +14,10 @@ from configparser import ConfigParser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LISTS = ["requirements", *(f"{extra}_requirements" for extra in ("synth", "cluster", "train", "formats", "dev"))]
+LISTS = [
+    "requirements",
+    *(f"{extra}_requirements" for extra in ("synth", "cluster", "train", "formats", "dev")),
+]
 
 
 def settings():
@@ -22,35 +26,46 @@ def settings():
     return ini["DEFAULT"]
 
 
-def pins(): # name → version
+def pins():  # name → version
     "The lower bound of every requirement; of several bounds, the highest."
     found = {}
     for line in "\n".join(settings()[name] for name in LISTS).split():
         name, version = re.fullmatch(r"([\w-]+)[>=]=([\d.]+)(?:,<[\d.]+)?", line).groups()
-        found[name] = max(found.get(name, version), version, key=lambda v: [int(n) for n in v.split(".")])
+        found[name] = max(
+            found.get(name, version), version, key=lambda v: [int(n) for n in v.split(".")]
+        )
     return found
 
 
-def lowest_python(): # path
+def lowest_python():  # path
     "The oldest Python of this machine that the package allows."
     first, beyond = (int(settings()[key].split(".")[1]) for key in ("min_python", "below_python"))
     for minor in range(first, beyond):
         python = shutil.which(f"python3.{minor}")
-        if python and subprocess.run([python, "-c", "import venv"], capture_output=True).returncode == 0: return python
+        if (
+            python
+            and subprocess.run([python, "-c", "import venv"], capture_output=True).returncode == 0
+        ):
+            return python
     return sys.executable
 
 
-def installed(venv, python): # path of the environment's Python
+def installed(venv, python):  # path of the environment's Python
     "The environment, with every requirement at its lower bound."
     own = venv / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if not own.exists(): subprocess.run([python, "-m", "venv", venv], check=True)
+    if not own.exists():
+        subprocess.run([python, "-m", "venv", venv], check=True)
     wanted = [f"{name}=={version}" for name, version in pins().items()]
-    subprocess.run([own, "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted], check=True)
+    subprocess.run(
+        [own, "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted], check=True
+    )
     return own
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("--venv", type=Path, default=ROOT / ".venv-lowest")
     p.add_argument("--python", help="which Python to make it by")
     p.add_argument("--pins", action="store_true", help="print the versions only")
@@ -63,4 +78,5 @@ def main():
     return subprocess.run([python, "-m", "pytest", *rest], cwd=ROOT, env=env).returncode
 
 
-if __name__ == "__main__": sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

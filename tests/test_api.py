@@ -1,6 +1,7 @@
 """Every public name with its signature, written down in api_surface.json: none vanishes or changes unnoticed.
 
 After a change that is meant: `python tests/test_api.py`, and commit the difference. The names that people outside build on are in CONTRIBUTING.md."""
+
 import ast
 import json
 from pathlib import Path
@@ -18,7 +19,9 @@ def signature(function):
 def members(definition):
     "Public methods and fields of a class."
     for node in definition.body:
-        if isinstance(node, ast.FunctionDef) and (node.name == "__init__" or not node.name.startswith("_")):
+        if isinstance(node, ast.FunctionDef) and (
+            node.name == "__init__" or not node.name.startswith("_")
+        ):
             yield node.name, signature(node)
         if isinstance(node, ast.AnnAssign) and not node.target.id.startswith("_"):
             yield node.target.id, ast.unparse(node.annotation)
@@ -54,7 +57,9 @@ def test_no_public_name_vanishes_or_changes():
     gone = sorted(known.keys() - now.keys())
     changed = sorted(name for name in known.keys() & now.keys() if known[name] != now[name])
     new = sorted(now.keys() - known.keys())
-    assert not (gone or changed or new), f"gone: {gone}; changed: {changed}; not written down yet: {new}"
+    assert not (gone or changed or new), (
+        f"gone: {gone}; changed: {changed}; not written down yet: {new}"
+    )
 
 
 CONTRACT = """Decomposer Decomposer.from_pretrained Decomposition Decomposition.relight Decomposition.edit_albedo Decomposition.to_frame
@@ -65,12 +70,16 @@ CONTRACT = """Decomposer Decomposer.from_pretrained Decomposition Decomposition.
 def test_contract_holds():
     "What people outside call is there, and can be called."
     import illures_nb
+
     for name in CONTRACT:
         owner, _, member = name.partition(".")
         thing = getattr(illures_nb, owner)
         assert not member or hasattr(thing, member) or member in thing.__dataclass_fields__, name
     layers = "albedo normals shading residual reconstruction mask light".split()
-    assert all(hasattr(illures_nb.Decomposition, o) or o in illures_nb.Decomposition.__dataclass_fields__ for o in layers)
+    assert all(
+        hasattr(illures_nb.Decomposition, o) or o in illures_nb.Decomposition.__dataclass_fields__
+        for o in layers
+    )
 
 
 if __name__ == "__main__":

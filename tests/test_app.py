@@ -1,4 +1,5 @@
 "The demo's server: its endpoints through a live one, what it tells the page, and what it makes of the page's scenes."
+
 import io
 import json
 import os
@@ -26,21 +27,39 @@ NEUTRAL = types.SimpleNamespace
 
 
 @pytest.fixture
-def client(url, tmp_path): return Client(url, verbose=False, download_files=tmp_path)
+def client(url, tmp_path):
+    return Client(url, verbose=False, download_files=tmp_path)
 
 
-def pixels(path): return np.asarray(Image.open(path))
-def like(a, b): return a.shape == b.shape and abs(a.astype(int) - b).max() <= 2 # the server's threads may sum in another order
-def photo_file(picture, path): Image.fromarray(picture).save(path); return path
+def pixels(path):
+    return np.asarray(Image.open(path))
+
+
+def like(a, b):
+    return (
+        a.shape == b.shape and abs(a.astype(int) - b).max() <= 2
+    )  # the server's threads may sum in another order
+
+
+def photo_file(picture, path):
+    Image.fromarray(picture).save(path)
+    return path
 
 
 def ask(client, *args, **kwargs):
     "The sentence an endpoint refuses with."
-    with pytest.raises(Exception) as e: client.predict(*args, **kwargs)
+    with pytest.raises(Exception) as e:
+        client.predict(*args, **kwargs)
     return str(e.value)
 
 
-def is_sentence(text): return len(text) < 400 and "\n" not in text and "Traceback" not in text and not any(o in text for o in ("/tmp", "Error:", "gradio"))
+def is_sentence(text):
+    return (
+        len(text) < 400
+        and "\n" not in text
+        and "Traceback" not in text
+        and not any(o in text for o in ("/tmp", "Error:", "gradio"))
+    )
 
 
 # ---- endpoints
@@ -50,7 +69,10 @@ def test_endpoints_are_named_and_documented(client):
     info = client.view_api(return_format="dict")["named_endpoints"]
     assert set(info) == {"/decompose", "/relight", "/edit_albedo", "/export"}
     assert all(len(o["description"]) > 100 for o in info.values())
-    needed = {name: [p["parameter_name"] for p in o["parameters"] if not p["parameter_has_default"]] for name, o in info.items()}
+    needed = {
+        name: [p["parameter_name"] for p in o["parameters"] if not p["parameter_has_default"]]
+        for name, o in info.items()
+    }
     assert needed == {"/decompose": ["photo"], "/relight": [], "/edit_albedo": [], "/export": []}
 
 
@@ -59,15 +81,17 @@ def test_decompose_gives_the_maps_of_the_package(client, astronaut_path, face):
     for name, path in zip(MAPS, maps, strict=True):
         assert Path(path).suffix == ".png"
         assert like(pixels(path), as_picture(name, getattr(face, name))), name
-    np.testing.assert_allclose(light["coeffs"], face.light.coeffs, atol=.02)
+    np.testing.assert_allclose(light["coeffs"], face.light.coeffs, atol=0.02)
 
 
-def test_relighting_many_times_runs_the_network_once(client, astronaut_path, astronaut, face, calls):
+def test_relighting_many_times_runs_the_network_once(
+    client, astronaut_path, astronaut, face, calls
+):
     client.predict(handle_file(astronaut_path), api_name="/decompose")
     assert len(calls) == 1
     for light in ("rembrandt_left", "neon", "-60,20"):
-        picture, numbers = client.predict(light=light, residual=.5, api_name="/relight")
-        expected = face.relight(SHLight.parse(light), residual=.5).composite()
+        picture, numbers = client.predict(light=light, residual=0.5, api_name="/relight")
+        expected = face.relight(SHLight.parse(light), residual=0.5).composite()
         assert like(pixels(picture), expected)
         np.testing.assert_allclose(numbers["coeffs"], SHLight.parse(light).coeffs, atol=1e-5)
     own, _ = client.predict(light="own", api_name="/relight")
@@ -79,31 +103,50 @@ def test_relight_takes_light_from_files(client, astronaut_path, two_faces, tmp_p
     portrait = photo_file(two_faces, tmp_path / "portrait.png")
     window = SHLight.preset("window")
     window.save(tmp_path / "light.json")
-    _, numbers = client.predict(handle_file(astronaut_path), reference=handle_file(tmp_path / "light.json"), api_name="/relight")
+    _, numbers = client.predict(
+        handle_file(astronaut_path),
+        reference=handle_file(tmp_path / "light.json"),
+        api_name="/relight",
+    )
     np.testing.assert_allclose(numbers["coeffs"], window.coeffs, atol=1e-4)
     sky = np.zeros((32, 64, 3), np.float32)
     sky[8:16, 8:16] = 20  # above, on the picture's right
     write_image(tmp_path / "sky.exr", sky)
     _, numbers = client.predict(reference=handle_file(tmp_path / "sky.exr"), api_name="/relight")
-    np.testing.assert_allclose(numbers["coeffs"], SHLight.from_envmap(sky).coeffs, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        numbers["coeffs"], SHLight.from_envmap(sky).coeffs, rtol=1e-3, atol=1e-3
+    )
     _, numbers = client.predict(reference=handle_file(portrait), api_name="/relight")
-    assert abs(SHLight(numbers["coeffs"]).dominant_direction() @ face.light.dominant_direction()) > .9  # the same person in the same light
+    assert (
+        abs(SHLight(numbers["coeffs"]).dominant_direction() @ face.light.dominant_direction()) > 0.9
+    )  # the same person in the same light
 
 
 def test_every_face_can_be_chosen(client, two_faces, tmp_path):
     photo = handle_file(photo_file(two_faces, tmp_path / "two.png"))
-    first, second = (pixels(client.predict(photo, "split_left", 1, face, api_name="/relight")[0]) for face in (1, 2))
+    first, second = (
+        pixels(client.predict(photo, "split_left", 1, face, api_name="/relight")[0])
+        for face in (1, 2)
+    )
     assert (first[:, :280] == two_faces[:, :280]).all() and (first != two_faces).any()
     assert (second[:, 288:] == two_faces[:, 288:]).all() and (second != two_faces).any()
     assert "no face 3" in ask(client, photo, face=3, api_name="/decompose")
 
 
 def test_edit_albedo_paints_with_names_and_with_layers(client, astronaut_path, face):
-    picture, albedo, layers = client.predict(handle_file(astronaut_path), ["lipstick", "beard"], api_name="/edit_albedo")
-    assert [o["kind"] for o in layers] == ["touch", "touch"] and pixels(albedo).shape == (512, 512, 3)
+    picture, albedo, layers = client.predict(
+        handle_file(astronaut_path), ["lipstick", "beard"], api_name="/edit_albedo"
+    )
+    assert [o["kind"] for o in layers] == ["touch", "touch"] and pixels(albedo).shape == (
+        512,
+        512,
+        3,
+    )
     painted = apply_layers(face, [touch(face, name) for name in ("lipstick", "beard")])
     assert like(pixels(picture), painted.composite())
-    again, _, _ = client.predict(layers=[*layers[:1], {**layers[1], "visible": False}], api_name="/edit_albedo")
+    again, _, _ = client.predict(
+        layers=[*layers[:1], {**layers[1], "visible": False}], api_name="/edit_albedo"
+    )
     assert like(pixels(again), apply_layers(face, [touch(face, "lipstick")]).composite())
     relit, _ = client.predict(light="window", layers=["lipstick", "beard"], api_name="/relight")
     assert like(pixels(relit), painted.relight(SHLight.preset("window")).composite())
@@ -113,11 +156,20 @@ def test_export_gives_every_kind_of_file(client, astronaut_path, face, astronaut
     everything = client.predict(handle_file(astronaut_path), light="split_left", api_name="/export")
     with zipfile.ZipFile(everything) as z:
         names = z.namelist()
-        assert z.testzip() is None and {"relit.png", "light.json", "relief.glb"} <= set(names) and any(o.endswith(".exr") for o in names)
-        assert like(pixels(io.BytesIO(z.read("relit.png"))), face.relight(SHLight.preset("split_left")).composite())
+        assert (
+            z.testzip() is None
+            and {"relit.png", "light.json", "relief.glb"} <= set(names)
+            and any(o.endswith(".exr") for o in names)
+        )
+        assert like(
+            pixels(io.BytesIO(z.read("relit.png"))),
+            face.relight(SHLight.preset("split_left")).composite(),
+        )
     assert Path(client.predict(what="glb", api_name="/export")).read_bytes()[:4] == b"glTF"
     assert Image.open(client.predict(what="gif", api_name="/export")).n_frames > 10
-    assert SHLight.load(client.predict(what="light", light="window", api_name="/export")) == SHLight.preset("window")
+    assert SHLight.load(
+        client.predict(what="light", light="window", api_name="/export")
+    ) == SHLight.preset("window")
     assert pixels(client.predict(what="picture", api_name="/export")).shape == astronaut.shape
     assert is_sentence(ask(client, what="../x.exe", api_name="/export"))
 
@@ -125,12 +177,15 @@ def test_export_gives_every_kind_of_file(client, astronaut_path, face, astronaut
 def test_clients_do_not_see_each_other(url, client, astronaut_path, tmp_path):
     client.predict(handle_file(astronaut_path), api_name="/decompose")
     for name in ("/relight", "/edit_albedo", "/export"):
-        assert "There is no photo" in ask(Client(url, verbose=False, download_files=tmp_path), api_name=name)
+        assert "There is no photo" in ask(
+            Client(url, verbose=False, download_files=tmp_path), api_name=name
+        )
 
 
 def test_bad_photos_get_one_sentence(client, broken_files, wall, tmp_path):
     for name, path in broken_files.items():
-        if not path.is_file(): continue
+        if not path.is_file():
+            continue
         text = ask(client, handle_file(path), api_name="/decompose")
         assert path.name in text and is_sentence(text), f"{name}: {text}"
     text = ask(client, handle_file(photo_file(wall, tmp_path / "wall.png")), api_name="/decompose")
@@ -139,7 +194,7 @@ def test_bad_photos_get_one_sentence(client, broken_files, wall, tmp_path):
 
 
 def test_huge_photos_are_refused_before_they_are_decoded(client, tmp_path):
-    Image.new("1", (10_000, 10_000)).save(tmp_path / "hundred.png")   # 100 megapixels in 12 kB
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "hundred.png")  # 100 megapixels in 12 kB
     bomb = bytearray((tmp_path / "hundred.png").read_bytes())
     bomb[16:24] = struct.pack(">II", 60_000, 50_000)
     bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
@@ -150,19 +205,23 @@ def test_huge_photos_are_refused_before_they_are_decoded(client, tmp_path):
 
 
 def test_light_that_was_returned_can_be_passed_back(client, astronaut_path):
-    picture, light = client.predict(handle_file(astronaut_path), light="rembrandt_left", api_name="/relight")
+    picture, light = client.predict(
+        handle_file(astronaut_path), light="rembrandt_left", api_name="/relight"
+    )
     for again in (light, json.dumps(light), light["coeffs"]):
         same, numbers = client.predict(light=again, api_name="/relight")
         assert numbers == light and like(pixels(same), pixels(picture))
-    assert SHLight.load(client.predict(what="light", light=light, api_name="/export")) == SHLight(light["coeffs"])
-    for bad in ({}, {"coeffs": 3}, [], [[1, 2]], {"coeffs": [[1e400]*3]*9}, True, None):
+    assert SHLight.load(client.predict(what="light", light=light, api_name="/export")) == SHLight(
+        light["coeffs"]
+    )
+    for bad in ({}, {"coeffs": 3}, [], [[1, 2]], {"coeffs": [[1e400] * 3] * 9}, True, None):
         assert is_sentence(ask(client, light=bad, api_name="/relight")), bad
 
 
 def test_endpoints_read_odd_photos(client, odd_photos, face):
     for name in {"linear.exr", "turned.jpg", "deep.tif", "IMG_0001.HEIC"} & set(odd_photos):
         *_, light = client.predict(handle_file(odd_photos[name]), api_name="/decompose")
-        assert abs(np.subtract(light["coeffs"], face.light.coeffs)).max() < .1, name
+        assert abs(np.subtract(light["coeffs"], face.light.coeffs)).max() < 0.1, name
 
 
 def test_bad_lights_and_layers_get_one_sentence(client, astronaut_path, tmp_path):
@@ -175,13 +234,22 @@ def test_bad_lights_and_layers_get_one_sentence(client, astronaut_path, tmp_path
         text = ask(client, reference=handle_file(tmp_path / name), api_name="/relight")
         assert name in text and is_sentence(text)
     assert is_sentence(ask(client, residual=5, api_name="/relight"))
-    for layers in (["moustache of a walrus"], [{"kind": "virus"}], [{"kind": "paint", "png": "data:text/html,x"}], [3], {"a": 1}, "beard"):
+    for layers in (
+        ["moustache of a walrus"],
+        [{"kind": "virus"}],
+        [{"kind": "paint", "png": "data:text/html,x"}],
+        [3],
+        {"a": 1},
+        "beard",
+    ):
         assert is_sentence(ask(client, layers=layers, api_name="/edit_albedo")), layers
 
 
 def test_uploads_have_a_limit(client, tmp_path):
     (tmp_path / "big.png").write_bytes(bytes(51 << 20))
-    assert "exceeds the maximum file size" in ask(client, handle_file(tmp_path / "big.png"), api_name="/decompose")
+    assert "exceeds the maximum file size" in ask(
+        client, handle_file(tmp_path / "big.png"), api_name="/decompose"
+    )
 
 
 # ---- the page's own events, as a browser sends them
@@ -189,6 +257,7 @@ def test_uploads_have_a_limit(client, tmp_path):
 
 class Tab:
     "A page without a browser: a session that uploads files and calls the page's events."
+
     def __init__(self, url):
         self.http, self.session = httpx.Client(base_url=url, timeout=120), secrets.token_hex(6)
         events = self.http.get("config").json()["dependencies"]
@@ -197,16 +266,28 @@ class Tab:
     def upload(self, path):
         with open(path, "rb") as file:
             answer = self.http.post("gradio_api/upload", files={"files": (path.name, file)})
-        return {"path": answer.json()[0], "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+        return {
+            "path": answer.json()[0],
+            "orig_name": path.name,
+            "meta": {"_type": "gradio.FileData"},
+        }
 
     def call(self, event, *data, about=None):
         "What an event answers; its components' values, or the sentence of its error."
-        ask = {"data": data, "fn_index": self.events[event], "session_hash": self.session, "event_data": about}
+        ask = {
+            "data": data,
+            "fn_index": self.events[event],
+            "session_hash": self.session,
+            "event_data": about,
+        }
         self.http.post("gradio_api/queue/join", json=ask).raise_for_status()
-        with self.http.stream("GET", "gradio_api/queue/data", params={"session_hash": self.session}) as lines:
+        with self.http.stream(
+            "GET", "gradio_api/queue/data", params={"session_hash": self.session}
+        ) as lines:
             for line in lines.iter_lines():
                 told = json.loads(line.removeprefix("data:")) if line else {}
-                if told.get("msg") != "process_completed": continue
+                if told.get("msg") != "process_completed":
+                    continue
                 output = told["output"]
                 return output["data"] if told["success"] else output["error"]
 
@@ -233,8 +314,9 @@ def test_every_kind_of_photo_opens_after_others(tab, odd_photos, astronaut_path)
         says, told = tab.bring(path)
         assert "boxes" in told, f"{name}: {says}"
         assert abs(np.subtract(told["boxes"][0], box)).max() < 8, name
-        if "grey" in name: continue
-        assert abs(np.subtract(told["faces"]["1"]["light"], light)).max() < .1, name
+        if "grey" in name:
+            continue
+        assert abs(np.subtract(told["faces"]["1"]["light"], light)).max() < 0.1, name
 
 
 def test_what_is_cut_out_stays_out(tab, odd_photos):
@@ -258,8 +340,10 @@ def test_light_of_every_kind_of_file_after_others(tab, odd_photos, astronaut_pat
         says, told = tab.call("on_file", None, tab.upload(path))
         assert not says["bad"] and path.name in says["text"], says
         light = SHLight(told["light"])
-        if path.suffix == ".JSON": assert light == SHLight.preset("neon")
-        elif "grey" not in path.name: assert light.dominant_direction() @ face.light.dominant_direction() > .97
+        if path.suffix == ".JSON":
+            assert light == SHLight.preset("neon")
+        elif "grey" not in path.name:
+            assert light.dominant_direction() @ face.light.dominant_direction() > 0.97
     says, told = tab.call("on_file", None, tab.upload(Path(__file__)))
     assert says["bad"] and is_sentence(says["text"]) and told is None
 
@@ -308,59 +392,103 @@ def test_the_page_gets_the_maps(app, taken, face):
     told = json.loads(json.dumps(app.for_page(taken, 1)))
     o = told["faces"]["1"]
     data = (taken.folder / o["maps"]["file"]).read_bytes()
-    for name, x in {"albedo": face.albedo, "normals": face.normals, "residual": face.residual, "mask": face.mask, "reach": face.photo.reach}.items():
+    for name, x in {
+        "albedo": face.albedo,
+        "normals": face.normals,
+        "residual": face.residual,
+        "mask": face.mask,
+        "reach": face.photo.reach,
+    }.items():
         i = o["maps"]["index"][name]
-        got = i["low"] + np.frombuffer(data, "<u2", i["count"], i["at"])*((i["high"] - i["low"])/65535)
+        got = i["low"] + np.frombuffer(data, "<u2", i["count"], i["at"]) * (
+            (i["high"] - i["low"]) / 65535
+        )
         np.testing.assert_allclose(got, x.ravel(), atol=1e-4)
     view = told["views"]["close-1"]
     corner = np.array(view["back"]) @ [0, 0, 1]
     x, y = np.round(corner).astype(int)
     seen = pixels(taken.folder / view["file"])
-    part = face.photo.picture[y:y + seen.shape[0], x:x + seen.shape[1]]
-    assert part.shape == seen.shape and abs(part.astype(int) - seen).mean() < 3  # a small photo is not resized; JPEG
+    part = face.photo.picture[y : y + seen.shape[0], x : x + seen.shape[1]]
+    assert (
+        part.shape == seen.shape and abs(part.astype(int) - seen).mean() < 3
+    )  # a small photo is not resized; JPEG
 
 
-def scene(f, **changed): return {"version": 1, "face": 1, "faces": [{"face": 1, "light": f.light.coeffs.tolist(), "residual": 1, "layers": []} | changed]}
+def scene(f, **changed):
+    return {
+        "version": 1,
+        "face": 1,
+        "faces": [
+            {"face": 1, "light": f.light.coeffs.tolist(), "residual": 1, "layers": []} | changed
+        ],
+    }
 
 
 def test_a_scene_is_made_again_at_full_size(app, taken, face):
     light = SHLight.preset("window")
     do = app.Handlers(None)
-    done = scene(face, light=light.coeffs.tolist(), residual=.5, layers=[app.asdict(touch(face, "beard"))])
+    done = scene(
+        face, light=light.coeffs.tolist(), residual=0.5, layers=[app.asdict(touch(face, "beard"))]
+    )
     path = do.made("picture", taken, {**done, "kind": "png"})
     assert Path(path).name == "me-relit.png"
-    assert (pixels(path) == apply_layers(face, [touch(face, "beard")]).relight(light, .5).composite()).all()
+    assert (
+        pixels(path) == apply_layers(face, [touch(face, "beard")]).relight(light, 0.5).composite()
+    ).all()
 
 
 def test_bad_scenes_get_one_sentence(app, taken, face):
     do = app.Handlers(None)
-    bad = [None, {}, [], {"faces": 3}, scene(face, light=[1, 2]), scene(face, residual=float("nan")), scene(face, residual=9), scene(face, layers=[{}]),
-           scene(face, layers=[{"kind": "paint"}]*1000), scene(face, face=2), scene(face, face="x"), scene(face, light=[[float("inf")]*3]*9), {**scene(face), "kind": "../x"}]
+    bad = [
+        None,
+        {},
+        [],
+        {"faces": 3},
+        scene(face, light=[1, 2]),
+        scene(face, residual=float("nan")),
+        scene(face, residual=9),
+        scene(face, layers=[{}]),
+        scene(face, layers=[{"kind": "paint"}] * 1000),
+        scene(face, face=2),
+        scene(face, face="x"),
+        scene(face, light=[[float("inf")] * 3] * 9),
+        {**scene(face), "kind": "../x"},
+    ]
     for o in bad:
         *_, told = do.save("picture", taken, o)
         assert told["done"] and "file" not in told and is_sentence(told["error"]), o
 
 
 def test_fifty_faces(app, face):
-    do = app.Handlers(lambda path: [face]*50)
+    do = app.Handlers(lambda path: [face] * 50)
     taken, said, told, _ = do.on_photo(None, {"path": "crowd.jpg"})
-    assert "50 faces were found: the 12 biggest" in said["text"] and len(told["boxes"]) == 12 and list(told["faces"]) == ["1"]
+    assert (
+        "50 faces were found: the 12 biggest" in said["text"]
+        and len(told["boxes"]) == 12
+        and list(told["faces"]) == ["1"]
+    )
     told = do.on_face(taken, NEUTRAL(face="all"))
     assert len(told["faces"]) == 12
-    with pytest.raises(app.gr.Error, match="no face 13"): do.on_face(taken, NEUTRAL(face=13))
+    with pytest.raises(app.gr.Error, match="no face 13"):
+        do.on_face(taken, NEUTRAL(face=13))
     app.forget(taken)
 
 
 def test_file_names_are_harmless(app, face):
-    for name in ("../../etc/passwd.jpg", "con.png", "<b>.png", "a\nb.jpg", "x"*300 + ".jpg"):
+    for name in ("../../etc/passwd.jpg", "con.png", "<b>.png", "a\nb.jpg", "x" * 300 + ".jpg"):
         taken = app.taken_apart([face], f"/tmp/{name}")
         path = app.new_file(taken, f"{taken.name}-relit.png")
-        assert path.resolve().parent.parent == taken.folder.resolve() and len(path.name) < 100 and not set(path.name) & set('<>\n/\\')
+        assert (
+            path.resolve().parent.parent == taken.folder.resolve()
+            and len(path.name) < 100
+            and not set(path.name) & set("<>\n/\\")
+        )
         app.forget(taken)
 
 
 def test_files_of_a_visit_go(app, taken):
-    for _ in range(3*app.RECENT): app.new_file(taken, "x").write_text("x")
+    for _ in range(3 * app.RECENT):
+        app.new_file(taken, "x").write_text("x")
     assert len(list(taken.folder.iterdir())) == app.RECENT + 1
     app.forget(taken)
     assert not taken.folder.exists()
@@ -368,15 +496,22 @@ def test_files_of_a_visit_go(app, taken):
 
 def test_a_lent_gpu_is_used(monkeypatch, load_app):
     lent = []
-    monkeypatch.setitem(sys.modules, "spaces", types.SimpleNamespace(GPU=lambda duration: lambda fn: lent.append(fn) or fn))
+    monkeypatch.setitem(
+        sys.modules,
+        "spaces",
+        types.SimpleNamespace(GPU=lambda duration: lambda fn: lent.append(fn) or fn),
+    )
     load_app().Handlers(None)
     assert len(lent) == 1
 
 
 def test_without_weights_one_sentence(app, monkeypatch):
-    def missing(*args): raise FileNotFoundError("this installation has no weights")
+    def missing(*args):
+        raise FileNotFoundError("this installation has no weights")
+
     monkeypatch.setattr(app.Decomposer, "from_pretrained", missing)
-    with pytest.raises(SystemExit, match="illures: this installation has no weights"): app.main()
+    with pytest.raises(SystemExit, match="illures: this installation has no weights"):
+        app.main()
 
 
 def test_broken_uploads_do_not_stay(client, app, astronaut_path):
@@ -384,7 +519,8 @@ def test_broken_uploads_do_not_stay(client, app, astronaut_path):
     folder = Path(app.gr.utils.get_upload_folder())
     folder.mkdir(parents=True, exist_ok=True)
     old, new = folder / "tmp-old", folder / "tmp-new"
-    for path in (old, new): path.write_bytes(b"half a photo")
+    for path in (old, new):
+        path.write_bytes(b"half a photo")
     os.utime(old, (0, time.time() - 2 * app.STALE))
     client.predict(handle_file(astronaut_path), api_name="/decompose")
     assert not old.exists() and new.exists()
@@ -392,15 +528,25 @@ def test_broken_uploads_do_not_stay(client, app, astronaut_path):
 
 
 def test_a_refusal_is_short_whatever_was_sent(client, astronaut_path):
-    assert len(ask(client, handle_file(astronaut_path), light="9" * 1_000_000, api_name="/relight")) < 700
+    assert (
+        len(ask(client, handle_file(astronaut_path), light="9" * 1_000_000, api_name="/relight"))
+        < 700
+    )
 
 
 def test_layers_have_a_limit(client, astronaut_path):
-    assert "at most 100 layers" in ask(client, handle_file(astronaut_path), ["beard"] * 5000, api_name="/edit_albedo")
+    assert "at most 100 layers" in ask(
+        client, handle_file(astronaut_path), ["beard"] * 5000, api_name="/edit_albedo"
+    )
 
 
 def test_a_refused_reference_is_said_as_it_is(client, astronaut_path, tmp_path):
     "One sentence, not the quotation of one."
     (tmp_path / "light.json").write_text("{")
-    text = ask(client, handle_file(astronaut_path), reference=handle_file(tmp_path / "light.json"), api_name="/relight")
+    text = ask(
+        client,
+        handle_file(astronaut_path),
+        reference=handle_file(tmp_path / "light.json"),
+        api_name="/relight",
+    )
     assert text.startswith("light.json is not a light")

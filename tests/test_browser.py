@@ -1,4 +1,5 @@
 "The demo's page in a real browser: relighting and painting without a request, the same arithmetic as the package, saving, phones, no WebGL."
+
 import base64
 import io
 import json
@@ -18,18 +19,26 @@ from illures_nb.light import ball_normals
 
 PATIENCE = 60_000  # ms, for machines that have other things to do
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--no-first-run"]
+ARGS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 NO_WEBGL = """const get = HTMLCanvasElement.prototype.getContext
 HTMLCanvasElement.prototype.getContext = function(kind, ...rest) { return kind === "webgl2" ? null : get.call(this, kind, ...rest) }"""
 
 ANY_WEBGL = """const ask = WebGL2RenderingContext.prototype.getExtension
-WebGL2RenderingContext.prototype.getExtension = function(name) { return name === "WEBGL_debug_renderer_info" ? null : ask.call(this, name) }""" # who plays it is hidden
+WebGL2RenderingContext.prototype.getExtension = function(name) { return name === "WEBGL_debug_renderer_info" ? null : ask.call(this, name) }"""  # who plays it is hidden
 
 
 @pytest.fixture(scope="module")
 def browser():
-    if not CHROMIUM: pytest.skip("the browser test needs Chromium: apt-get install chromium")
+    if not CHROMIUM:
+        pytest.skip("the browser test needs Chromium: apt-get install chromium")
     with pytest.importorskip("playwright.sync_api").sync_playwright() as p:
         chromium = p.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGS)
         yield chromium
@@ -38,75 +47,108 @@ def browser():
 
 class Visit:
     "A page of the demo, with all it asks for and all it complains about."
+
     def __init__(self, browser, url, script=ANY_WEBGL, **context):
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce", **context})
+        self.context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce", **context}
+        )
         self.page, self.requests, self.errors = self.context.new_page(), [], []
         self.page.set_default_timeout(PATIENCE)
         self.page.on("request", lambda r: self.requests.append(r.url))
         self.page.on("pageerror", lambda e: self.errors.append(str(e)))
-        if script: self.page.add_init_script(script)
+        if script:
+            self.page.add_init_script(script)
         self.page.goto(url)
         self.wait("globalThis.illures?.seen && illures.face.paint")  # the first example
 
-    def wait(self, what, arg=None): self.page.wait_for_function(what, arg=arg)
-    def js(self, code, arg=None): return self.page.evaluate(code, arg)
-    def button(self, name): return self.page.get_by_role("button", name=name, exact=True)
+    def wait(self, what, arg=None):
+        self.page.wait_for_function(what, arg=arg)
+
+    def js(self, code, arg=None):
+        return self.page.evaluate(code, arg)
+
+    def button(self, name):
+        return self.page.get_by_role("button", name=name, exact=True)
 
     def bring(self, path):
         visit = self.js("illures.told.visit")
         self.page.set_input_files("#photo input[type=file]", path)
-        self.wait("v => illures.seen && illures.told.visit !== v && illures.face.paint && !illures.busy", visit)
+        self.wait(
+            "v => illures.seen && illures.told.visit !== v && illures.face.paint && !illures.busy",
+            visit,
+        )
 
     def seen(self):
         "Pixels of the picture, once nothing more is to be drawn."
         self.wait("!illures.asked")
-        return np.asarray(Image.open(io.BytesIO(base64.b64decode(self.js("illures.canvas.toDataURL().split(',')[1]")))).convert("RGB")).astype(int)
+        return np.asarray(
+            Image.open(
+                io.BytesIO(base64.b64decode(self.js("illures.canvas.toDataURL().split(',')[1]")))
+            ).convert("RGB")
+        ).astype(int)
 
     def image(self, data):
         "An ImageData of the page, (H, W, 4)."
-        url = self.js(f"(x => {{ const c = Object.assign(document.createElement('canvas'), {{width: x.width, height: x.height}})\n"
-                      f"c.getContext('2d').putImageData(x, 0, 0)\nreturn c.toDataURL() }})({data})")
+        url = self.js(
+            f"(x => {{ const c = Object.assign(document.createElement('canvas'), {{width: x.width, height: x.height}})\n"
+            f"c.getContext('2d').putImageData(x, 0, 0)\nreturn c.toDataURL() }})({data})"
+        )
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1])))).astype(int)
 
     def drag(self, selector, start, *ends):
         "Press at a share of an element's box, go on, let go."
         box = self.page.locator(selector).bounding_box()
-        at = lambda share: (box["x"] + share[0]*box["width"], box["y"] + share[1]*box["height"])
+        at = lambda share: (box["x"] + share[0] * box["width"], box["y"] + share[1] * box["height"])
         self.page.mouse.move(*at(start))
         self.page.mouse.down()
-        for end in ends: self.page.mouse.move(*at(end), steps=4)
+        for end in ends:
+            self.page.mouse.move(*at(end), steps=4)
         self.page.mouse.up()
 
     def download(self, name, path):
-        with self.page.expect_download() as d: self.button(name).click()
+        with self.page.expect_download() as d:
+            self.button(name).click()
         d.value.save_as(path)
         return d.value.suggested_filename
 
-    def elsewhere(self): return [o for o in self.requests if urlsplit(o).scheme in ("http", "https") and urlsplit(o).hostname not in ("127.0.0.1", "localhost")]
+    def elsewhere(self):
+        return [
+            o
+            for o in self.requests
+            if urlsplit(o).scheme in ("http", "https")
+            and urlsplit(o).hostname not in ("127.0.0.1", "localhost")
+        ]
 
 
 @pytest.fixture
 def visit(browser, url):
     visits = []
+
     def open_page(*args, **context):
         visits.append(Visit(browser, url, *args, **context))
         return visits[-1]
+
     yield open_page
     for o in visits:
         o.context.close()
         assert not o.errors and not o.elsewhere()
 
 
-def change(a, b): return abs(a - b).max()
+def change(a, b):
+    return abs(a - b).max()
 
 
-def on_preview(v, f): # the face on the very pixels that the page has
-    view = np.asarray(Image.open(f"{v.js('illures.told.folder')}/{v.js('illures.told.views[illures.seen.name].file')}"))
+def on_preview(v, f):  # the face on the very pixels that the page has
+    view = np.asarray(
+        Image.open(
+            f"{v.js('illures.told.folder')}/{v.js('illures.told.views[illures.seen.name].file')}"
+        )
+    )
     back = np.vstack([v.js("illures.seen.back"), [0, 0, 1]])
     return replace(f, photo=replace(f.photo, picture=view, transform=f.photo.transform @ back))
 
 
-def scene_face(v, f): # what the package makes of the page's scene
+def scene_face(v, f):  # what the package makes of the page's scene
     o = json.loads(v.js("JSON.stringify(illures.scene())"))["faces"][0]
     return apply_layers(f, o["layers"]).relight(SHLight(o["light"]), o["residual"])
 
@@ -119,27 +161,37 @@ def test_light_moves_by_hand_without_a_request(visit, astronaut_path, face, call
     v.bring(astronaut_path)
     runs, before, pictures = len(calls), v.seen(), []
     v.requests.clear()
+
     def moved():
         pictures.append(v.seen())
         assert change(pictures[-1], pictures[-2] if len(pictures) > 1 else before) > 8
-    v.drag(".ball", (.5, .5), (.1, .4))
+
+    v.drag(".ball", (0.5, 0.5), (0.1, 0.4))
     moved()
     assert v.js("illures.scene().faces[0].lights[0].azimuth") < -40
-    v.drag(".frame .picture", (.5, .5), (.7, .4))
+    v.drag(".frame .picture", (0.5, 0.5), (0.7, 0.4))
     moved()
     assert v.js("illures.scene().faces[0].lights[0].azimuth") > 15
     v.page.locator(".ball").focus()
-    for _ in range(6): v.page.keyboard.press("ArrowRight")
+    for _ in range(6):
+        v.page.keyboard.press("ArrowRight")
     moved()
     v.button("Golden hour").click()
     moved()
-    for name, value in (("Strength", "0.6"), ("Warmth", "-1"), ("Softness", "1"), ("Ambient", "0.5"), ("Shine and shadows", "0")):
+    for name, value in (
+        ("Strength", "0.6"),
+        ("Warmth", "-1"),
+        ("Softness", "1"),
+        ("Ambient", "0.5"),
+        ("Shine and shadows", "0"),
+    ):
         v.page.get_by_label(name).fill(value)
         moved()
     v.button("Add a light").click()
     moved()
     assert v.js("illures.look.lights.length") == 2
-    for _ in range(3): v.page.keyboard.press("Control+z")
+    for _ in range(3):
+        v.page.keyboard.press("Control+z")
     moved()
     v.button("Reset the light").click()
     assert change(v.seen(), before) == 0
@@ -154,19 +206,31 @@ def test_page_and_package_agree(visit, astronaut_path, face):
     for name in SHLight.presets():
         light = SHLight.preset(name)
         a, e = light.dominant_angles()
-        got = v.js(f"async light => {{ {modules} const turned = sh.aimed({{base: light, azimuth: {a + 50}, elevation: {e - 30}, strength: 1, warm: 0, softness: 0}})\n"
-                   "return {shaded: Array.from(sh.shade(B, light)), peak: sh.peak(light), turned} }", light.coeffs.ravel().tolist())
-        assert abs(light.shade(ball_normals(48)[0]).ravel() - got["shaded"]).max() < 2/255
+        got = v.js(
+            f"async light => {{ {modules} const turned = sh.aimed({{base: light, azimuth: {a + 50}, elevation: {e - 30}, strength: 1, warm: 0, softness: 0}})\n"
+            "return {shaded: Array.from(sh.shade(B, light)), peak: sh.peak(light), turned} }",
+            light.coeffs.ravel().tolist(),
+        )
+        assert abs(light.shade(ball_normals(48)[0]).ravel() - got["shaded"]).max() < 2 / 255
         assert abs(light.peak - got["peak"]) < 1e-3
         turned = light.rotate(yaw=-a).rotate(pitch=-e).rotate(yaw=a + 50, pitch=e - 30)
         np.testing.assert_allclose(np.reshape(got["turned"], (9, 3)), turned.coeffs, atol=1e-4)
     lamp = v.js(f"async () => {{ {modules} return sh.scaled(sh.lamp(40, 20, .3), sh.warmth(.5)) }}")
-    np.testing.assert_allclose(np.reshape(lamp, (9, 3)), SHLight.from_direction(40, 20, ambient=0, warmth=.5, softness=.3).coeffs, atol=1e-4)
-    for act in ("illures.use('window')", "illures.change({residual: 2})", "illures.point(100, 30)", "illures.addLight()"):
+    np.testing.assert_allclose(
+        np.reshape(lamp, (9, 3)),
+        SHLight.from_direction(40, 20, ambient=0, warmth=0.5, softness=0.3).coeffs,
+        atol=1e-4,
+    )
+    for act in (
+        "illures.use('window')",
+        "illures.change({residual: 2})",
+        "illures.point(100, 30)",
+        "illures.addLight()",
+    ):
         v.js(act)
         got = v.seen()
         difference = abs(scene_face(v, on_preview(v, face)).composite() - got)
-        assert difference.max() <= 2 and difference.mean() < .05, act
+        assert difference.max() <= 2 and difference.mean() < 0.05, act
 
 
 def test_without_webgl_it_is_the_same_but_smaller(visit, astronaut_path, face):
@@ -177,7 +241,7 @@ def test_without_webgl_it_is_the_same_but_smaller(visit, astronaut_path, face):
     got = v.seen()
     assert max(got.shape) <= 400
     difference = abs(scene_face(v, on_preview(v, face)).composite() - got)
-    assert difference.max() <= 2 and difference.mean() < .05
+    assert difference.max() <= 2 and difference.mean() < 0.05
 
 
 def test_numbers_can_be_pasted_and_light_comes_from_files(visit, astronaut_path, face, tmp_path):
@@ -185,28 +249,46 @@ def test_numbers_can_be_pasted_and_light_comes_from_files(visit, astronaut_path,
     v.page.get_by_text("In numbers").click()
     text = v.page.locator(".numbers textarea")
     v.page.wait_for_function("document.querySelector('.numbers textarea').value")
-    np.testing.assert_allclose(SHLight.from_json(text.input_value()).coeffs, np.reshape(v.js("illures.face.light"), (9, 3)), atol=1e-4)
+    np.testing.assert_allclose(
+        SHLight.from_json(text.input_value()).coeffs,
+        np.reshape(v.js("illures.face.light"), (9, 3)),
+        atol=1e-4,
+    )
     text.fill(json.dumps(SHLight.preset("neon").coeffs.tolist()))
     v.button("Apply what I pasted").click()
-    np.testing.assert_allclose(v.js("illures.scene().faces[0].light"), SHLight.preset("neon").coeffs, atol=1e-6)
+    np.testing.assert_allclose(
+        v.js("illures.scene().faces[0].light"), SHLight.preset("neon").coeffs, atol=1e-6
+    )
     text.fill("[1, 2, <b>3]")
     v.button("Apply what I pasted").click()
     v.page.get_by_text("That is not a light").wait_for()
     v.page.get_by_role("button", name="Light from elsewhere").click()
-    sky = np.full((32, 64, 3), .1, np.float32)
+    sky = np.full((32, 64, 3), 0.1, np.float32)
     sky[8:16, 8:16] = 20
     write_image(tmp_path / "sky.exr", sky)
     v.page.set_input_files("#file input[type=file]", tmp_path / "sky.exr")
     v.page.locator(".panorama").wait_for()
     light = SHLight(v.js("illures.scene().faces[0].light"))
-    assert np.abs(np.subtract(light.dominant_angles(), SHLight.from_envmap(sky).dominant_angles())).max() < 1
+    assert (
+        np.abs(
+            np.subtract(light.dominant_angles(), SHLight.from_envmap(sky).dominant_angles())
+        ).max()
+        < 1
+    )
     v.page.get_by_label("Turn the surroundings").fill("-90")
-    assert abs(SHLight(v.js("illures.scene().faces[0].light")).dominant_angles()[0] - light.dominant_angles()[0] + 90) < 2
+    assert (
+        abs(
+            SHLight(v.js("illures.scene().faces[0].light")).dominant_angles()[0]
+            - light.dominant_angles()[0]
+            + 90
+        )
+        < 2
+    )
     v.page.get_by_label("Clear").last.click()
     v.page.set_input_files("#file input[type=file]", astronaut_path)
     v.page.get_by_text("The light on the face in astronaut.png").wait_for()
     own = SHLight(v.js("illures.scene().faces[0].light"))
-    assert own.dominant_direction() @ face.light.dominant_direction() > .99
+    assert own.dominant_direction() @ face.light.dominant_direction() > 0.99
 
 
 # ---- paint
@@ -222,36 +304,53 @@ def test_paint_layers_undo(visit, astronaut_path, face, tmp_path):
     v.wait("illures.face.layers.length === 1")
     beard = v.seen()
     h, w = before.shape[:2]
-    assert change(beard, before) > 30 and change(beard[:h//4], before[:h//4]) == 0
-    v.drag(".frame .picture", (.42, .3), (.5, .3))
+    assert change(beard, before) > 30 and change(beard[: h // 4], before[: h // 4]) == 0
+    v.drag(".frame .picture", (0.42, 0.3), (0.5, 0.3))
     painted = v.seen()
-    assert change(painted[h//4:2*h//5], beard[h//4:2*h//5]) > 15 and v.js("illures.face.layers.at(-1).kind") == "paint"
+    assert (
+        change(painted[h // 4 : 2 * h // 5], beard[h // 4 : 2 * h // 5]) > 15
+        and v.js("illures.face.layers.at(-1).kind") == "paint"
+    )
     v.page.get_by_label("Blend").select_option("multiply")
     v.page.locator(".layer-options [name=opacity]").fill("0.5")
     assert change(v.seen(), painted) > 8
     v.js("illures.use('split_left')")
     relit = v.seen()
     whole = scene_face(v, face)
-    assert abs(fine_albedo(whole).astype(int) - v.image("illures.face.paint.shown")[..., :3]).max() <= 2
+    assert (
+        abs(fine_albedo(whole).astype(int) - v.image("illures.face.paint.shown")[..., :3]).max()
+        <= 2
+    )
     difference = abs(scene_face(v, on_preview(v, face)).composite() - relit)
-    assert difference.mean() < .2 and np.percentile(difference, 99) <= 4, (difference.mean(), np.percentile(difference, [99, 99.9, 100]))
+    assert difference.mean() < 0.2 and np.percentile(difference, 99) <= 4, (
+        difference.mean(),
+        np.percentile(difference, [99, 99.9, 100]),
+    )
     v.js("illures.use('own')")
     v.page.get_by_label("Show Paint 1").uncheck()
     assert change(v.seen(), beard) <= 1
     v.page.get_by_label("Show Paint 1").check()
     v.button("Eraser").click()
-    v.drag(".frame .picture", (.38, .3), (.54, .3))
-    assert change(v.seen()[h//4:2*h//5], beard[h//4:2*h//5]) < 30
-    while v.js("illures.canUndo"): v.button("Undo").click()
+    v.drag(".frame .picture", (0.38, 0.3), (0.54, 0.3))
+    assert change(v.seen()[h // 4 : 2 * h // 5], beard[h // 4 : 2 * h // 5]) < 30
+    while v.js("illures.canUndo"):
+        v.button("Undo").click()
     assert change(v.seen(), before) == 0 and not v.js("illures.face.layers.length")
-    while v.js("illures.canRedo"): v.button("Redo").click()
+    while v.js("illures.canRedo"):
+        v.button("Redo").click()
     assert v.js("illures.face.layers.length") == 2
-    Image.fromarray(np.uint8([[[200, 0, 0, 255]]*8]*4)).save(tmp_path / "anchor.png")
+    Image.fromarray(np.uint8([[[200, 0, 0, 255]] * 8] * 4)).save(tmp_path / "anchor.png")
     v.page.set_input_files(".paint-panel input[type=file]", tmp_path / "anchor.png")
     v.wait("illures.face.layers.at(-1).kind === 'decal'")
     place = v.js("illures.face.layers.at(-1).place")
     mine = v.image("new ImageData(illures.face.layers.at(-1).pixels, 512)")[..., 3]
-    theirs = np.asarray(Image.open(io.BytesIO(base64.b64decode(decal(face, tmp_path / "anchor.png", **place).png.split(",")[1]))))[..., 3]
+    theirs = np.asarray(
+        Image.open(
+            io.BytesIO(
+                base64.b64decode(decal(face, tmp_path / "anchor.png", **place).png.split(",")[1])
+            )
+        )
+    )[..., 3]
     assert abs(mine - theirs.astype(int)).mean() < 1
     assert not [o for o in v.requests if not o.startswith(("data:", "blob:"))]
 
@@ -278,7 +377,11 @@ def test_everything_can_be_saved(visit, app, astronaut, astronaut_path, face, tm
         assert (np.asarray(Image.open(io.BytesIO(z.read("relit.png")))) == saved).all()
     v.wait("!document.querySelector('[aria-busy=true]')")
     v.download("The light settings (.json)", tmp_path / "light.json")
-    np.testing.assert_allclose(SHLight.load(tmp_path / "light.json").coeffs, v.js("illures.scene().faces[0].light"), atol=1e-5)
+    np.testing.assert_allclose(
+        SHLight.load(tmp_path / "light.json").coeffs,
+        v.js("illures.scene().faces[0].light"),
+        atol=1e-5,
+    )
     v.button("Show the relief in 3D (.glb)").click()
     v.page.locator("#relief canvas").wait_for()
 
@@ -314,14 +417,21 @@ def test_bad_photos_are_said_beside_the_photo(visit, broken_files, tmp_path, wal
     for path, says in ((broken_files["half"], "half.jpg"), (nasty, "No face was found")):
         v.page.set_input_files("#photo input[type=file]", path)
         v.page.locator("#said").get_by_role("status").filter(has_text=says).wait_for()
-    assert v.page.title().startswith("illures") and v.js("illures.told.visit") == before and v.js("Boolean(illures.seen)")
+    assert (
+        v.page.title().startswith("illures")
+        and v.js("illures.told.visit") == before
+        and v.js("Boolean(illures.seen)")
+    )
 
 
 def test_two_tabs_do_not_mix(visit, astronaut_path):
     a, b = visit(), visit()
     a.bring(astronaut_path)
     b.js("illures.use('neon')")
-    assert a.js("illures.told.visit") != b.js("illures.told.visit") and change(a.seen(), b.seen()[:a.seen().shape[0], :a.seen().shape[1]]) > 8
+    assert (
+        a.js("illures.told.visit") != b.js("illures.told.visit")
+        and change(a.seen(), b.seen()[: a.seen().shape[0], : a.seen().shape[1]]) > 8
+    )
     assert a.js("illures.look.lights[0].source") == "own"
 
 
@@ -330,20 +440,27 @@ def test_two_tabs_do_not_mix(visit, astronaut_path):
 
 def test_page_on_a_phone(visit):
     "Nothing is wider than the screen, and a finger moves the light."
-    v = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2)
+    v = visit(
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+        device_scale_factor=2,
+    )
     for tab in ("Light", "Paint", "Keep"):
         v.page.get_by_role("tab", name=tab).click()
         assert v.js("document.documentElement.scrollWidth") <= 390, tab
     v.page.get_by_role("tab", name="Light").click()
     before, box = v.seen(), v.page.locator(".frame .picture").bounding_box()
-    v.page.touchscreen.tap(box["x"] + .15*box["width"], box["y"] + .4*box["height"])
+    v.page.touchscreen.tap(box["x"] + 0.15 * box["width"], box["y"] + 0.4 * box["height"])
     assert change(v.seen(), before) > 8
 
 
 def test_everything_has_a_name(visit):
     "What one can press or move says what it is, and can be reached by keyboard."
     v = visit()
-    assert v.page.get_by_role("slider", name="Light ball: direction of the light. Arrow keys turn it.").is_visible()
+    assert v.page.get_by_role(
+        "slider", name="Light ball: direction of the light. Arrow keys turn it."
+    ).is_visible()
     for tab in ("Light", "Paint"):
         v.page.get_by_role("tab", name=tab).click()
         assert not v.js("""() => [...document.querySelectorAll('#page :is(button, input, select, textarea, canvas, [tabindex])')]

@@ -1,4 +1,5 @@
 "The demo's page where files come and go: odd formats, slow lines, sub-paths and proxies, busy states, saving."
+
 import base64
 import threading
 import time
@@ -21,17 +22,23 @@ from test_browser import Visit, browser  # noqa: F401 (a fixture)
 @pytest.fixture
 def visit(browser, url):  # noqa: F811
     visits = []
+
     def open_page(address=url, **context):
         visits.append(Visit(browser, address, **context))
         return visits[-1]
+
     yield open_page
     for o in visits:
         o.context.close()
         assert not o.errors and not o.elsewhere()
 
 
-def message(v, text): v.page.locator("#said").get_by_role("status").filter(has_text=text).wait_for()
-def said(v): return v.page.locator("#said .said").text_content()
+def message(v, text):
+    v.page.locator("#said").get_by_role("status").filter(has_text=text).wait_for()
+
+
+def said(v):
+    return v.page.locator("#said .said").text_content()
 
 
 def choose(v, path):
@@ -61,7 +68,8 @@ def served(app):
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started: time.sleep(.05)
+    while not server.started:
+        time.sleep(0.05)
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(10)
@@ -82,10 +90,12 @@ def test_page_in_another_app(visit, app, decomposer, astronaut_path, tmp_path):
 
 class Proxy(BaseHTTPRequestHandler):
     "Passes on what comes under a prefix, with or without it."
+
     prefix, strip, to = "/faces", True, None
 
     def do_GET(self):
-        if not self.path.startswith(self.prefix + "/"): return self.send_error(404)
+        if not self.path.startswith(self.prefix + "/"):
+            return self.send_error(404)
         there = HTTPConnection(urlsplit(self.to).netloc)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path = self.path.removeprefix(self.prefix) if self.strip else self.path
@@ -93,19 +103,24 @@ class Proxy(BaseHTTPRequestHandler):
         answer = there.getresponse()
         self.send_response(answer.status)
         for name, value in answer.getheaders():
-            if name.lower() not in ("transfer-encoding", "connection"): self.send_header(name, value)
+            if name.lower() not in ("transfer-encoding", "connection"):
+                self.send_header(name, value)
         self.end_headers()
-        while part := answer.read1(1 << 16): self.wfile.write(part)
+        while part := answer.read1(1 << 16):
+            self.wfile.write(part)
         there.close()
 
     do_POST = do_GET
 
-    def log_message(self, *_): pass
+    def log_message(self, *_):
+        pass
 
 
 @contextmanager
 def proxied(address, strip):
-    proxy = ThreadingHTTPServer(("127.0.0.1", 0), type("Proxy", (Proxy,), {"strip": strip, "to": address}))
+    proxy = ThreadingHTTPServer(
+        ("127.0.0.1", 0), type("Proxy", (Proxy,), {"strip": strip, "to": address})
+    )
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{proxy.server_port}/faces/"
     proxy.shutdown()
@@ -113,7 +128,9 @@ def proxied(address, strip):
 
 def test_page_behind_a_proxy(visit, app, decomposer, astronaut_path, tmp_path):
     demo = app.build_demo(decomposer)
-    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, inbrowser=False, root_path="/faces")
+    _, address, _ = demo.launch(
+        prevent_thread_lock=True, quiet=True, inbrowser=False, root_path="/faces"
+    )
     for strip in (True, False):
         with proxied(address, strip) as proxy:
             v = visit(proxy, accept_downloads=True)
@@ -129,7 +146,10 @@ def opened(v, does):
     "What the page shows after something brought a photo."
     visit = v.js("illures.told.visit")
     does()
-    v.wait("v => illures.told?.visit !== v && illures.seen && illures.face.paint && !illures.busy", visit)
+    v.wait(
+        "v => illures.told?.visit !== v && illures.seen && illures.face.paint && !illures.busy",
+        visit,
+    )
 
 
 def unnamed(path):
@@ -140,7 +160,8 @@ def unnamed(path):
 def test_photos_whose_type_the_browser_does_not_know(visit, odd_photos, face):
     v = visit()
     for name in ("grey16.png", "radiance.hdr", "linear.exr", "cutout.png", "IMG_0001.HEIC"):
-        if name not in odd_photos: continue
+        if name not in odd_photos:
+            continue
         opened(v, lambda: choose(v, unnamed(odd_photos[name])))
         assert said(v) == ""
         assert abs(np.subtract(v.js("illures.told.boxes[0]"), face.photo.face.box)).max() < 8, name
@@ -191,8 +212,10 @@ def slow(v, rate):
     "A line that sends so many bytes a second."
     line = v.context.new_cdp_session(v.page)
     line.send("Network.enable")
-    line.send("Network.emulateNetworkConditions", {
-        "offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": rate})
+    line.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": rate},
+    )
 
 
 def test_a_slow_line_is_seen_and_can_be_cut(visit, astronaut_path):
@@ -201,7 +224,7 @@ def test_a_slow_line_is_seen_and_can_be_cut(visit, astronaut_path):
     slow(v, 30_000)
     choose(v, astronaut_path)
     v.page.get_by_text("Sending astronaut.png …").wait_for()
-    assert float(v.js("getComputedStyle(document.querySelector('.frame')).opacity")) < .5
+    assert float(v.js("getComputedStyle(document.querySelector('.frame')).opacity")) < 0.5
     v.wait("document.querySelector('.busy progress').value > .1")
     v.button("Cancel").click()
     v.wait("!illures.busy && document.querySelector('.busy').hidden")
@@ -213,14 +236,19 @@ def test_a_slow_line_is_seen_and_can_be_cut(visit, astronaut_path):
 def test_whatever_goes_wrong_the_page_is_not_busy(visit, astronaut_path, tmp_path):
     v = visit()
     before = v.js("illures.told.visit")
-    v.js("illures.seenBusy = 0, illures.on('busy', () => illures.seenBusy += Boolean(illures.busy))")
+    v.js(
+        "illures.seenBusy = 0, illures.on('busy', () => illures.seenBusy += Boolean(illures.busy))"
+    )
+
     def trouble(where, text, **answer):
         v.page.route(where, lambda r: r.fulfill(**answer) if answer else r.abort())
         v.js("illures.seenBusy = 0")
         choose(v, astronaut_path)
         v.wait("illures.seenBusy && !illures.busy")
-        if text: message(v, text)
+        if text:
+            message(v, text)
         v.page.unroute(where)
+
     trouble("**/gradio_api/upload", "could not be sent")
     trouble("**/gradio_api/upload", "could not be sent", status=500)
     trouble("**/gradio_api/upload", "larger than this server takes", status=413)
@@ -238,7 +266,8 @@ def test_whatever_goes_wrong_the_page_is_not_busy(visit, astronaut_path, tmp_pat
 def test_the_last_choice_wins(visit, astronaut_path):
     v = visit()
     choose(v, astronaut_path)
-    for name in ("Ben", "Chi", "Ada"): v.button(f"{name}, who does not exist").click()
+    for name in ("Ben", "Chi", "Ada"):
+        v.button(f"{name}, who does not exist").click()
     v.wait("illures.told?.name === 'ada' && illures.seen && illures.face.paint && !illures.busy")
 
 
@@ -292,5 +321,7 @@ def test_png_or_jpeg_is_remembered(visit, astronaut_path, tmp_path):
 
 def test_the_page_opens_with_a_real_portrait(visit, calls):
     v = visit()
-    assert v.page.locator(".people button").first.get_attribute("title") == "Eileen Collins, astronaut"
+    assert (
+        v.page.locator(".people button").first.get_attribute("title") == "Eileen Collins, astronaut"
+    )
     assert v.js("illures.told.boxes.length") == 1 and not calls

@@ -1,4 +1,5 @@
 "The command line: what it writes, what it refuses, exit codes, and that one bad photo does not stop the rest."
+
 import argparse
 import io
 import json
@@ -25,12 +26,20 @@ PICTURES = ["albedo", "normals", "shading", "residual", "reconstruction", "mask"
 @pytest.fixture
 def illures(capsys, weights):
     "Run a command: exit code, standard output, standard error. Photos are decomposed by the weights of the fixture."
+
     def run(*args, model=True):
-        args = [str(a) for a in args] + (["--weights", str(weights)] if model and args[:1] and args[0] in ("decompose", "relight") else [])
+        args = [str(a) for a in args] + (
+            ["--weights", str(weights)]
+            if model and args[:1] and args[0] in ("decompose", "relight")
+            else []
+        )
         capsys.readouterr()
-        try: code = main(args)
-        except SystemExit as e: code = e.code
+        try:
+            code = main(args)
+        except SystemExit as e:
+            code = e.code
         return code, *capsys.readouterr()
+
     run.weights = weights
     return run
 
@@ -41,20 +50,25 @@ def test_help_teaches(illures):
     for name in ("decompose", "relight"):
         code, out, _ = illures(name, "--help", model=False)
         assert code == 0 and out.count(f"illures {name} ") >= 3 and "examples:" in out
-    assert all(preset in illures("relight", "--help", model=False)[1] for preset in SHLight.presets())
+    assert all(
+        preset in illures("relight", "--help", model=False)[1] for preset in SHLight.presets()
+    )
 
 
 def test_decompose_writes_every_layer(illures, astronaut_path, tmp_path):
     code, out, err = illures("decompose", astronaut_path, "--out", tmp_path / "maps", "--exr")
     folder = tmp_path / "maps/astronaut"
     assert code == 0 and out.strip() == str(folder) and not err
-    assert {p.name for p in folder.iterdir()} == {f"{n}.png" for n in PICTURES} | {f"{n}.exr" for n in PICTURES[:-1]} | {"light.json", "face.json", "about.txt"}
+    assert {p.name for p in folder.iterdir()} == {f"{n}.png" for n in PICTURES} | {
+        f"{n}.exr" for n in PICTURES[:-1]
+    } | {"light.json", "face.json", "about.txt"}
     assert all(Image.open(folder / f"{n}.png").size == (128, 128) for n in PICTURES[:-1])
     assert np.shape(json.loads((folder / "light.json").read_text())["coeffs"]) == (9, 3)
 
 
 def test_exr_holds_the_exact_maps(illures, astronaut_path, face, tmp_path):
     from illures_nb.image import read_linear
+
     illures("decompose", astronaut_path, "--out", tmp_path, "--exr")
     assert np.allclose(read_linear(tmp_path / "astronaut/albedo.exr"), face.albedo, atol=1e-3)
 
@@ -63,9 +77,13 @@ def test_faces_of_one_photo_get_their_own_folders(illures, two_faces, tmp_path):
     Image.fromarray(two_faces).save(tmp_path / "pair.png")
     assert illures("decompose", tmp_path / "pair.png", "--out", tmp_path / "all")[0] == 0
     assert sorted(p.name for p in (tmp_path / "all").iterdir()) == ["pair-face1", "pair-face2"]
-    assert illures("decompose", tmp_path / "pair.png", "--out", tmp_path / "one", "--face", 2)[0] == 0
+    assert (
+        illures("decompose", tmp_path / "pair.png", "--out", tmp_path / "one", "--face", 2)[0] == 0
+    )
     assert [p.name for p in (tmp_path / "one").iterdir()] == ["pair-face2"]
-    code, _, err = illures("decompose", tmp_path / "pair.png", "--out", tmp_path / "none", "--face", 3)
+    code, _, err = illures(
+        "decompose", tmp_path / "pair.png", "--out", tmp_path / "none", "--face", 3
+    )
     assert code == 2 and "has 2 faces" in err
 
 
@@ -75,12 +93,20 @@ def test_photos_of_one_name_do_not_overwrite_each_other(illures, astronaut, tmp_
         Image.fromarray(astronaut).save(tmp_path / str(k) / f"a{suffix}")
     photos = sorted(tmp_path.glob("*/a.*"))
     code, out, _ = illures("decompose", *photos, "--out", tmp_path / "out")
-    assert code == 0 and sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "a-2", "a-3"] and "replaced" not in out
+    assert (
+        code == 0
+        and sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "a-2", "a-3"]
+        and "replaced" not in out
+    )
     code, out, _ = illures("decompose", photos[0], "--out", tmp_path / "out")
-    assert code == 0 and out.strip().endswith("a (replaced)")  # an earlier run's folder: written over, and said so
+    assert code == 0 and out.strip().endswith(
+        "a (replaced)"
+    )  # an earlier run's folder: written over, and said so
 
 
-def test_a_batch_goes_on_and_says_what_failed(illures, astronaut_path, broken_files, wall, tmp_path):
+def test_a_batch_goes_on_and_says_what_failed(
+    illures, astronaut_path, broken_files, wall, tmp_path
+):
     Image.fromarray(wall).save(tmp_path / "wall.png")
     photos = [*broken_files.values(), tmp_path / "wall.png", astronaut_path]
     code, out, err = illures("decompose", *photos, "--out", tmp_path / "out")
@@ -89,12 +115,20 @@ def test_a_batch_goes_on_and_says_what_failed(illures, astronaut_path, broken_fi
     assert all(str(p) in err for p in photos[:-1]) and err.count("\n") == len(photos)
 
 
-@pytest.mark.parametrize("name", ["empty", "letter", "noise", "half", "header", "huge", "pickle", "folder", "missing"])
+@pytest.mark.parametrize(
+    "name", ["empty", "letter", "noise", "half", "header", "huge", "pickle", "folder", "missing"]
+)
 @pytest.mark.parametrize("command", ["decompose", "relight"])
 def test_one_broken_photo_is_one_sentence(command, name, illures, broken_files, tmp_path):
     light = ["--light", "front"] if command == "relight" else []
     code, out, err = illures(command, broken_files[name], *light, "--out", tmp_path / "out.png")
-    assert code == 1 and not out and err.count("\n") == 1 and str(broken_files[name]) in err and len(err) < 400
+    assert (
+        code == 1
+        and not out
+        and err.count("\n") == 1
+        and str(broken_files[name]) in err
+        and len(err) < 400
+    )
 
 
 def test_no_face_is_exit_code_2(illures, wall, astronaut_path, tmp_path):
@@ -102,8 +136,13 @@ def test_no_face_is_exit_code_2(illures, wall, astronaut_path, tmp_path):
     Image.fromarray(wall).save(photo)
     tiny = tmp_path / "tiny.png"
     Image.fromarray(wall[:1, :1]).save(tiny)
-    for args in (("decompose", photo, "--out", tmp_path / "o"), ("decompose", tiny, "--out", tmp_path / "o"), ("decompose", photo, tiny, "--out", tmp_path / "o"),
-                 ("relight", photo, "--light", "top", "--out", tmp_path / "o.png"), ("relight", astronaut_path, "--reference", photo, "--out", tmp_path / "o.png")):
+    for args in (
+        ("decompose", photo, "--out", tmp_path / "o"),
+        ("decompose", tiny, "--out", tmp_path / "o"),
+        ("decompose", photo, tiny, "--out", tmp_path / "o"),
+        ("relight", photo, "--light", "top", "--out", tmp_path / "o.png"),
+        ("relight", astronaut_path, "--reference", photo, "--out", tmp_path / "o.png"),
+    ):
         code, out, err = illures(*args)
         assert code == 2 and "no face" in err and not out, args
     assert not (tmp_path / "o.png").exists()
@@ -115,28 +154,73 @@ def test_relight_takes_every_kind_of_light(illures, astronaut, astronaut_path, t
     panorama[:10] = 255
     Image.fromarray(panorama).save(tmp_path / "sky.png")
     results = {}
-    for name, light in {"preset": "split_left", "angles": "-60,20", "positive": "60,20", "json": tmp_path / "top.json", "map": tmp_path / "sky.png"}.items():
-        code, out, err = illures("relight", astronaut_path, "--light", light, "--out", tmp_path / f"{name}.png")
+    for name, light in {
+        "preset": "split_left",
+        "angles": "-60,20",
+        "positive": "60,20",
+        "json": tmp_path / "top.json",
+        "map": tmp_path / "sky.png",
+    }.items():
+        code, out, err = illures(
+            "relight", astronaut_path, "--light", light, "--out", tmp_path / f"{name}.png"
+        )
         assert code == 0 and out.strip() == str(tmp_path / f"{name}.png") and not err
         results[name] = np.asarray(Image.open(tmp_path / f"{name}.png"))
-        assert results[name].shape == astronaut.shape and np.array_equal(results[name][400:], astronaut[400:])
+        assert results[name].shape == astronaut.shape and np.array_equal(
+            results[name][400:], astronaut[400:]
+        )
     assert len({r.tobytes() for r in results.values()}) == len(results)
     halves = [results[k][100:170, 185:265].mean((0, 2)) for k in ("angles", "positive")]
-    assert halves[0][:20].mean() - halves[0][-20:].mean() > halves[1][:20].mean() - halves[1][-20:].mean()  # AZ < 0 comes from the picture's left
+    assert (
+        halves[0][:20].mean() - halves[0][-20:].mean()
+        > halves[1][:20].mean() - halves[1][-20:].mean()
+    )  # AZ < 0 comes from the picture's left
 
 
 def test_relight_by_the_photo_itself_changes_nothing(illures, astronaut, astronaut_path, tmp_path):
-    assert illures("relight", astronaut_path, "--reference", astronaut_path, "--out", tmp_path / "same.png")[0] == 0
+    assert (
+        illures(
+            "relight", astronaut_path, "--reference", astronaut_path, "--out", tmp_path / "same.png"
+        )[0]
+        == 0
+    )
     assert abs(np.asarray(Image.open(tmp_path / "same.png")).astype(int) - astronaut).max() <= 2
-    assert illures("relight", astronaut_path, "--reference", astronaut_path, "--residual", "0", "--out", tmp_path / "matte.jpg")[0] == 0
+    assert (
+        illures(
+            "relight",
+            astronaut_path,
+            "--reference",
+            astronaut_path,
+            "--residual",
+            "0",
+            "--out",
+            tmp_path / "matte.jpg",
+        )[0]
+        == 0
+    )
 
 
-@pytest.mark.parametrize("args", [("relight", "P", "--light", "sunny", "--out", "o.png"), ("relight", "P", "--light", "95", "--out", "o.png"), ("relight", "P", "--out", "o.png"),
-                                  ("relight", "P", "--light", "front", "--reference", "P", "--out", "o.png"), ("relight", "P", "--light", "front"),
-                                  ("relight", "P", "--light", "front", "--out", "o.gif"), ("relight", "P", "--light", "front", "--out", "no/where/o.png"),
-                                  ("relight", "P", "--light", "front", "--out", "P"), ("relight", "P", "--light", "front", "--residual", "2.5", "--out", "o.png"),
-                                  ("decompose", "--out", "d"), ("decompose", "P"), ("decompose", "P", "--out", "d", "--face", "0"), ("decompose", "P", "--out", "P"),
-                                  ("decompose", "P", "--out", "P/deeper"), ("dance",), ()])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("relight", "P", "--light", "sunny", "--out", "o.png"),
+        ("relight", "P", "--light", "95", "--out", "o.png"),
+        ("relight", "P", "--out", "o.png"),
+        ("relight", "P", "--light", "front", "--reference", "P", "--out", "o.png"),
+        ("relight", "P", "--light", "front"),
+        ("relight", "P", "--light", "front", "--out", "o.gif"),
+        ("relight", "P", "--light", "front", "--out", "no/where/o.png"),
+        ("relight", "P", "--light", "front", "--out", "P"),
+        ("relight", "P", "--light", "front", "--residual", "2.5", "--out", "o.png"),
+        ("decompose", "--out", "d"),
+        ("decompose", "P"),
+        ("decompose", "P", "--out", "d", "--face", "0"),
+        ("decompose", "P", "--out", "P"),
+        ("decompose", "P", "--out", "P/deeper"),
+        ("dance",),
+        (),
+    ],
+)
 def test_commands_that_make_no_sense(args, illures, astronaut_path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(astronaut_path, "P")
@@ -149,7 +233,9 @@ def test_commands_that_make_no_sense(args, illures, astronaut_path, tmp_path, mo
 def test_weights_problems_are_one_sentence(illures, astronaut_path, tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"not safetensors")
     for name in (tmp_path / "bad.safetensors", tmp_path / "gone.safetensors", tmp_path / "net.pth"):
-        code, out, err = illures("decompose", astronaut_path, "--out", tmp_path / "o", "--weights", name, model=False)
+        code, out, err = illures(
+            "decompose", astronaut_path, "--out", tmp_path / "o", "--weights", name, model=False
+        )
         assert code == 1 and not out and err.count("\n") == 1 and str(name) in err
 
 
@@ -157,33 +243,90 @@ def test_a_light_file_that_is_none(illures, astronaut_path, tmp_path):
     (tmp_path / "bad.json").write_text('{"coeffs": [1, 2]}')
     (tmp_path / "bad.hdr").write_text("#?RADIANCE")
     for name in ("bad.json", "bad.hdr"):
-        code, _, err = illures("relight", astronaut_path, "--light", tmp_path / name, "--out", tmp_path / "o.png")
+        code, _, err = illures(
+            "relight", astronaut_path, "--light", tmp_path / name, "--out", tmp_path / "o.png"
+        )
         assert code == 2 and err.count("\n") == 1 and name in err
 
 
-def test_evaluate_wild_looks_at_whatever_there_is(illures, weights, astronaut, wall, broken_files, tmp_path):
+def test_evaluate_wild_looks_at_whatever_there_is(
+    illures, weights, astronaut, wall, broken_files, tmp_path
+):
     folder = tmp_path / "photos"
     folder.mkdir()
-    for name, picture in (("astronaut", astronaut), ("wall", wall)): Image.fromarray(picture).save(folder / f"{name}.png")
+    for name, picture in (("astronaut", astronaut), ("wall", wall)):
+        Image.fromarray(picture).save(folder / f"{name}.png")
     shutil.copy(broken_files["letter"], folder / "letter.jpg")
-    code, out, err = illures("evaluate", "wild", folder, "--weights", weights, "--out", tmp_path / "wild.md", model=False)
-    assert code == 0 and (tmp_path / "wild.md").read_text(encoding="utf-8").strip() == out.strip() and "Traceback" not in err
-    assert "1: astronaut.png" in out and "no face): wall.png" in out and "cannot be read): letter.jpg" in out
-    assert Image.open(tmp_path / "wild_01.png").height < 200 and not (tmp_path / "wild_02.png").exists()  # a page of one row
-    code, out, _ = illures("evaluate", "wild", folder, folder, "--most", "1", "--weights", weights, model=False)  # the first by name
-    assert code == 0 and "2: astronaut.png" in out and "wall.png" not in out and "letter.jpg" not in out
+    code, out, err = illures(
+        "evaluate", "wild", folder, "--weights", weights, "--out", tmp_path / "wild.md", model=False
+    )
+    assert (
+        code == 0
+        and (tmp_path / "wild.md").read_text(encoding="utf-8").strip() == out.strip()
+        and "Traceback" not in err
+    )
+    assert (
+        "1: astronaut.png" in out
+        and "no face): wall.png" in out
+        and "cannot be read): letter.jpg" in out
+    )
+    assert (
+        Image.open(tmp_path / "wild_01.png").height < 200
+        and not (tmp_path / "wild_02.png").exists()
+    )  # a page of one row
+    code, out, _ = illures(
+        "evaluate", "wild", folder, folder, "--most", "1", "--weights", weights, model=False
+    )  # the first by name
+    assert (
+        code == 0
+        and "2: astronaut.png" in out
+        and "wall.png" not in out
+        and "letter.jpg" not in out
+    )
     (tmp_path / "empty").mkdir()
-    code, out, err = illures("evaluate", "wild", tmp_path / "empty", "--weights", weights, model=False)
+    code, out, err = illures(
+        "evaluate", "wild", tmp_path / "empty", "--weights", weights, model=False
+    )
     assert code == 1 and not out and err.count("\n") == 1 and "holds no photographs or clips" in err
 
 
 def test_the_installed_command(astronaut_path, weights, tmp_path):
     "In a process of its own, as a user has it."
-    script = shutil.which("illures", path=str(Path(sys.executable).parent)) or pytest.skip("the package is not installed here")
-    run = subprocess.run([script, "relight", str(astronaut_path), "--light", "-45,30", "--weights", str(weights), "--out", str(tmp_path / "o.png")], capture_output=True, text=True)
+    script = shutil.which("illures", path=str(Path(sys.executable).parent)) or pytest.skip(
+        "the package is not installed here"
+    )
+    run = subprocess.run(
+        [
+            script,
+            "relight",
+            str(astronaut_path),
+            "--light",
+            "-45,30",
+            "--weights",
+            str(weights),
+            "--out",
+            str(tmp_path / "o.png"),
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0 and run.stdout.strip() == str(tmp_path / "o.png"), run.stderr
     assert Image.open(tmp_path / "o.png").size == (512, 512)
-    run = subprocess.run([script, "relight", "nobody.jpg", "--light", "front", "--weights", str(weights), "--out", "o.png"], capture_output=True, text=True)
+    run = subprocess.run(
+        [
+            script,
+            "relight",
+            "nobody.jpg",
+            "--light",
+            "front",
+            "--weights",
+            str(weights),
+            "--out",
+            "o.png",
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 1 and run.stderr == "illures: nobody.jpg does not exist.\n"
 
 
@@ -191,13 +334,25 @@ def test_the_installed_command(astronaut_path, weights, tmp_path):
 
 
 ENCODINGS = ["ascii", "cp437", "cp932", "gbk", "cp1250", "cp1251", "cp1252", "latin-1", "utf-8"]
-PROCESS = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))}
+PROCESS = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "PYTHONPATH": os.pathsep.join(
+        filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])
+    ),
+}
 
 
 def started(*words, **how):
     "The command as a process."
     env = PROCESS | how.pop("env", {})
-    return subprocess.Popen([sys.executable, "-m", "illures_nb", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, **how)
+    return subprocess.Popen(
+        [sys.executable, "-m", "illures_nb", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+        **how,
+    )
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -205,35 +360,78 @@ def test_no_encoding_fails_a_job(encoding, illures, astronaut_path, wall, tmp_pa
     "Help, a batch with a name from afar and a photo that fails, on consoles that know few characters."
     shutil.copy(astronaut_path, tmp_path / "山 é ½.png")
     Image.fromarray(wall).save(tmp_path / "墙.png")
-    consoles = [io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict", newline="") for _ in range(2)]
-    for name, console in zip(("stdout", "stderr"), consoles): monkeypatch.setattr(sys, name, console)
+    consoles = [
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict", newline="")
+        for _ in range(2)
+    ]
+    for name, console in zip(("stdout", "stderr"), consoles):
+        monkeypatch.setattr(sys, name, console)
     for command in ([], *([name] for name in COMMANDS)):
-        with pytest.raises(SystemExit, match="0"): main([*command, "--help"])
-    args = ["decompose", *sorted(map(str, tmp_path.glob("*.png"))), "--out", str(tmp_path / "山"), "--weights", str(illures.weights)]
+        with pytest.raises(SystemExit, match="0"):
+            main([*command, "--help"])
+    args = [
+        "decompose",
+        *sorted(map(str, tmp_path.glob("*.png"))),
+        "--out",
+        str(tmp_path / "山"),
+        "--weights",
+        str(illures.weights),
+    ]
     assert main(args) == 1 and (tmp_path / "山/山 é ½/light.json").is_file()
     assert [sys.stdout, sys.stderr] == consoles
     shown = [console.buffer.getvalue().decode(encoding) for console in consoles]
-    assert ("山" in shown[0]) == (encoding in ("cp932", "gbk", "utf-8")) and ("\\u5c71" in shown[0]) == ("山" not in shown[0])
+    assert ("山" in shown[0]) == (encoding in ("cp932", "gbk", "utf-8")) and (
+        "\\u5c71" in shown[0]
+    ) == ("山" not in shown[0])
     assert "1 of 2 photos failed" in shown[1] and "no face was found" in shown[1]
 
 
 class Broken(io.StringIO):
     "A stream that refuses whatever it is given."
-    def __init__(self, error): super().__init__(); self.error = error
-    def write(self, text): raise self.error
-    def flush(self): raise self.error
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def write(self, text):
+        raise self.error
+
+    def flush(self):
+        raise self.error
 
 
-@pytest.mark.parametrize("error", [None, BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device"), ValueError("I/O operation on closed file"),
-                                   UnicodeEncodeError("charmap", "é", 0, 1, "undefined")], ids=repr)
+@pytest.mark.parametrize(
+    "error",
+    [
+        None,
+        BrokenPipeError(32, "Broken pipe"),
+        OSError(28, "No space left on device"),
+        ValueError("I/O operation on closed file"),
+        UnicodeEncodeError("charmap", "é", 0, 1, "undefined"),
+    ],
+    ids=repr,
+)
 def test_no_stream_fails_a_job(error, illures, astronaut_path, tmp_path, monkeypatch):
     "Where there is no console at all (None), and where nothing can be written."
     streams = tuple(error and Broken(error) for _ in range(2))
-    for name, stream in zip(("stdout", "stderr"), streams): monkeypatch.setattr(sys, name, stream)
+    for name, stream in zip(("stdout", "stderr"), streams):
+        monkeypatch.setattr(sys, name, stream)
     out = tmp_path / "o.png"
-    relight = lambda photo: main(["relight", str(photo), "--light", "front", "--out", str(out), "--weights", str(illures.weights)])
+    relight = lambda photo: main(
+        [
+            "relight",
+            str(photo),
+            "--light",
+            "front",
+            "--out",
+            str(out),
+            "--weights",
+            str(illures.weights),
+        ]
+    )
     assert relight(astronaut_path) == 0 and out.is_file() and relight(tmp_path / "gone.png") == 1
-    with pytest.raises(SystemExit, match="2"): main(["relight", "--nonsense"])
+    with pytest.raises(SystemExit, match="2"):
+        main(["relight", "--nonsense"])
     assert (sys.stdout, sys.stderr) == streams
 
 
@@ -242,10 +440,14 @@ def test_safe_printing_within_itself(capsys):
     before = sys.stdout, sys.stderr
     with pytest.raises(KeyError), safe_printing():
         coat = sys.stdout
-        with safe_printing(): assert sys.stdout is coat
+        with safe_printing():
+            assert sys.stdout is coat
         print("bars need these:", sys.stdout.isatty(), sys.stdout.encoding is not None)
         raise KeyError
-    assert (sys.stdout, sys.stderr) == before and capsys.readouterr().out == "bars need these: False True\n"
+    assert (
+        sys.stdout,
+        sys.stderr,
+    ) == before and capsys.readouterr().out == "bars need these: False True\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
@@ -253,36 +455,81 @@ def test_streams_of_a_process(weights, astronaut_path, tmp_path):
     "`… | head`, closed streams, a full disk, an ASCII console, a folder that is gone."
     photo = tmp_path / "山.png"
     shutil.copy(astronaut_path, photo)
-    words = [sys.executable, "-m", "illures_nb", "relight", photo, "--light", "front", "--weights", weights, "--out"]
-    def shell(name, line): # whatever the streams are, the picture is made
-        run = subprocess.run(["sh", "-c", line, "sh", *words, tmp_path / f"{name}山.png"], env=PROCESS | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True)
+    words = [
+        sys.executable,
+        "-m",
+        "illures_nb",
+        "relight",
+        photo,
+        "--light",
+        "front",
+        "--weights",
+        weights,
+        "--out",
+    ]
+
+    def shell(name, line):  # whatever the streams are, the picture is made
+        run = subprocess.run(
+            ["sh", "-c", line, "sh", *words, tmp_path / f"{name}山.png"],
+            env=PROCESS | {"PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+            text=True,
+        )
         return run, (tmp_path / f"{name}山.png").read_bytes()
+
     run, picture = shell("plain", '"$@"')
     assert run.returncode == 0 and run.stdout == f"{tmp_path}/plain\\u5c71.png\n" and not run.stderr
-    lines = {"head": 'exec 3>&1; { "$@"; echo $? >&3; } | true', "closed": '"$@" <&- >&- 2>&-; echo $?'}
-    if Path("/dev/full").exists(): lines["full"] = '"$@" > /dev/full; echo $?'
+    lines = {
+        "head": 'exec 3>&1; { "$@"; echo $? >&3; } | true',
+        "closed": '"$@" <&- >&- 2>&-; echo $?',
+    }
+    if Path("/dev/full").exists():
+        lines["full"] = '"$@" > /dev/full; echo $?'
     for name, line in lines.items():
         run, made = shell(name, line)
         assert run.stdout == "0\n" and made == picture, (name, run)
-        assert run.stderr == ("illures: what was printed is lost: No space left on device\n" if name == "full" else ""), name
+        assert run.stderr == (
+            "illures: what was printed is lost: No space left on device\n" if name == "full" else ""
+        ), name
     (tmp_path / "gone").mkdir()
-    run = subprocess.run(["sh", "-c", 'cd "$1"; rmdir "$1"; shift; "$@"', "sh", tmp_path / "gone", *words, "o.png"], env=PROCESS, capture_output=True, text=True)
+    run = subprocess.run(
+        ["sh", "-c", 'cd "$1"; rmdir "$1"; shift; "$@"', "sh", tmp_path / "gone", *words, "o.png"],
+        env=PROCESS,
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 2 and run.stderr == "illures: the folder you are in has been deleted\n"
 
 
 # ---- what a shell expects
 
 
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="sees by /proc how far a process is")
+@pytest.mark.skipif(
+    not Path("/proc/self/maps").exists(), reason="sees by /proc how far a process is"
+)
 def test_stopped_by_hand(weights, astronaut_path, tmp_path):
     "Ctrl-C, while torch loads and in the middle of a batch: one line, exit code 130, whole folders only."
-    for i in range(40): shutil.copy(astronaut_path, tmp_path / f"{i:02d}.png")
+    for i in range(40):
+        shutil.copy(astronaut_path, tmp_path / f"{i:02d}.png")
     for moment in ("loading", "working"):
         out = tmp_path / moment
-        p = started("decompose", *sorted(tmp_path.glob("*.png")), "--out", out, "--weights", weights, start_new_session=True)
+        p = started(
+            "decompose",
+            *sorted(tmp_path.glob("*.png")),
+            "--out",
+            out,
+            "--weights",
+            weights,
+            start_new_session=True,
+        )
         until = time.time() + 300
-        reached = {"loading": lambda: b"numpy" in Path(f"/proc/{p.pid}/maps").read_bytes(), "working": (out / "02").exists}[moment]
-        while not reached(): assert p.poll() is None and time.time() < until; time.sleep(.02)
+        reached = {
+            "loading": lambda: b"numpy" in Path(f"/proc/{p.pid}/maps").read_bytes(),
+            "working": (out / "02").exists,
+        }[moment]
+        while not reached():
+            assert p.poll() is None and time.time() < until
+            time.sleep(0.02)
         os.killpg(p.pid, signal.SIGINT)
         told = p.communicate(timeout=300)
         assert p.returncode == 130 and told[1] == b"illures: stopped\n", (moment, told)
@@ -292,17 +539,32 @@ def test_stopped_by_hand(weights, astronaut_path, tmp_path):
 
 def test_help_everywhere(illures):
     bare = illures()
-    assert bare[0] == 0 and bare[1:] == illures("--help")[1:] and bare[1].startswith("usage: illures ")
+    assert (
+        bare[0] == 0 and bare[1:] == illures("--help")[1:] and bare[1].startswith("usage: illures ")
+    )
     for name in COMMANDS:
         short, long = illures(name, "-h", model=False), illures(name, "--help", model=False)
-        assert short == long and short[0] == 0 and short[1].startswith(f"usage: illures {name} ") and not short[2]
+        assert (
+            short == long
+            and short[0] == 0
+            and short[1].startswith(f"usage: illures {name} ")
+            and not short[2]
+        )
     code, out, _ = illures("--version")
     assert code == 0 and out.startswith("illures ")
 
 
-@pytest.mark.parametrize("args,meant", [(["decompos", "a.jpg"], "decompose"), (["rellight"], "relight"), (["Train"], "train"),
-                                        (["train", "stage1", "--data", "d", "--out", "o"], "stage1b"), (["synth", "expre", "--out", "o"], "expre-syn"),
-                                        (["decompose", "a.jpg", "--out", "o", "--preset", "light"], "lite")])
+@pytest.mark.parametrize(
+    "args,meant",
+    [
+        (["decompos", "a.jpg"], "decompose"),
+        (["rellight"], "relight"),
+        (["Train"], "train"),
+        (["train", "stage1", "--data", "d", "--out", "o"], "stage1b"),
+        (["synth", "expre", "--out", "o"], "expre-syn"),
+        (["decompose", "a.jpg", "--out", "o", "--preset", "light"], "lite"),
+    ],
+)
 def test_mistyped_words(args, meant, illures):
     code, out, err = illures(*args, model=False)
     assert code == 2 and not out and err.count("\n") == 1 and f"perhaps you mean '{meant}'" in err
@@ -313,13 +575,26 @@ def test_the_app_listens_where_it_is_told(illures, monkeypatch):
     "And what is wrong with an address is said before anything is loaded."
     seen = []
     names = "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_NUM_PORTS", "GRADIO_ROOT_PATH"
-    for name in names: monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(runpy, "run_path", lambda path, run_name: seen.append((Path(path).name, run_name, [os.environ.get(o) for o in names])))
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(
+        runpy,
+        "run_path",
+        lambda path, run_name: seen.append(
+            (Path(path).name, run_name, [os.environ.get(o) for o in names])
+        ),
+    )
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = str(s.getsockname()[1])
-    assert illures("app")[0] == 0 and illures("app", "--host", "0.0.0.0", "--port", port, "--root-path", "/faces")[0] == 0
-    assert seen == [("app.py", "__main__", ["127.0.0.1", None, None, None]), ("app.py", "__main__", ["0.0.0.0", port, "1", "/faces"])]
+    assert (
+        illures("app")[0] == 0
+        and illures("app", "--host", "0.0.0.0", "--port", port, "--root-path", "/faces")[0] == 0
+    )
+    assert seen == [
+        ("app.py", "__main__", ["127.0.0.1", None, None, None]),
+        ("app.py", "__main__", ["0.0.0.0", port, "1", "/faces"]),
+    ]
     assert not [o for o in names if o in os.environ]
     monkeypatch.setenv("GRADIO_SERVER_NAME", "localhost")
     app(argparse.Namespace(host=None, port=None, root_path=None))
@@ -328,7 +603,14 @@ def test_the_app_listens_where_it_is_told(illures, monkeypatch):
         s.bind(("127.0.0.1", 0))
         s.listen()
         taken = str(s.getsockname()[1])
-        for args in (["--port", taken], ["--port", "0"], ["--port", "70000"], ["--port", "http"], ["--host", "no.such.host.invalid"], ["--host", "192.0.2.1"]):
+        for args in (
+            ["--port", taken],
+            ["--port", "0"],
+            ["--port", "70000"],
+            ["--port", "http"],
+            ["--host", "no.such.host.invalid"],
+            ["--host", "192.0.2.1"],
+        ):
             code, out, err = illures("app", *args)
             assert code == 2 and not out and err.count("\n") == 1 and args[1] in err, (args, err)
     assert len(seen) == 2

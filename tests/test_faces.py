@@ -1,4 +1,5 @@
 "Faces at every roll, of every size, one reading a head, and none where nobody is."
+
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import torch
 from illures_nb import face as face_module
 from illures_nb.face import TEMPLATE, Face, detect_faces, transform_points
 
-NEAR = .25  # a face found is the right one within this distance of its landmarks, in distances of the outer eye corners
+NEAR = 0.25  # a face found is the right one within this distance of its landmarks, in distances of the outer eye corners
 ROLLS = range(-150, 181, 30)
 
 
@@ -48,7 +49,8 @@ def test_a_turned_face_is_found_turned_or_not_at_all(people, name):
         faces = detect_faces(x)
         assert len(faces) <= 1, f"{len(faces)} faces in one head turned by {degrees}°"
         found[degrees] = bool(faces)
-        for f in faces: assert gap(f.landmarks, p) < NEAR, f"read wrongly at {degrees}°, score {f.score:.2f}"
+        for f in faces:
+            assert gap(f.landmarks, p) < NEAR, f"read wrongly at {degrees}°, score {f.score:.2f}"
     assert all(found[d] for d in found if abs(d) <= 90)
     assert sum(found.values()) >= 11, f"lost at {[d for d, ok in found.items() if not ok]}°"
 
@@ -58,9 +60,11 @@ def scene(height, width):
     rng = np.random.default_rng(3)
     out = np.zeros((height, width, 3), np.float32)
     for n in (3, 7, 19, 61):
-        out += cv2.resize(rng.random((n, n, 3), np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        out += cv2.resize(
+            rng.random((n, n, 3), np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+        )
     out *= 60
-    out[:, ::40] *= .8
+    out[:, ::40] *= 0.8
     out[::2, ::2] += rng.normal(0, 4, out[::2, ::2].shape)
     return out.clip(0, 255).astype(np.uint8)
 
@@ -71,20 +75,41 @@ def group(people, canvas, faces):
     for name, height, x, y, exposure in faces:
         image, points = people[name]
         k = height / np.ptp(points[:, 1])
-        small = cv2.resize(image, None, fx=k, fy=k, interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC)
-        canvas[y:y + len(small), x:x + small.shape[1]] = np.clip(small * exposure, 0, 255)
-        truth.append((points + .5) * (np.array(small.shape[1::-1]) / image.shape[1::-1]) - .5 + (x, y))
+        small = cv2.resize(
+            image, None, fx=k, fy=k, interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC
+        )
+        canvas[y : y + len(small), x : x + small.shape[1]] = np.clip(small * exposure, 0, 255)
+        truth.append(
+            (points + 0.5) * (np.array(small.shape[1::-1]) / image.shape[1::-1]) - 0.5 + (x, y)
+        )
     return truth
 
 
 def test_a_group_photo_gives_everybody_biggest_first(people):
     heights = [400, 200, 100, 100, 48, 48, 32, 32, 24, 24]
     names = ["ada", "ben", "chi", "astronaut"] * 3
-    places = [(100, 100), (1500, 150), (2300, 200), (3000, 1500), (2100, 1400), (2600, 900), (3300, 300), (3700, 2500), (2900, 2500), (1800, 2400)]
+    places = [
+        (100, 100),
+        (1500, 150),
+        (2300, 200),
+        (3000, 1500),
+        (2100, 1400),
+        (2600, 900),
+        (3300, 300),
+        (3700, 2500),
+        (2900, 2500),
+        (1800, 2400),
+    ]
     canvas = scene(3000, 4000)
-    truth = group(people, canvas, [(n, h, *at, e) for n, h, at, e in zip(names, heights, places, [1, .7, 1, 1.1, .8] * 2)])
+    truth = group(
+        people,
+        canvas,
+        [(n, h, *at, e) for n, h, at, e in zip(names, heights, places, [1, 0.7, 1, 1.1, 0.8] * 2)],
+    )
     found = detect_faces(canvas)
-    missing = [h for h, p in zip(heights, truth) if not any(gap(f.landmarks, p) < NEAR for f in found)]
+    missing = [
+        h for h, p in zip(heights, truth) if not any(gap(f.landmarks, p) < NEAR for f in found)
+    ]
     assert not missing, f"faces of {missing} px were not found"
     assert len(found) == len(heights)
     sizes = [np.ptp(f.landmarks, 0).max() for f in found]
@@ -94,7 +119,9 @@ def test_a_group_photo_gives_everybody_biggest_first(people):
 def test_six_equal_faces_on_twelve_megapixels(people):
     canvas = scene(3000, 4000)
     places = [(x, y) for y in (500, 1700) for x in (400, 1800, 3200)]
-    truth = group(people, canvas, [(n, 100, *at, 1) for n, at in zip(["ada", "ben", "chi"] * 2, places)])
+    truth = group(
+        people, canvas, [(n, 100, *at, 1) for n, at in zip(["ada", "ben", "chi"] * 2, places)]
+    )
     found = detect_faces(canvas)
     assert len(found) == 6
     assert all(any(gap(f.landmarks, p) < NEAR for f in found) for p in truth)
@@ -103,7 +130,7 @@ def test_six_equal_faces_on_twelve_megapixels(people):
 def test_a_portrait_keeps_those_beside_it(people):
     "A face that fills the picture does not hide a second one of 90 px."
     canvas = scene(1080, 1920)
-    truth = group(people, canvas, [("astronaut", 300, 50, 20, 1), ("ada", 90, 1500, 500, .9)])
+    truth = group(people, canvas, [("astronaut", 300, 50, 20, 1), ("ada", 90, 1500, 500, 0.9)])
     found = detect_faces(canvas)
     assert [gap(f.landmarks, p) < NEAR for f, p in zip(found, truth)] == [True, True]
 
@@ -113,15 +140,15 @@ def test_a_picture_wider_than_opencv_can_warp(astronaut):
     x[44:556, 35000:35512] = astronaut
     found = detect_faces(x)
     assert len(found) == 1
-    assert gap(found[0].landmarks - (35000, 44), detect_faces(astronaut)[0].landmarks) < .06
+    assert gap(found[0].landmarks - (35000, 44), detect_faces(astronaut)[0].landmarks) < 0.06
 
 
 def reading(angle, scale, at, margin):
     "A reading of the template, turned (degrees), of a size and place in px, with its margin."
     a = scale * np.exp(1j * np.radians(angle))
-    z = (TEMPLATE - (.5, .55)) @ [1, 1j] * a
+    z = (TEMPLATE - (0.5, 0.55)) @ [1, 1j] * a
     p = (np.stack([z.real, z.imag], 1) + at).astype(np.float32)
-    return Face(np.r_[p.min(0), p.max(0)], .9, p), margin
+    return Face(np.r_[p.min(0), p.max(0)], 0.9, p), margin
 
 
 def kept(*readings):
@@ -129,23 +156,30 @@ def kept(*readings):
 
 
 def test_of_readings_of_one_head_the_best_supported_stays():
-    right = reading(180, 100, (200, 200), 6.)
-    assert kept(reading(0, 120, (200, 180), 3.), right) == [6.]  # the mouth as eyes, bigger
-    assert kept(right, reading(0, 40, (200, 215), 8.)) == [8.]  # inside the other's box
-    assert kept(right, reading(170, 95, (203, 202), 5.9)) == [6.]
+    right = reading(180, 100, (200, 200), 6.0)
+    assert kept(reading(0, 120, (200, 180), 3.0), right) == [6.0]  # the mouth as eyes, bigger
+    assert kept(right, reading(0, 40, (200, 215), 8.0)) == [8.0]  # inside the other's box
+    assert kept(right, reading(170, 95, (203, 202), 5.9)) == [6.0]
 
 
 def test_neighbours_are_two_heads():
-    one = reading(0, 100, (200, 200), 6.)
-    assert len(kept(one, reading(5, 100, (270, 205), 5.))) == 2  # cheek to cheek
-    assert len(kept(one, reading(0, 60, (180, 80), 5.))) == 2  # behind, above the hair
-    assert len(kept(one, reading(0, 40, (215, 275), 5.))) == 2  # a child before the chest
+    one = reading(0, 100, (200, 200), 6.0)
+    assert len(kept(one, reading(5, 100, (270, 205), 5.0))) == 2  # cheek to cheek
+    assert len(kept(one, reading(0, 60, (180, 80), 5.0))) == 2  # behind, above the hair
+    assert len(kept(one, reading(0, 40, (215, 275), 5.0))) == 2  # a child before the chest
 
 
 def faceless(astronaut):
     "Pictures without a face."
     from skimage import data
-    return {"cat": data.chelsea(), "coffee": data.coffee(), "bodies": astronaut[250:], "brick": data.brick(), "rocket": data.rocket()}
+
+    return {
+        "cat": data.chelsea(),
+        "coffee": data.coffee(),
+        "bodies": astronaut[250:],
+        "brick": data.brick(),
+        "rocket": data.rocket(),
+    }
 
 
 def test_nobody_is_found_where_nobody_is(wall, astronaut):
@@ -155,7 +189,10 @@ def test_nobody_is_found_where_nobody_is(wall, astronaut):
 
 
 def test_nobody_is_found_upside_down(astronaut):
-    pictures = {name: np.ascontiguousarray(x[::-1, ::-1]) for name, x in list(faceless(astronaut).items())[:3]}
+    pictures = {
+        name: np.ascontiguousarray(x[::-1, ::-1])
+        for name, x in list(faceless(astronaut).items())[:3]
+    }
     found = {name: detect_faces(x) for name, x in pictures.items()}
     assert {name: f for name, f in found.items() if f} == {}
 
@@ -163,13 +200,17 @@ def test_nobody_is_found_upside_down(astronaut):
 def test_the_same_photo_gives_the_same_faces(two_faces):
     first, second = detect_faces(two_faces), detect_faces(two_faces)
     assert len(first) == 2
-    assert all((a.landmarks == b.landmarks).all() and a.score == b.score for a, b in zip(first, second))
+    assert all(
+        (a.landmarks == b.landmarks).all() and a.score == b.score for a, b in zip(first, second)
+    )
 
 
 def test_faces_do_not_depend_on_torchs_default_type(astronaut):
     before = detect_faces(astronaut)[0]
     face_module._landmark_net.cache_clear()
     torch.set_default_dtype(torch.float64)
-    try: after = detect_faces(astronaut)[0]
-    finally: torch.set_default_dtype(torch.float32)
-    assert abs(before.landmarks - after.landmarks).max() < .01
+    try:
+        after = detect_faces(astronaut)[0]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert abs(before.landmarks - after.landmarks).max() < 0.01

@@ -1,5 +1,6 @@
 """Inference is its own master: whatever the process has set, in whatever thread, before and after a
 fork, the maps are those of a fresh process."""
+
 import asyncio
 import contextlib
 import os
@@ -26,8 +27,10 @@ LIMIT = 300  # seconds after which a process counts as hanging
 def put(setter, value, usual):
     "A setting of the whole process, for a while."
     setter(value)
-    try: yield
-    finally: setter(usual)
+    try:
+        yield
+    finally:
+        setter(usual)
 
 
 @contextlib.contextmanager
@@ -38,7 +41,8 @@ def filters(action):
 
 
 def anomalies_watched():
-    with filters("ignore"): return torch.autograd.detect_anomaly()
+    with filters("ignore"):
+        return torch.autograd.detect_anomaly()
 
 
 SETTINGS = {
@@ -66,7 +70,8 @@ SETTINGS = {
 
 @pytest.fixture(params=SETTINGS)
 def setting(request):
-    with SETTINGS[request.param](): yield request.param
+    with SETTINGS[request.param]():
+        yield request.param
 
 
 def check(found, face):
@@ -92,11 +97,13 @@ def test_relighting_is_the_same_under_any_setting(face):
     expected = face.relight(light).composite()
     rounds_otherwise = {"OpenCV unoptimised"}  # by one level of 255
     for name in set(SETTINGS) - rounds_otherwise:
-        with SETTINGS[name](): assert np.array_equal(face.relight(light).composite(), expected), name
+        with SETTINGS[name]():
+            assert np.array_equal(face.relight(light).composite(), expected), name
 
 
 def test_nets_of_another_type_become_float32(face, astronaut):
-    with SETTINGS["default dtype float64"](): d = Decomposer(build("lite").double())
+    with SETTINGS["default dtype float64"]():
+        d = Decomposer(build("lite").double())
     assert d(astronaut, [face.photo.face])[0].albedo.dtype == np.float32
 
 
@@ -106,7 +113,8 @@ def test_aligners_too(preset):
     x, lines = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64)
     with torch.inference_mode():
         there = net(x, lines, lines)
-        with SETTINGS["default dtype float64"](): assert torch.equal(load_weights(preset)(x, lines, lines), there)
+        with SETTINGS["default dtype float64"]():
+            assert torch.equal(load_weights(preset)(x, lines, lines), there)
 
 
 def test_settings_stay_as_they_were(weights, astronaut):
@@ -117,7 +125,8 @@ def test_settings_stay_as_they_were(weights, astronaut):
             Decomposer.from_pretrained(weights)(astronaut)
             assert set(np.geterr().values()) == {"raise"}
         assert torch.get_num_threads() == 3 and not cv2.useOptimized()
-        with ThreadPoolExecutor(1) as pool: assert pool.submit(torch.get_num_threads).result() == 3
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 3
     finally:
         torch.set_num_threads(1)
         cv2.setUseOptimized(True)
@@ -126,7 +135,12 @@ def test_settings_stay_as_they_were(weights, astronaut):
 def test_random_numbers_are_left_alone(weights, astronaut):
     def states():
         kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - theirs, not ours
-        return random.getstate(), (kind, keys.tobytes(), *rest), torch.get_rng_state().numpy().tobytes()
+        return (
+            random.getstate(),
+            (kind, keys.tobytes(), *rest),
+            torch.get_rng_state().numpy().tobytes(),
+        )
+
     before = states()
     Decomposer.from_pretrained(weights)(astronaut)
     assert states() == before
@@ -139,31 +153,45 @@ def test_another_folder_changes_nothing(decomposer, face, astronaut, tmp_path, m
 
 def test_many_threads_share_one_decomposer(decomposer, face, astronaut):
     with ThreadPoolExecutor(8) as pool:
-        for found in pool.map(decomposer, [astronaut]*8): check(found[0], face)
+        for found in pool.map(decomposer, [astronaut] * 8):
+            check(found[0], face)
 
     async def several():
         return await asyncio.gather(*(asyncio.to_thread(decomposer, astronaut) for _ in range(3)))
-    for found in asyncio.run(several()): check(found[0], face)
+
+    for found in asyncio.run(several()):
+        check(found[0], face)
 
 
 def test_threads_with_settings_of_their_own(decomposer, face, astronaut):
     "One caller's settings are not another's."
+
     def call(name):
-        with SETTINGS[name](): return decomposer(astronaut)
+        with SETTINGS[name]():
+            return decomposer(astronaut)
+
     names = ["inference mode", "NumPy raises", "autocast", "device context"]
     with ThreadPoolExecutor(len(names)) as pool:
-        for found in pool.map(call, names): check(found[0], face)
+        for found in pool.map(call, names):
+            check(found[0], face)
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that interrupt")
-@pytest.mark.parametrize("after", [.005, .03, .08])
+@pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="this system has no timers that interrupt"
+)
+@pytest.mark.parametrize("after", [0.005, 0.03, 0.08])
 def test_a_call_that_was_interrupted_leaves_nothing_behind(after, decomposer, face, astronaut):
-    class Stop(BaseException): "What no handler of errors expects."
-    def stop(*_): raise Stop
+    class Stop(BaseException):
+        "What no handler of errors expects."
+
+    def stop(*_):
+        raise Stop
+
     usual = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, after)
     try:
-        with contextlib.suppress(Stop): decomposer(astronaut)
+        with contextlib.suppress(Stop):
+            decomposer(astronaut)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, usual)
@@ -180,7 +208,8 @@ def test_batches_are_answered_as_single_pictures_are(decomposer):
     "A GPU takes them whole, a CPU one by one."
     crops = torch.rand(3, 3, 64, 64)
     whole = _averaged([_answer(decomposer.net, crops, mirrored) for mirrored in (False, True)])
-    for one, many in zip(infer(decomposer.net, crops), whole): assert torch.allclose(one, many, atol=1e-5)
+    for one, many in zip(infer(decomposer.net, crops), whole):
+        assert torch.allclose(one, many, atol=1e-5)
 
 
 def test_inference_keeps_no_gradients(decomposer):
@@ -192,7 +221,14 @@ def run(code, folder, *flags, **env):
     "A script in a process of its own, which may not hang: what it printed."
     script = folder / "script.py"
     script.write_text(code)
-    p = subprocess.run([sys.executable, *flags, script], cwd=folder, capture_output=True, text=True, timeout=LIMIT, env=os.environ | env)
+    p = subprocess.run(
+        [sys.executable, *flags, script],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        env=os.environ | env,
+    )
     assert p.returncode == 0, p.stderr
     return p.stdout
 
@@ -201,7 +237,12 @@ def run(code, folder, *flags, **env):
 def kept(face, astronaut, tmp_path_factory):
     "A folder with the photo and the maps of this process."
     folder = tmp_path_factory.mktemp("state")
-    np.savez(folder / "expected.npz", photo=astronaut, light=face.light.coeffs, **{k: getattr(face, k) for k in MAPS})
+    np.savez(
+        folder / "expected.npz",
+        photo=astronaut,
+        light=face.light.coeffs,
+        **{k: getattr(face, k) for k in MAPS},
+    )
     return folder
 
 
@@ -216,7 +257,9 @@ def same(faces):
     return near("light", f.light.coeffs) and all(near(k, getattr(f, k)) for k in maps)
 """
 
-EVERYTHING = SAME + """
+EVERYTHING = (
+    SAME
+    + """
 import cv2, torch
 torch.set_default_dtype(torch.float64)
 torch.set_default_device("meta")
@@ -226,13 +269,16 @@ cv2.setUseOptimized(False)
 from illures_nb import Decomposer
 print(same(Decomposer.from_pretrained(WEIGHTS)(photo)))
 """
+)
 
 
 def test_settings_made_before_the_import(kept, weights):
     assert run(EVERYTHING.replace("WEIGHTS", repr(str(weights))), kept, "-W", "error") == "True\n"
 
 
-FORK = SAME + """
+FORK = (
+    SAME
+    + """
 import multiprocessing, threading, torch
 from torch.utils.data import DataLoader
 from illures_nb import Decomposer
@@ -262,16 +308,21 @@ if __name__ == "__main__":
     for t in busy: t.join()
     print(len(said), all(said))
 """
+)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_forked_workers(kept, weights):
     """After a first decomposition, in new decomposers, in the workers of a data loader, and while
     other threads are at it."""
-    assert run(FORK.replace("WEIGHTS", repr(str(weights))), kept, OMP_NUM_THREADS="2") == "13 True\n"
+    assert (
+        run(FORK.replace("WEIGHTS", repr(str(weights))), kept, OMP_NUM_THREADS="2") == "13 True\n"
+    )
 
 
-SPAWN = SAME + """
+SPAWN = (
+    SAME
+    + """
 import multiprocessing
 from illures_nb import Decomposer
 
@@ -280,6 +331,7 @@ if __name__ == "__main__":
     with multiprocessing.get_context("spawn").Pool(1) as pool: faces, = pool.map(d, [photo])
     print(same(faces))
 """
+)
 
 
 def test_a_spawned_worker_takes_the_decomposer_along(kept, weights):
@@ -294,20 +346,49 @@ try: main()
 except SystemExit: pass
 print(*sorted(sys.modules), file=sys.stderr)
 """
-HEAVY = {"gradio", "matplotlib", "numba", "sympy", "torch._dynamo", "torch._inductor", "av", "face_alignment", "skimage", "scipy", "mitsuba", "accelerate",
-         "ipywidgets", "IPython", "joblib", "pandas", "huggingface_hub", "illures_nb.train", "illures_nb.synth", "illures_nb.evaluate",
-         "illures_nb.benchmarks"}
+HEAVY = {
+    "gradio",
+    "matplotlib",
+    "numba",
+    "sympy",
+    "torch._dynamo",
+    "torch._inductor",
+    "av",
+    "face_alignment",
+    "skimage",
+    "scipy",
+    "mitsuba",
+    "accelerate",
+    "ipywidgets",
+    "IPython",
+    "joblib",
+    "pandas",
+    "huggingface_hub",
+    "illures_nb.train",
+    "illures_nb.synth",
+    "illures_nb.evaluate",
+    "illures_nb.benchmarks",
+}
 
 
 def modules(folder, *args):
     script = folder / "script.py"
     script.write_text(IMPORTED.replace("ARGS", repr(args)))
-    p = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=LIMIT, check=True)
+    p = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=LIMIT, check=True
+    )
     return set(p.stderr.splitlines()[-1].split())
 
 
 def test_a_command_imports_what_it_needs(astronaut_path, weights, tmp_path):
     "A decomposition leaves alone what only training, evaluation, synthesis and the page need."
-    args = "decompose", str(astronaut_path), "--weights", str(weights), "--out", str(tmp_path / "maps")
+    args = (
+        "decompose",
+        str(astronaut_path),
+        "--weights",
+        str(weights),
+        "--out",
+        str(tmp_path / "maps"),
+    )
     assert not modules(tmp_path, *args) & HEAVY
     assert (tmp_path / "maps").is_dir()

@@ -1,4 +1,5 @@
 "From nothing to sets of faces: `illures assets`, `illures synth`; killed and continued, damaged, refused."
+
 import json
 import os
 import shutil
@@ -32,28 +33,68 @@ def toy(tmp_path_factory):
 def start(*args):
     "The command as a process of its own, the leader of a group."
     code = "import sys; from illures_nb.cli import main; sys.exit(main())"
-    return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, args)],
+        env=ENV,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
-def shards(folder): return {p.name: p.read_bytes() for p in folder.glob("shard-*")}
+def shards(folder):
+    return {p.name: p.read_bytes() for p in folder.glob("shard-*")}
 
 
 def test_help_teaches_and_loads_nothing(illures):
     for name in ("synth", "assets"):
         code, out, _ = illures(name, "--help")
-        assert code == 0 and out.count(f"illures {name} ") >= 4 and "examples:" in out and "goes on" in out
+        assert (
+            code == 0
+            and out.count(f"illures {name} ") >= 4
+            and "examples:" in out
+            and "goes on" in out
+        )
     assert all(r in illures("synth", "--help")[1] for r in RECIPES)
     code, out, _ = illures("assets")
-    assert code == 0 and all(x in out for x in ("ICT-FaceKit", "MIT", "makehuman-assets", "CC0", "polyhaven.com", "assets import", "assets check"))
-    look = ("import sys; from illures_nb.cli import parser; parser().format_help(); "
-            "print(*(m for m in sys.modules if m.startswith(('illures_nb.synth', 'illures_nb.train', 'numba', 'mitsuba', 'joblib'))))")
-    assert subprocess.run([sys.executable, "-c", look], env=ENV, capture_output=True, text=True).stdout.strip() == ""
+    assert code == 0 and all(
+        x in out
+        for x in (
+            "ICT-FaceKit",
+            "MIT",
+            "makehuman-assets",
+            "CC0",
+            "polyhaven.com",
+            "assets import",
+            "assets check",
+        )
+    )
+    look = (
+        "import sys; from illures_nb.cli import parser; parser().format_help(); "
+        "print(*(m for m in sys.modules if m.startswith(('illures_nb.synth', 'illures_nb.train', 'numba', 'mitsuba', 'joblib'))))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", look], env=ENV, capture_output=True, text=True
+        ).stdout.strip()
+        == ""
+    )
 
 
 def test_a_set_needs_no_file_and_describes_itself(toy, illures):
-    assert {p.name for p in toy.iterdir()} == {"shard-00000.tar", "shard-00001.tar", "dataset.json", "sheet.png"}
+    assert {p.name for p in toy.iterdir()} == {
+        "shard-00000.tar",
+        "shard-00001.tar",
+        "dataset.json",
+        "sheet.png",
+    }
     about = json.loads((toy / "dataset.json").read_text())
-    assert about["recipe"] == "sfsnet-syn" and about["samples"] == 66 and all("Apache-2.0" in line for line in about["licences"])
+    assert (
+        about["recipe"] == "sfsnet-syn"
+        and about["samples"] == 66
+        and all("Apache-2.0" in line for line in about["licences"])
+    )
     sheet = np.asarray(Image.open(toy / "sheet.png").convert("RGB"))
     assert sheet.shape[1] == 3 * 3 * 24 and sheet.std() > 20
     code, out, err = illures("synth", "verify", toy)
@@ -64,7 +105,9 @@ def test_killed_and_continued_it_is_the_same(toy, tmp_path):
     "Shards have the same bytes, those that were whole are not written again, and nothing half-written stays."
     out = tmp_path / "set"
     p, until = start("synth", "sfsnet-syn", "--out", out, *TOY, "--workers", "2"), time.time() + 300
-    while not list(out.glob("shard-*.tar")): assert p.poll() is None and time.time() < until, p.communicate(); time.sleep(.1)
+    while not list(out.glob("shard-*.tar")):
+        assert p.poll() is None and time.time() < until, p.communicate()
+        time.sleep(0.1)
     os.killpg(p.pid, signal.SIGKILL)  # as a power cut would: the process and all it started
     p.communicate()
     first = {f: f.stat().st_mtime_ns for f in out.glob("shard-*.tar")}
@@ -76,9 +119,22 @@ def test_killed_and_continued_it_is_the_same(toy, tmp_path):
 
 def test_a_cluster_makes_the_same_set(toy, tmp_path, illures):
     "Two workers of a local Dask cluster, each a process, asked by `--cluster`."
-    distributed = pytest.importorskip("dask.distributed", reason="clusters need dask and distributed: pip install 'illures_nb[dev]'")
-    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, worker_dashboard_address=None) as local:
-        code, out, err = illures("synth", "sfsnet-syn", "--out", tmp_path / "set", *TOY, "--cluster", local.scheduler_address)
+    distributed = pytest.importorskip(
+        "dask.distributed",
+        reason="clusters need dask and distributed: pip install 'illures_nb[dev]'",
+    )
+    with distributed.LocalCluster(
+        2, threads_per_worker=1, dashboard_address=None, worker_dashboard_address=None
+    ) as local:
+        code, out, err = illures(
+            "synth",
+            "sfsnet-syn",
+            "--out",
+            tmp_path / "set",
+            *TOY,
+            "--cluster",
+            local.scheduler_address,
+        )
     assert code == 0 and out.strip() == str(tmp_path / "set"), err
     assert shards(tmp_path / "set") == shards(toy)
 
@@ -88,14 +144,21 @@ def test_no_space_left(toy, tmp_path, illures, monkeypatch):
     out = tmp_path / "set"
     shutil.copytree(toy, out)
     (out / "shard-00001.tar").unlink()
-    def full(fd): raise OSError(28, "No space left on device")
+
+    def full(fd):
+        raise OSError(28, "No space left on device")
+
     with monkeypatch.context() as m:
         m.setattr(os, "fsync", full)
         code, _, err = illures("synth", "sfsnet-syn", "--out", out, *TOY, "--workers", "1")
     last = err.strip().splitlines()[-1]
-    assert code == 1 and "shard-00001.tar: no space left on device" in last and "Traceback" not in err
+    assert (
+        code == 1 and "shard-00001.tar: no space left on device" in last and "Traceback" not in err
+    )
     assert not list(out.glob("*.tmp")) and len(shards(out)) == 1
-    assert illures("synth", "sfsnet-syn", "--out", out, *TOY, "--workers", "1")[0] == 0 and shards(out) == shards(toy)
+    assert illures("synth", "sfsnet-syn", "--out", out, *TOY, "--workers", "1")[0] == 0 and shards(
+        out
+    ) == shards(toy)
 
 
 def test_damaged_shards_are_named(toy, tmp_path, illures):
@@ -108,10 +171,17 @@ def test_damaged_shards_are_named(toy, tmp_path, illures):
     for what in ("damaged", "missing"):
         code, said, err = illures("synth", "verify", out)
         lines = err.strip().splitlines()
-        assert code == 1 and not said and len(lines) == 2 and "shard-00000.tar is damaged" in lines[0] and f"shard-00001.tar is {what}" in lines[1], err
+        assert (
+            code == 1
+            and not said
+            and len(lines) == 2
+            and "shard-00000.tar is damaged" in lines[0]
+            and f"shard-00001.tar is {what}" in lines[1]
+        ), err
         (out / "shard-00001.tar").unlink(missing_ok=True)
 
 
+# fmt: off
 REFUSED = {  # arguments (D: a folder with what the fixture puts there) → exit code, words
     "no recipe": ("synth", 2, "RECIPE"), "unknown recipe": ("synth bfm --out D/s", 2, "invalid choice"), "no out": ("synth expre-syn", 2, "--out"),
     "scale": ("synth expre-syn --out D/s --scale 0", 2, "--scale"), "size": ("synth expre-syn --out D/s --size 3", 2, "--size"),
@@ -130,20 +200,44 @@ REFUSED = {  # arguments (D: a folder with what the fixture puts there) → exit
     "import a broken skin": ("assets import --makehuman D/skins --out D/a", 1, "young_lightskinned_male_diffuse.png"),
     "import no light": ("assets import --envs D/empty --out D/a", 1, "holds no .hdr or .exr"), "import broken light": ("assets import --envs D/hdr --out D/a", 1, "bad.hdr"),
 }
+# fmt: on
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_bad_input_is_one_sentence(name, toy, tmp_path, illures):
-    for d in ("empty", "skins", "hdr"): (tmp_path / d).mkdir()
-    for f in ("file", "broken.npz", "skins/a.png", "skins/young_lightskinned_male_diffuse.png", "hdr/bad.hdr", "hdr/other.hdr"): (tmp_path / f).write_bytes(b"#?RADIANCE nothing")
+    for d in ("empty", "skins", "hdr"):
+        (tmp_path / d).mkdir()
+    for f in (
+        "file",
+        "broken.npz",
+        "skins/a.png",
+        "skins/young_lightskinned_male_diffuse.png",
+        "hdr/bad.hdr",
+        "hdr/other.hdr",
+    ):
+        (tmp_path / f).write_bytes(b"#?RADIANCE nothing")
     np.savez(tmp_path / "old.npz", vertices=np.zeros((9, 3)), faces=np.zeros((3, 3), int))
     shutil.copytree(toy, tmp_path / "set")
     line, expected, words = REFUSED[name]
-    if "--cluster" in line: pytest.importorskip("dask.distributed", reason="clusters need dask and distributed")
-    code, out, err = illures(*line.replace("D/", f"{tmp_path}/").replace(" D", f" {tmp_path}").split())
+    if "--cluster" in line:
+        pytest.importorskip("dask.distributed", reason="clusters need dask and distributed")
+    code, out, err = illures(
+        *line.replace("D/", f"{tmp_path}/").replace(" D", f" {tmp_path}").split()
+    )
     last = err.strip().splitlines()[-1]
-    assert code == expected and not out and words in last and last.startswith("illures") and len(last) < 500 and "Traceback" not in err, err
-    assert not list(tmp_path.glob("s/shard-*")) and not list(tmp_path.rglob("*.tmp")) and shards(tmp_path / "set") == shards(toy)
+    assert (
+        code == expected
+        and not out
+        and words in last
+        and last.startswith("illures")
+        and len(last) < 500
+        and "Traceback" not in err
+    ), err
+    assert (
+        not list(tmp_path.glob("s/shard-*"))
+        and not list(tmp_path.rglob("*.tmp"))
+        and shards(tmp_path / "set") == shards(toy)
+    )
     assert not [p for p in tmp_path.glob("a/**/*") if p.is_file()]
 
 
@@ -151,32 +245,87 @@ def test_imported_assets_are_used_and_named(tmp_path, illures):
     "Painted environments as files → import → check → a set that lists them; the import goes on where it was."
     from illures_nb.image import write_image
     from illures_nb.synth.assets import Assets, painted_scenes
+
     (tmp_path / "hdris").mkdir()
-    for name, e in zip("abcde", painted_scenes(5, 3)): write_image(tmp_path / f"hdris/{name}_1k.exr", e)
-    importing = ("assets", "import", "--envs", tmp_path / "hdris", "--licence", "painted for a test", "--out", tmp_path / "assets")
+    for name, e in zip("abcde", painted_scenes(5, 3)):
+        write_image(tmp_path / f"hdris/{name}_1k.exr", e)
+    importing = (
+        "assets",
+        "import",
+        "--envs",
+        tmp_path / "hdris",
+        "--licence",
+        "painted for a test",
+        "--out",
+        tmp_path / "assets",
+    )
     code, out, err = illures(*importing)
     assert code == 0 and "5 environments of 5 places" in out and not err
     assert illures(*importing)[1].strip().endswith("is there already.")
     code, out, _ = illures("assets", "check", tmp_path / "assets")
     assert code == 0 and "4 environments to train with, 1 to test with; painted for a test" in out
     assert len(Assets.find(tmp_path / "assets").environments()) == 4
-    code, _, err = illures("synth", "sfsnet-syn", "--out", tmp_path / "set", "--assets", tmp_path / "assets", "--scale", ".0002", "--size", "24", "--workers", "1")
-    assert code == 0 and "environments: painted for a test" in json.loads((tmp_path / "set/dataset.json").read_text())["licences"] and "painted for a test" in err
+    code, _, err = illures(
+        "synth",
+        "sfsnet-syn",
+        "--out",
+        tmp_path / "set",
+        "--assets",
+        tmp_path / "assets",
+        "--scale",
+        ".0002",
+        "--size",
+        "24",
+        "--workers",
+        "1",
+    )
+    assert (
+        code == 0
+        and "environments: painted for a test"
+        in json.loads((tmp_path / "set/dataset.json").read_text())["licences"]
+        and "painted for a test" in err
+    )
     (tmp_path / "assets/envs/envmaps.npz").write_bytes(b"cut short")
     assert illures("assets", "check", tmp_path / "assets")[0] == 1
 
 
-@pytest.mark.skipif(not find_spec("mitsuba"), reason="path tracing needs Mitsuba: pip install 'illures_nb[synth]'")
+@pytest.mark.skipif(
+    not find_spec("mitsuba"), reason="path tracing needs Mitsuba: pip install 'illures_nb[synth]'"
+)
 def test_a_path_traced_toy(tmp_path, illures):
-    code, out, err = illures("synth", "expre-syn", "--out", tmp_path / "set", "--scale", ".001", "--size", "32", "--spp", "4", "--workers", "1")
+    code, out, err = illures(
+        "synth",
+        "expre-syn",
+        "--out",
+        tmp_path / "set",
+        "--scale",
+        ".001",
+        "--size",
+        "32",
+        "--spp",
+        "4",
+        "--workers",
+        "1",
+    )
     assert code == 0 and out.strip() == str(tmp_path / "set"), err
     assert "path tracing by llvm_ad_rgb: " in err or "path tracing by scalar_rgb: " in err
     from illures_nb.synth.shards import Shards
+
     s = Shards(tmp_path / "set")
     samples = list(s)
-    assert len(samples) == len(s) == 48 and {i["identity"] for _, i in samples} == {0, 1} and {i["split"] for _, i in samples} == {"train", "test"}
+    assert (
+        len(samples) == len(s) == 48
+        and {i["identity"] for _, i in samples} == {0, 1}
+        and {i["split"] for _, i in samples} == {"train", "test"}
+    )
     for a, i in samples[::7]:
-        assert a["image"].shape == (5, 3, 32, 32) and a["image"].min() >= 0 and np.isfinite(a["image"]).all() and a["mask"].mean() > 20 and len(i["licences"]) == 4
+        assert (
+            a["image"].shape == (5, 3, 32, 32)
+            and a["image"].min() >= 0
+            and np.isfinite(a["image"]).all()
+            and a["mask"].mean() > 20
+            and len(i["licences"]) == 4
+        )
     assert Image.open(tmp_path / "set/sheet.png").width == 3 * 4 * 32
     code, out, _ = illures("synth", "verify", Path(tmp_path / "set"))
     assert code == 0 and "48 samples" in out

@@ -1,4 +1,5 @@
 "From a folder of clips to pairs: `illures videos`, `illures photos`; killed and continued; what they refuse."
+
 import json
 import os
 import shutil
@@ -25,7 +26,8 @@ from illures_nb.train.videos import Clip  # noqa: E402
 def film(path, pictures, codec="mp4v"):
     path.parent.mkdir(parents=True, exist_ok=True)
     v = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 12.5, pictures[0].shape[1::-1])
-    for x in pictures: v.write(np.ascontiguousarray(x[..., ::-1]))
+    for x in pictures:
+        v.write(np.ascontiguousarray(x[..., ::-1]))
     v.release()
 
 
@@ -35,9 +37,16 @@ def talking(astronaut):
     photo = astronaut[:300, 80:400]
     points, out = detect_faces(photo)[0].landmarks, []
     for k in range(12):
-        M = np.array([[1 + .05 * np.sin(k), .06 * np.cos(1.7 * k), 0], [0, 1 - .08 * np.sin(1.3 * k), 0]])
+        M = np.array(
+            [[1 + 0.05 * np.sin(k), 0.06 * np.cos(1.7 * k), 0], [0, 1 - 0.08 * np.sin(1.3 * k), 0]]
+        )
         M[:, 2] = [160, 150] - M[:, :2] @ [160, 150]
-        out.append((cv2.warpAffine(photo, M, (320, 300), borderMode=cv2.BORDER_REPLICATE), (points @ M[:, :2].T + M[:, 2]).astype(np.float32)))
+        out.append(
+            (
+                cv2.warpAffine(photo, M, (320, 300), borderMode=cv2.BORDER_REPLICATE),
+                (points @ M[:, :2].T + M[:, 2]).astype(np.float32),
+            )
+        )
     return out
 
 
@@ -45,30 +54,45 @@ def talking(astronaut):
 def clips(talking, tmp_path):
     "A folder: two clips of one person, one of a single frame, one without a face, one that is no clip; landmarks beside each."
     folder, (pictures, points) = tmp_path / "clips", zip(*talking)
-    for name, frames in (("a.mp4", pictures), ("sub/b.avi", pictures[:6]), ("one.mp4", pictures[:1]), ("wall.mp4", [np.full((300, 320, 3), 90, np.uint8)] * 2)):
+    for name, frames in (
+        ("a.mp4", pictures),
+        ("sub/b.avi", pictures[:6]),
+        ("one.mp4", pictures[:1]),
+        ("wall.mp4", [np.full((300, 320, 3), 90, np.uint8)] * 2),
+    ):
         film(folder / name, list(frames), "MJPG" if name.endswith("avi") else "mp4v")
         n = len(frames) if name != "wall.mp4" else 0
-        np.savez((folder / name).with_suffix(".landmarks68.npz"), frame=np.arange(n), points=np.float32(points[:n]).reshape(n, 68, 2))
+        np.savez(
+            (folder / name).with_suffix(".landmarks68.npz"),
+            frame=np.arange(n),
+            points=np.float32(points[:n]).reshape(n, 68, 2),
+        )
     (folder / "text.mkv").write_text("no video")
-    (folder / "index.csv").write_text("file,identity,licence\na.mp4,eileen,public domain\nsub/b.avi,eileen,public domain\n")
+    (folder / "index.csv").write_text(
+        "file,identity,licence\na.mp4,eileen,public domain\nsub/b.avi,eileen,public domain\n"
+    )
     return folder
 
 
 def turn(path, matrix):
     "Have an MP4 say how it is to be shown: (x, y) at (a x + c y, b x + d y)."
-    a, b, c, d = (65536*o for o in matrix)
+    a, b, c, d = (65536 * o for o in matrix)
     data = bytearray(path.read_bytes())
     at = data.find(b"tkhd") + 4
-    at += (24 if data[at] == 0 else 36) + 16 # version, flags, times, track, length; layer, group, volume
-    data[at:at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    at += (
+        24 if data[at] == 0 else 36
+    ) + 16  # version, flags, times, track, length; layer, group, volume
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
 
 
+# fmt: off
 STORED = { # what a file says → how its pixels lie
     (1, 0, 0, 1): lambda x: x, (-1, 0, 0, -1): lambda x: np.rot90(x, 2),
     (0, 1, -1, 0): lambda x: np.rot90(x, 1), (0, -1, 1, 0): lambda x: np.rot90(x, -1),
     (-1, 0, 0, 1): lambda x: x[:, ::-1], (1, 0, 0, -1): lambda x: x[::-1],
     (0, 1, 1, 0): lambda x: x.swapaxes(0, 1), (0, -1, -1, 0): lambda x: np.rot90(x, 2).swapaxes(0, 1)}
+# fmt: on
 
 
 def test_clips_are_shown_upright(talking, tmp_path, monkeypatch):
@@ -83,20 +107,26 @@ def test_clips_are_shown_upright(talking, tmp_path, monkeypatch):
         shown = dict(clip.frames([0, 2].__contains__))
         assert clip.length == 3 and clip.fps == 12.5 and list(shown) == [0, 2], matrix
         for number, x in shown.items():
-            assert x.shape == pictures[number].shape and abs(x.astype(int) - pictures[number]).mean() < 5, matrix
+            assert (
+                x.shape == pictures[number].shape
+                and abs(x.astype(int) - pictures[number]).mean() < 5
+            ), matrix
 
 
 def test_damaged_and_other_files(talking, tmp_path, capfd):
     "What can be decoded of a damaged clip; a sentence where there is no film in a file. FFmpeg's own words are not seen."
     film(tmp_path / "a.mp4", [x for x, _ in talking])
     data = bytearray((tmp_path / "a.mp4").read_bytes())
-    data[len(data)//2:len(data)//2 + 400] = bytes(400)
+    data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
     (tmp_path / "damaged.mp4").write_bytes(data)
     assert 6 <= len(dict(Clip(tmp_path / "damaged.mp4").frames(lambda k: True))) <= 12
-    with wave.open(str(tmp_path / "sound.avi"), "wb") as f: f.setparams((1, 2, 8000, 0, "NONE", "")); f.writeframes(bytes(8000))
+    with wave.open(str(tmp_path / "sound.avi"), "wb") as f:
+        f.setparams((1, 2, 8000, 0, "NONE", ""))
+        f.writeframes(bytes(8000))
     (tmp_path / "half.mp4").write_bytes(data[:3000])
     for name in ("sound.avi", "half.mp4", "gone.mp4", "."):
-        with pytest.raises(ValueError, match="cannot be read as a video"): Clip(tmp_path / name)
+        with pytest.raises(ValueError, match="cannot be read as a video"):
+            Clip(tmp_path / name)
     assert capfd.readouterr() == ("", "")
 
 
@@ -110,42 +140,80 @@ def test_given_landmarks(clips, tmp_path, illures):
     "The good clips become pairs, the others a sentence each."
     code, out, err = illures("videos", clips, "--out", tmp_path / "set", "--landmarks", "given")
     assert code == 1 and "Traceback" not in err
-    for words in ("one.mp4 gives one frame", "wall.mp4 has none of the frames", "text.mkv cannot be read"): assert err.count(words) == 1, err
+    for words in (
+        "one.mp4 gives one frame",
+        "wall.mp4 has none of the frames",
+        "text.mkv cannot be read",
+    ):
+        assert err.count(words) == 1, err
     rows = json.loads((tmp_path / "set/clips.json").read_bytes())
-    assert rows["a.mp4"]["kept"] >= 10 and rows["sub/b.avi"]["kept"] >= 5 and (tmp_path / "set/sheet.png").is_file()
+    assert (
+        rows["a.mp4"]["kept"] >= 10
+        and rows["sub/b.avi"]["kept"] >= 5
+        and (tmp_path / "set/sheet.png").is_file()
+    )
     arrays, info = next(read_shard(tmp_path / "set/shard-a.mp4.tar"))
-    assert arrays["frame"].shape == (128, 128, 3) and info["identity"] == "eileen" and info["licence"] == "public domain" and abs(info["yaw"]) < 30
+    assert (
+        arrays["frame"].shape == (128, 128, 3)
+        and info["identity"] == "eileen"
+        and info["licence"] == "public domain"
+        and abs(info["yaw"]) < 30
+    )
     pairs = VideoPairs(tmp_path / "set", 4, 10)
     p = pairs[3]
-    assert p.image_i.shape == (4, 3, 128, 128) and torch.equal(p.contours_j, VideoPairs(tmp_path / "set", 4, 10)[3].contours_j)
-    assert (p.contours_i - p.contours_j).abs().amax((1, 2, 3)).min() > .3
+    assert p.image_i.shape == (4, 3, 128, 128) and torch.equal(
+        p.contours_j, VideoPairs(tmp_path / "set", 4, 10)[3].contours_j
+    )
+    assert (p.contours_i - p.contours_j).abs().amax((1, 2, 3)).min() > 0.3
     assert Photos(tmp_path / "set", 4, 10)[0].mask.shape == (4, 1, 128, 128)
 
 
 def people(out):
     "Who is in a set: file → identity, split."
-    return {info["clip"]: (info["identity"], info["split"]) for p in out.glob("shard-*.tar") for _, info in read_shard(p)}
+    return {
+        info["clip"]: (info["identity"], info["split"])
+        for p in out.glob("shard-*.tar")
+        for _, info in read_shard(p)
+    }
 
 
 @pytest.fixture
 def corpus(talking, tmp_path):
     "Makes a folder of small clips with landmarks beside them."
+
     def make(*names):
         for name in names:
             pictures, points = zip(*talking[:3])
-            film(tmp_path / "corpus" / name, list(pictures), "MJPG" if name.endswith("avi") else "mp4v")
-            np.savez((tmp_path / "corpus" / name).with_suffix(".landmarks68.npz"), frame=np.arange(3), points=np.float32(points))
+            film(
+                tmp_path / "corpus" / name,
+                list(pictures),
+                "MJPG" if name.endswith("avi") else "mp4v",
+            )
+            np.savez(
+                (tmp_path / "corpus" / name).with_suffix(".landmarks68.npz"),
+                frame=np.arange(3),
+                points=np.float32(points),
+            )
         return tmp_path / "corpus"
+
     return make
 
 
 def test_folders_are_people(corpus, tmp_path, illures):
     "300VW: every clip has the same name, its folder says who it shows."
     folder = corpus("001/vid.avi", "002/vid.avi", "anna.mp4")
-    code, out, err = illures("videos", folder, "--out", tmp_path / "set", "--landmarks", "given", "--held", "001")
+    code, out, err = illures(
+        "videos", folder, "--out", tmp_path / "set", "--landmarks", "given", "--held", "001"
+    )
     assert code == 0 and "people (3): 001, 002, anna" in out, err
-    assert people(tmp_path / "set") == {"001/vid.avi": ("001", "test"), "002/vid.avi": ("002", "train"), "anna.mp4": ("anna", "train")}
-    code, _, err = illures("videos", folder, "--out", tmp_path / "other", "--landmarks", "given", "--held", "vid")
+    assert people(tmp_path / "set") == {
+        "001/vid.avi": ("001", "test"),
+        "002/vid.avi": ("002", "train"),
+        "anna.mp4": ("anna", "train"),
+    }
+    code, _, err = illures(
+        "videos", folder, "--out", tmp_path / "other", "--landmarks", "given", "--held", "vid"
+    )
     assert code == 1 and "is called 'vid', only 001, 002, anna." in err
 
 
@@ -153,10 +221,16 @@ def test_first_folder_is_the_person(corpus, tmp_path, illures):
     "VoxCeleb: a person's clips lie in several folders below one; what index.csv says comes first."
     folder = corpus("id1/x/1.mp4", "id1/y/1.mp4", "id2/x/1.mp4", "id3/x/1.mp4")
     (folder / "index.csv").write_text("file,identity\nid3/x/1.mp4,zoe\n")
-    code, _, err = illures("videos", folder, "--out", tmp_path / "set", "--landmarks", "given", "--held", "id1")
+    code, _, err = illures(
+        "videos", folder, "--out", tmp_path / "set", "--landmarks", "given", "--held", "id1"
+    )
     assert code == 0, err
-    assert people(tmp_path / "set") == {"id1/x/1.mp4": ("id1", "test"), "id1/y/1.mp4": ("id1", "test"),
-                                        "id2/x/1.mp4": ("id2", "train"), "id3/x/1.mp4": ("zoe", "train")}
+    assert people(tmp_path / "set") == {
+        "id1/x/1.mp4": ("id1", "test"),
+        "id1/y/1.mp4": ("id1", "test"),
+        "id2/x/1.mp4": ("id2", "train"),
+        "id3/x/1.mp4": ("zoe", "train"),
+    }
 
 
 def test_another_index_is_another_person(corpus, tmp_path, illures):
@@ -165,12 +239,15 @@ def test_another_index_is_another_person(corpus, tmp_path, illures):
     args = "videos", folder, "--out", out, "--landmarks", "given"
     assert illures(*args)[0] == 0
     rows = json.loads((out / "clips.json").read_bytes())
-    for r in rows.values(): r["identity"], _ = "a", r.pop("licence") # as earlier versions wrote them
+    for r in rows.values():
+        r["identity"], _ = "a", r.pop("licence")  # as earlier versions wrote them
     rows["1/a.mp4"]["identity"] = "1"
     (out / "clips.json").write_text(json.dumps(rows))
     stamps = {p.name: p.stat().st_mtime_ns for p in out.glob("*.tar")}
     assert illures(*args)[0] == 0
-    assert [n for n, t in stamps.items() if (out / n).stat().st_mtime_ns != t] == ["shard-2%2Fa.mp4.tar"]
+    assert [n for n, t in stamps.items() if (out / n).stat().st_mtime_ns != t] == [
+        "shard-2%2Fa.mp4.tar"
+    ]
     (folder / "index.csv").write_text("file,identity\n1/a.mp4,zoe\n")
     assert illures(*args)[0] == 0 and {w for w, _ in people(out).values()} == {"zoe", "2"}
 
@@ -181,7 +258,11 @@ def test_photographs_of_one_name(astronaut, astronaut_path, tmp_path, illures):
     for k in "ab":
         (tmp_path / "photos" / k).mkdir(parents=True)
         shutil.copy(astronaut_path, tmp_path / "photos" / k)
-    save = lambda *names: np.savez(tmp_path / "photos/landmarks68.npz", name=np.array(names), points=np.float32([points + k for k in range(len(names))]))
+    save = lambda *names: np.savez(
+        tmp_path / "photos/landmarks68.npz",
+        name=np.array(names),
+        points=np.float32([points + k for k in range(len(names))]),
+    )
     args = "photos", tmp_path / "photos", "--out", tmp_path / "set", "--landmarks", "given"
     save("astronaut.png")
     code, _, err = illures(*args)
@@ -198,24 +279,54 @@ def test_photographs_of_one_name(astronaut, astronaut_path, tmp_path, illures):
 def test_ours(talking, tmp_path, illures):
     "Our finder follows the face about as well as given landmarks say, and held-out people do not train."
     film(tmp_path / "clips/a.mp4", [x for x, _ in talking])
-    code, out, err = illures("videos", tmp_path / "clips", "--out", tmp_path / "set", "--landmarks", "ours", "--every", 1, "--held", "a")
+    code, out, err = illures(
+        "videos",
+        tmp_path / "clips",
+        "--out",
+        tmp_path / "set",
+        "--landmarks",
+        "ours",
+        "--every",
+        1,
+        "--held",
+        "a",
+    )
     assert code == 0, err
-    with pytest.raises(FileNotFoundError, match="illures videos"): VideoPairs(tmp_path / "set", 2, 5)
+    with pytest.raises(FileNotFoundError, match="illures videos"):
+        VideoPairs(tmp_path / "set", 2, 5)
     assert VideoPairs(tmp_path / "set", 2, 5, split="test")[0].image_j.shape == (2, 3, 128, 128)
     for arrays, info in read_shard(tmp_path / "set/shard-a.mp4.tar"):
         true = talking[info["number"]][1]
         eyes = np.linalg.norm(true[36] - true[45]) / info["side"] * 128
-        assert abs(np.linalg.norm(arrays["landmarks"][36] - arrays["landmarks"][45]) / eyes - 1) < .1
+        assert (
+            abs(np.linalg.norm(arrays["landmarks"][36] - arrays["landmarks"][45]) / eyes - 1) < 0.1
+        )
 
 
 def test_killed_goes_on(clips, tmp_path):
     "Killed after the first clip, the same command ends with the same bytes."
-    args = lambda out: ("videos", str(clips), "--out", str(tmp_path / out), "--landmarks", "ours", "--every", "1")
+    args = lambda out: (
+        "videos",
+        str(clips),
+        "--out",
+        str(tmp_path / out),
+        "--landmarks",
+        "ours",
+        "--every",
+        "1",
+    )
     assert main([*args("whole")]) == 1
     code = "import sys; from illures_nb.cli import main; sys.exit(main())"
-    p = subprocess.Popen([sys.executable, "-c", code, *args("killed")], stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    p = subprocess.Popen(
+        [sys.executable, "-c", code, *args("killed")],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
     until = time.time() + 120
-    while not (tmp_path / "killed/clips.json").exists(): assert p.poll() is None and time.time() < until; time.sleep(.05)
+    while not (tmp_path / "killed/clips.json").exists():
+        assert p.poll() is None and time.time() < until
+        time.sleep(0.05)
     os.killpg(p.pid, signal.SIGKILL)
     p.communicate()
     first = {q.name: q.stat().st_mtime_ns for q in (tmp_path / "killed").glob("*.tar")}
@@ -231,9 +342,11 @@ def test_photos(astronaut_path, broken_files, tmp_path, illures):
     folder.mkdir()
     shutil.copy(astronaut_path, folder)
     shutil.copy(broken_files["half"], folder / "half.jpg")
-    code, out, err = illures("photos", folder, "--out", tmp_path / "set", "--landmarks", "ours", "--licence", "NASA")
+    code, out, err = illures(
+        "photos", folder, "--out", tmp_path / "set", "--landmarks", "ours", "--licence", "NASA"
+    )
     assert code == 0 and "unreadable 1" in out, (out, err)
-    (_, info), = read_shard(tmp_path / "set/shard-00000.tar")
+    ((_, info),) = read_shard(tmp_path / "set/shard-00000.tar")
     assert info["identity"] == "astronaut" and info["licence"] == "NASA"
     assert Photos(tmp_path / "set", 3, 5)[0].image.shape == (3, 3, 128, 128)
 
@@ -243,26 +356,51 @@ def test_one_sentence(clips, tmp_path, illures):
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "dull").mkdir()
     shutil.copy(clips / "wall.mp4", tmp_path / "dull")
-    assert illures("videos", clips / "sub", "--out", tmp_path / "set", "--landmarks", "given")[0] == 0
+    assert (
+        illures("videos", clips / "sub", "--out", tmp_path / "set", "--landmarks", "given")[0] == 0
+    )
     shutil.copytree(tmp_path / "set", tmp_path / "damaged")
     shard = tmp_path / "damaged/shard-b.avi.tar"
     shard.write_bytes(shard.read_bytes()[:-30000])
     for args, code, words in (
-            (("videos", tmp_path / "empty", "--out", tmp_path / "x"), 1, "holds no videos"),
-            (("videos", tmp_path / "gone", "--out", tmp_path / "x"), 1, "There is no folder"),
-            (("videos", tmp_path / "dull", "--out", tmp_path / "x", "--landmarks", "ours"), 2, "no face was good enough"),
-            (("videos", clips, "--out", tmp_path / "file"), 2, "cannot write into"),
-            (("videos", clips / "sub", "--out", tmp_path / "set", "--landmarks", "given", "--size", 64), 1, "another set (its size is 128, not 64)"),
-            (("videos", clips, "--out", tmp_path / "x", "--held", "zoe"), 1, "Nobody in"),
-            (("videos", clips, "--out", tmp_path / "x", "--every", "often"), 2, "--every"),
-            (("photos", tmp_path / "empty", "--out", tmp_path / "y"), 1, "holds no photographs"),
-            (("photos", clips, "--out", tmp_path / "y", "--landmarks", "mine"), 2, "--landmarks")):
+        (("videos", tmp_path / "empty", "--out", tmp_path / "x"), 1, "holds no videos"),
+        (("videos", tmp_path / "gone", "--out", tmp_path / "x"), 1, "There is no folder"),
+        (
+            ("videos", tmp_path / "dull", "--out", tmp_path / "x", "--landmarks", "ours"),
+            2,
+            "no face was good enough",
+        ),
+        (("videos", clips, "--out", tmp_path / "file"), 2, "cannot write into"),
+        (
+            (
+                "videos",
+                clips / "sub",
+                "--out",
+                tmp_path / "set",
+                "--landmarks",
+                "given",
+                "--size",
+                64,
+            ),
+            1,
+            "another set (its size is 128, not 64)",
+        ),
+        (("videos", clips, "--out", tmp_path / "x", "--held", "zoe"), 1, "Nobody in"),
+        (("videos", clips, "--out", tmp_path / "x", "--every", "often"), 2, "--every"),
+        (("photos", tmp_path / "empty", "--out", tmp_path / "y"), 1, "holds no photographs"),
+        (("photos", clips, "--out", tmp_path / "y", "--landmarks", "mine"), 2, "--landmarks"),
+    ):
         got, _, err = illures(*args)
         last = err.strip().splitlines()[-1]
-        assert got == code and words in last and last.startswith("illures") and "Traceback" not in err, (args, got, err)
-    with pytest.raises(ValueError, match="is damaged"): VideoPairs(tmp_path / "damaged", 2, 5)
+        assert (
+            got == code and words in last and last.startswith("illures") and "Traceback" not in err
+        ), (args, got, err)
+    with pytest.raises(ValueError, match="is damaged"):
+        VideoPairs(tmp_path / "damaged", 2, 5)
     (tmp_path / "damaged/clips.json").write_text("{")
-    got, _, err = illures("videos", clips / "sub", "--out", tmp_path / "damaged", "--landmarks", "given")
+    got, _, err = illures(
+        "videos", clips / "sub", "--out", tmp_path / "damaged", "--landmarks", "given"
+    )
     assert got == 1 and "clips.json is damaged" in err
 
 
@@ -271,7 +409,9 @@ def test_disk_full(clips, tmp_path, illures):
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
-    try: code, _, err = illures("videos", clips, "--out", tmp_path / "set", "--landmarks", "given")
-    finally: resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        code, _, err = illures("videos", clips, "--out", tmp_path / "set", "--landmarks", "given")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert code == 1 and "too large" in err.strip().splitlines()[-1] and "Traceback" not in err, err
     assert not [*(tmp_path / "set").glob("*.tar*")]

@@ -22,172 +22,330 @@ from ..light import shade_maps
 from ..networks import load_weights
 from ..synth.shards import about
 from .losses import smaller
-from .stages import (FILES, STREAMS, Mixture, Runner, Stage, begun, find, held_batches, set_known, settings,
-                     sorted_folders, train, weights_known, write_whole)
+from illures_nb.train.stages import (
+    FILES,
+    STREAMS,
+    Mixture,
+    Runner,
+    Stage,
+    begun,
+    find,
+    held_batches,
+    set_known,
+    settings,
+    sorted_folders,
+    train,
+    weights_known,
+    write_whole,
+)
 from .together import Together
 
 # %% ../../nbs/66_ablations.ipynb #3e2b35de
 class Run(NamedTuple):
     "A stage within the comparison."
-    stage:str # a name of STAGES
-    residual:bool = True
-    init:tuple = () # runs whose weights it starts from
+
+    stage: str  # a name of STAGES
+    residual: bool = True
+    init: tuple = ()  # runs whose weights it starts from
+
 
 _NETS = ("align-albedo", "align-normals")
-RUNS = {"sfs-1": Run("stage1a", False), "sfs": Run("stage1b", False, ("sfs-1",)), "illures-pre": Run("stage1b", True, ("sfs-1",)),
-        "sfs-pretrain": Run("pseudo", False, ("sfs",)), "align-albedo": Run("align-albedo"), "align-normals": Run("align-normals"),
-        "sfs-2": Run("stage2", False, ("sfs", *_NETS)), "sfs-align": Run("stage3", False, ("sfs-2", *_NETS)),
-        "illures-2": Run("stage2", True, ("illures-pre", *_NETS)), "illures": Run("stage3", True, ("illures-2", *_NETS))}
-ABLATIONS = { # model → what it is
-    "sfs": "eq. 3, synthetic faces", "sfs-pretrain": "and real ones with labels of `sfs`", "sfs-align": "and real pairs, eq. 7",
-    "illures-pre": "eq. 4: with residual, synthetic faces", "illures": "and real pairs, eq. 7"}
+RUNS = {
+    "sfs-1": Run("stage1a", False),
+    "sfs": Run("stage1b", False, ("sfs-1",)),
+    "illures-pre": Run("stage1b", True, ("sfs-1",)),
+    "sfs-pretrain": Run("pseudo", False, ("sfs",)),
+    "align-albedo": Run("align-albedo"),
+    "align-normals": Run("align-normals"),
+    "sfs-2": Run("stage2", False, ("sfs", *_NETS)),
+    "sfs-align": Run("stage3", False, ("sfs-2", *_NETS)),
+    "illures-2": Run("stage2", True, ("illures-pre", *_NETS)),
+    "illures": Run("stage3", True, ("illures-2", *_NETS)),
+}
+ABLATIONS = {  # model → what it is
+    "sfs": "eq. 3, synthetic faces",
+    "sfs-pretrain": "and real ones with labels of `sfs`",
+    "sfs-align": "and real pairs, eq. 7",
+    "illures-pre": "eq. 4: with residual, synthetic faces",
+    "illures": "and real pairs, eq. 7",
+}
 
-def planned(name:str, # of RUNS
-            preset:str="lite", # of the decomposer, see stages.find
-            scale:float=1., # share of every stage's steps
-            **given # other fields of the stage
-           )->Stage:
+
+def planned(
+    name: str,  # of RUNS
+    preset: str = "lite",  # of the decomposer, see stages.find
+    scale: float = 1.0,  # share of every stage's steps
+    **given,  # other fields of the stage
+) -> Stage:
     "The stage of a run."
     r = RUNS[name]
     s = find(r.stage, preset, residual=r.residual, **given)
-    return find(r.stage, preset, residual=r.residual, **given | {"steps": max(1, round(s.steps * scale))})
+    return find(
+        r.stage, preset, residual=r.residual, **given | {"steps": max(1, round(s.steps * scale))}
+    )
 
-def pictures(name:str, preset:str="lite", scale:float=1., **given)->int:
+
+def pictures(name: str, preset: str = "lite", scale: float = 1.0, **given) -> int:
     "How many pictures the decomposer of a model has learnt from, pairs counted twice."
     s = planned(name, preset, scale, **given)
     before = next((i for i in RUNS[name].init if i not in _NETS), None)
-    seen = sum(share * (0 if k in _NETS else 2 if k in ("pairs", "videos") else 1) for k, share in s.streams.items())
-    return round(s.steps * s.batch * seen) + (pictures(before, preset, scale, **given) if before else 0)
+    seen = sum(
+        share * (0 if k in _NETS else 2 if k in ("pairs", "videos") else 1)
+        for k, share in s.streams.items()
+    )
+    return round(s.steps * s.batch * seen) + (
+        pictures(before, preset, scale, **given) if before else 0
+    )
 
 # %% ../../nbs/66_ablations.ipynb #8628ac10
-def weights(out:Path, name:str # of RUNS
-           )->list: # of Path
+def weights(
+    out: Path,
+    name: str,  # of RUNS
+) -> list:  # of Path
     "What a run leaves behind."
     return [Path(out) / name / FILES[n] for n in planned(name).trains]
 
-def _finished(out, name, stage, known): # with these settings; others are refused
+
+def _finished(out, name, stage, known):  # with these settings; others are refused
     state = Path(out) / name / "state.safetensors"
     there = state.is_file() and all(p.is_file() for p in weights(out, name))
     return there and begun(state, known()) == stage.steps
 
 # %% ../../nbs/66_ablations.ipynb #bfa641cd
-def trained(init # weights of AlignNets: files, or names of bundled ones
-           )->dict: # run → weights
+def trained(
+    init,  # weights of AlignNets: files, or names of bundled ones
+) -> dict:  # run → weights
     "The runs that need not be done, because their network is there."
     kinds = {str(w): load_weights(w).preset.replace("_", "-") for w in init or ()}
     for w, k in kinds.items():
-        if k not in _NETS: raise ValueError(f"{w} holds weights of {k!r}: the comparison can be given AlignNets, everything else it trains itself.")
+        if k not in _NETS:
+            raise ValueError(
+                f"{w} holds weights of {k!r}: the comparison can be given AlignNets, everything else it trains itself."
+            )
     return {k: w for w, k in kinds.items()}
 
-def _start(out, name, ready): return [p for i in RUNS[name].init for p in ([ready[i]] if i in ready else weights(out, i))] # weights to begin with
 
-def _folders(stage, data): # those that it can use
+def _start(out, name, ready):
+    return [
+        p for i in RUNS[name].init for p in ([ready[i]] if i in ready else weights(out, i))
+    ]  # weights to begin with
+
+
+def _folders(stage, data):  # those that it can use
     usable = {r for k in stage.streams for r in STREAMS[k].recipes}
     return [f for f in data if about(f)["recipe"] in usable]
 
-def train_all(stages:dict, # name of RUNS → Stage
-              data:list, # folders of sets of all kinds
-              light, # synth.assets.Assets, for environments
-              out:Path, # a folder for each run
-              held:list=(), # folders to validate on
-              init:list=(), # AlignNets trained before, see `trained`
-              **how # device, workers, every: see stages.train
-             )->None:
+
+def train_all(
+    stages: dict,  # name of RUNS → Stage
+    data: list,  # folders of sets of all kinds
+    light,  # synth.assets.Assets, for environments
+    out: Path,  # a folder for each run
+    held: list = (),  # folders to validate on
+    init: list = (),  # AlignNets trained before, see `trained`
+    **how,  # device, workers, every: see stages.train
+) -> None:
     "Train what is not trained yet."
     ready = trained(init)
-    for stage in stages.values(): sorted_folders(stage, _folders(stage, data))
+    for stage in stages.values():
+        sorted_folders(stage, _folders(stage, data))
     envs, scenes = light.environments(), light.environments("test")
     for name, stage in stages.items():
         sets, faces, init = _folders(stage, data), _folders(stage, held), _start(out, name, ready)
         known = partial(settings, stage, sets, envs, init, faces)
-        if name in ready or _finished(out, name, stage, known): continue
-        train(stage, sets, envs, Path(out) / name, init, held=held_batches(stage, faces, scenes), **how)
+        if name in ready or _finished(out, name, stage, known):
+            continue
+        train(
+            stage,
+            sets,
+            envs,
+            Path(out) / name,
+            init,
+            held=held_batches(stage, faces, scenes),
+            **how,
+        )
 
 # %% ../../nbs/66_ablations.ipynb #e00171c3
-_SYNTHETIC = dict(normals=".1f", slope=".2f", albedo=".3f", delta_e=".1f", light_angle=".0f", residual=".3f", recon=".3f", std_log=".3f", cross=".3f")
+_SYNTHETIC = dict(
+    normals=".1f",
+    slope=".2f",
+    albedo=".3f",
+    delta_e=".1f",
+    light_angle=".0f",
+    residual=".3f",
+    recon=".3f",
+    std_log=".3f",
+    cross=".3f",
+)
 _YALE = dict(rot=".1f", slope=".2f", albedo=".3f", std_log=".2f", rmse=".3f")
-_HEADS = dict(pictures="pictures", normals="normals (°)", slope="relief", albedo="albedo SI log-RMSE", delta_e="tone ΔE", light_angle="light (°)", residual="residual L1",
-              recon="reconstruction L1", std_log="std of log albedo over lights", cross="cross-relighting SI-RMSE", rot="normals (°)", rmse="relighting SI-RMSE")
+_HEADS = dict(
+    pictures="pictures",
+    normals="normals (°)",
+    slope="relief",
+    albedo="albedo SI log-RMSE",
+    delta_e="tone ΔE",
+    light_angle="light (°)",
+    residual="residual L1",
+    recon="reconstruction L1",
+    std_log="std of log albedo over lights",
+    cross="cross-relighting SI-RMSE",
+    rot="normals (°)",
+    rmse="relighting SI-RMSE",
+)
 
-def measured(path:Path, # weights of a decomposer
-             held:list, # folders for benchmarks.synthetic
-             yale:Path, # Extended Yale B, cropped, or None
-             envs:np.ndarray, # environments no training has seen
-             device:str=None # "cpu", "cuda"
-            )->dict: # "synthetic" and "yale" → figures
+
+def measured(
+    path: Path,  # weights of a decomposer
+    held: list,  # folders for benchmarks.synthetic
+    yale: Path,  # Extended Yale B, cropped, or None
+    envs: np.ndarray,  # environments no training has seen
+    device: str = None,  # "cpu", "cuda"
+) -> dict:  # "synthetic" and "yale" → figures
     "Figures of a model; those measured before are read again."
     from illures_nb import benchmarks, evaluate
     from illures_nb.decompose import Decomposer
+
     kept = path.with_name("measured.json")
-    what = {"weights": weights_known(path), "held": [set_known(f)["set"] for f in held], "yale": str(yale), "envs": f"{len(envs)} of mean {envs.mean():.3g}"}
+    what = {
+        "weights": weights_known(path),
+        "held": [set_known(f)["set"] for f in held],
+        "yale": str(yale),
+        "envs": f"{len(envs)} of mean {envs.mean():.3g}",
+    }
     old = json.loads(kept.read_text()) if kept.exists() else {}
-    if old.get("of") == what: return old
+    if old.get("of") == what:
+        return old
     net = Decomposer.from_pretrained(str(path), device=device)
-    new = {"of": what, "synthetic": benchmarks.synthetic(net, held, envs, progress=False).mean() if held else {}, "yale": evaluate.yale(net, yale, progress=False).overall() if yale else {}}
+    new = {
+        "of": what,
+        "synthetic": benchmarks.synthetic(net, held, envs, progress=False).mean() if held else {},
+        "yale": evaluate.yale(net, yale, progress=False).overall() if yale else {},
+    }
     write_whole(kept, lambda part: part.write_text(json.dumps(new, default=float)))
     return new
 
-def table(rows:dict, # model → what `measured` returned
-          seen:dict # model → pictures
-         )->str: # markdown
+
+def table(
+    rows: dict,  # model → what `measured` returned
+    seen: dict,  # model → pictures
+) -> str:  # markdown
     "The comparison."
     from illures_nb.evaluate import markdown
-    part = lambda kind, columns: markdown([r[kind] | {"name": f"{k}: {ABLATIONS[k]}", "pictures": seen[k]} for k, r in rows.items()], {"pictures": ",d"} | columns, _HEADS)
-    parts = [f"## {title}\n\n{part(kind, columns)}" for kind, columns, title in (("synthetic", _SYNTHETIC, "Held-out synthetic faces"), ("yale", _YALE, "Extended Yale B"))
-             if any(r[kind] for r in rows.values())]
+
+    part = lambda kind, columns: markdown(
+        [r[kind] | {"name": f"{k}: {ABLATIONS[k]}", "pictures": seen[k]} for k, r in rows.items()],
+        {"pictures": ",d"} | columns,
+        _HEADS,
+    )
+    parts = [
+        f"## {title}\n\n{part(kind, columns)}"
+        for kind, columns, title in (
+            ("synthetic", _SYNTHETIC, "Held-out synthetic faces"),
+            ("yale", _YALE, "Extended Yale B"),
+        )
+        if any(r[kind] for r in rows.values())
+    ]
     return "\n\n".join(["# Ablations (§4.3)", *parts]) + "\n"
 
 # %% ../../nbs/66_ablations.ipynb #031f8f49
 @torch.no_grad()
-def figure(nets:dict, # model → Runner
-           image:torch.Tensor, # (B, 3, S, S) sRGB
-           mask:torch.Tensor # (B, 1, S, S)
-          )->np.ndarray: # (H, W, 3) sRGB in [0, 1]
+def figure(
+    nets: dict,  # model → Runner
+    image: torch.Tensor,  # (B, 3, S, S) sRGB
+    mask: torch.Tensor,  # (B, 1, S, S)
+) -> np.ndarray:  # (H, W, 3) sRGB in [0, 1]
     "Like the paper's Fig. 7: a row per model; of every picture albedo, normals, shaded albedo, residual and reconstruction."
     S, page = image.shape[-1], []
-    def strip(tiles, label): # B × tiles of (3, S, S) → a row with its name
-        row = torch.cat([torch.cat([t[b].float().cpu() for t in tiles], 2) for b in range(len(image))], 2).permute(1, 2, 0).clamp(0, 1).numpy()
+
+    def strip(tiles, label):  # B × tiles of (3, S, S) → a row with its name
+        row = (
+            torch.cat(
+                [torch.cat([t[b].float().cpu() for t in tiles], 2) for b in range(len(image))], 2
+            )
+            .permute(1, 2, 0)
+            .clamp(0, 1)
+            .numpy()
+        )
         name = np.full((S, 104, 3), 255, np.uint8)
-        cv2.putText(name, label, (4, S // 2), cv2.FONT_HERSHEY_SIMPLEX, .42, (60, 60, 60), 1, cv2.LINE_AA)
+        cv2.putText(
+            name, label, (4, S // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (60, 60, 60), 1, cv2.LINE_AA
+        )
         return np.hstack([name / np.float32(255), row])
+
     none = torch.ones_like(image)
     page.append(strip([image, none, none, none, none], "photo"))
     for name, run in nets.items():
         p = run.maps(image)
         local = p.albedo * shade_maps(p.normals, p.light)
         inside = lambda x: x * mask + 1 - mask
-        tiles = linear_to_srgb(p.albedo), p.normals / 2 + .5, linear_to_srgb(local.clamp(0, 1)), p.residual / 2 + .5, linear_to_srgb((local + p.residual).clamp(0, 1))
+        tiles = (
+            linear_to_srgb(p.albedo),
+            p.normals / 2 + 0.5,
+            linear_to_srgb(local.clamp(0, 1)),
+            p.residual / 2 + 0.5,
+            linear_to_srgb((local + p.residual).clamp(0, 1)),
+        )
         page.append(strip([inside(x) for x in tiles], name))
     return np.vstack(page)
 
-def _shown(stages, data, held, light, n=2): # a few pictures: held-out synthetic ones, real ones (nobody knows their layers)
-    synthetic = dict(held_batches(stages["sfs"], _folders(stages["sfs"], held), light.environments("test"), 1))["photographs"]
+
+def _shown(
+    stages, data, held, light, n=2
+):  # a few pictures: held-out synthetic ones, real ones (nobody knows their layers)
+    synthetic = dict(
+        held_batches(stages["sfs"], _folders(stages["sfs"], held), light.environments("test"), 1)
+    )["photographs"]
     stage = stages["illures-2"]
-    real = smaller(Mixture(replace(stage, parts=1), _folders(stage, data), light.environments()).streams["videos"][0], stage.size)
-    return torch.cat([synthetic.image[:n], real.image_j[:n]]), torch.cat([synthetic.mask[:n], real.mask_j[:n]])
+    real = smaller(
+        Mixture(replace(stage, parts=1), _folders(stage, data), light.environments()).streams[
+            "videos"
+        ][0],
+        stage.size,
+    )
+    return torch.cat([synthetic.image[:n], real.image_j[:n]]), torch.cat(
+        [synthetic.mask[:n], real.mask_j[:n]]
+    )
 
 # %% ../../nbs/66_ablations.ipynb #d9261628
-def run(preset:str, # lite, paper, sfsnet, illures
-        data:list, # folders of sets of all kinds
-        light, # synth.assets.Assets, for environments
-        out:Path, # a folder for each run; table.md and figure.png
-        held:list=None, # sets to measure on; None: the people held out of `data`
-        scale:float=1., # share of every stage's steps
-        yale:Path=None, # Extended Yale B, cropped
-        given:dict=None, # fields of all stages that shall be otherwise: batch, size, seed, …
-        init:list=(), # AlignNets trained before, see `trained`; others are trained
-        device:str=None, **how # see stages.train
-       )->Path: # table.md
+def run(
+    preset: str,  # lite, paper, sfsnet, illures
+    data: list,  # folders of sets of all kinds
+    light,  # synth.assets.Assets, for environments
+    out: Path,  # a folder for each run; table.md and figure.png
+    held: list = None,  # sets to measure on; None: the people held out of `data`
+    scale: float = 1.0,  # share of every stage's steps
+    yale: Path = None,  # Extended Yale B, cropped
+    given: dict = None,  # fields of all stages that shall be otherwise: batch, size, seed, …
+    init: list = (),  # AlignNets trained before, see `trained`; others are trained
+    device: str = None,
+    **how,  # see stages.train
+) -> Path:  # table.md
     "Train and compare all models; killed at any moment, the same call goes on."
     out, data = Path(out), [Path(f) for f in data]
     stages = {n: planned(n, preset, scale, **given or {}) for n in RUNS}
-    held = [Path(f) for f in held or data if held or about(f)["recipe"] not in ("sfsnet-syn", "videos", "photos")] # which hold nobody out
-    if not _folders(stages["sfs"], held): raise ValueError("Nothing to measure on: --held needs a set of faces whose layers are known (sfsnet-syn of another seed, expre-syn, caric-syn).")
+    held = [
+        Path(f)
+        for f in held or data
+        if held or about(f)["recipe"] not in ("sfsnet-syn", "videos", "photos")
+    ]  # which hold nobody out
+    if not _folders(stages["sfs"], held):
+        raise ValueError(
+            "Nothing to measure on: --held needs a set of faces whose layers are known (sfsnet-syn of another seed, expre-syn, caric-syn)."
+        )
     train_all(stages, data, light, out, held, init, device=device, **how)
-    if not Together.first_here(): return out / "table.md"
-    paths, faces = {n: out / n / FILES["decomposer"] for n in ABLATIONS}, _folders(stages["sfs"], held)
-    rows = {n: measured(p, faces, yale, light.environments("test"), device) for n, p in paths.items()}
-    (out / "table.md").write_text(table(rows, {n: pictures(n, preset, scale, **given or {}) for n in ABLATIONS}), encoding="utf-8")
+    if not Together.first_here():
+        return out / "table.md"
+    paths, faces = (
+        {n: out / n / FILES["decomposer"] for n in ABLATIONS},
+        _folders(stages["sfs"], held),
+    )
+    rows = {
+        n: measured(p, faces, yale, light.environments("test"), device) for n, p in paths.items()
+    }
+    (out / "table.md").write_text(
+        table(rows, {n: pictures(n, preset, scale, **given or {}) for n in ABLATIONS}),
+        encoding="utf-8",
+    )
     nets = {n: Runner(stages[n], {"decomposer": load_weights(p)}, False) for n, p in paths.items()}
     write_image(out / "figure.png", figure(nets, *_shown(stages, data, held, light)))
     return out / "table.md"

@@ -20,136 +20,223 @@ from .data import AlignPairs
 from .losses import carry, smaller
 
 # %% ../../nbs/64_align.ipynb #e4f0dcac
-def spread(map_i:torch.Tensor, # (B, C, S, S)
-           mask_i:torch.Tensor # (B, 1, S, S)
-          )->torch.Tensor: # (B, C, S, S)
+def spread(
+    map_i: torch.Tensor,  # (B, C, S, S)
+    mask_i: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # (B, C, S, S)
     "The map with everything outside of its mask replaced by the nearest pixel inside."
     out = []
     for x, m in zip(map_i, mask_i):
-        outside = (m[0] < .5).cpu().numpy().astype(np.uint8)
-        label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)[1]
-        of = np.zeros(label.max() + 1, np.int64); of[label[outside == 0]] = np.flatnonzero(outside == 0) # label → its pixel
+        outside = (m[0] < 0.5).cpu().numpy().astype(np.uint8)
+        label = cv2.distanceTransformWithLabels(
+            outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        )[1]
+        of = np.zeros(label.max() + 1, np.int64)
+        of[label[outside == 0]] = np.flatnonzero(outside == 0)  # label → its pixel
         out.append(x.flatten(1)[:, torch.from_numpy(of[label]).flatten().to(x.device)].view_as(x))
     return torch.stack(out)
 
-def identity(pair # train.data.AlignPair
-            )->torch.Tensor: # (B, 3, S, S)
+
+def identity(
+    pair,  # train.data.AlignPair
+) -> torch.Tensor:  # (B, 3, S, S)
     "Frame i's map as it is."
     return spread(pair.map_i, pair.mask_i)
 
 # %% ../../nbs/64_align.ipynb #4465674d
-def _border(S): # eight points around a crop
-    t = np.array([0, .5, 1]) * (S - 1)
+def _border(S):  # eight points around a crop
+    t = np.array([0, 0.5, 1]) * (S - 1)
     return np.array([(a, b) for a in t for b in t if (a, b) != (t[1], t[1])])
 
-def warp_grid(points_i:np.ndarray, # (68, 2) px in frame i
-              points_j:np.ndarray, # (68, 2) px in frame j
-              S:int # pixels
-             )->np.ndarray: # (S, S, 2) px: where in frame i each pixel of frame j comes from
+
+def warp_grid(
+    points_i: np.ndarray,  # (68, 2) px in frame i
+    points_j: np.ndarray,  # (68, 2) px in frame j
+    S: int,  # pixels
+) -> np.ndarray:  # (S, S, 2) px: where in frame i each pixel of frame j comes from
     "Piecewise affine over a Delaunay triangulation of frame j's landmarks and border."
     from matplotlib.tri import LinearTriInterpolator, Triangulation
+
     p, q, edge = np.asarray(points_i, float), np.asarray(points_j, float), _border(S)
     one = lambda x: np.c_[x, np.ones(len(x))]
     p, q = np.r_[p, one(edge) @ np.linalg.lstsq(one(q), p, rcond=None)[0]], np.r_[q, edge]
     net, (y, x) = Triangulation(*q.T), np.mgrid[:S, :S]
-    return np.stack([LinearTriInterpolator(net, p[:, k])(x, y).filled(-1) for k in (0, 1)], -1).astype(np.float32)
+    return np.stack(
+        [LinearTriInterpolator(net, p[:, k])(x, y).filled(-1) for k in (0, 1)], -1
+    ).astype(np.float32)
 
-def warp(pair # train.data.AlignPair
-        )->torch.Tensor: # (B, 3, S, S)
+
+def warp(
+    pair,  # train.data.AlignPair
+) -> torch.Tensor:  # (B, 3, S, S)
     "Frame i's map moved along the landmarks; normals are moved only."
     source, S = spread(pair.map_i, pair.mask_i), pair.map_i.shape[-1]
-    grid = np.stack([warp_grid(p, q, S) for p, q in zip(pair.landmarks_i.cpu().numpy(), pair.landmarks_j.cpu().numpy())])
-    grid = torch.from_numpy((2 * grid + 1) / S - 1).to(source) # pixel centres at integers → grid_sample's coordinates
+    grid = np.stack(
+        [
+            warp_grid(p, q, S)
+            for p, q in zip(pair.landmarks_i.cpu().numpy(), pair.landmarks_j.cpu().numpy())
+        ]
+    )
+    grid = torch.from_numpy((2 * grid + 1) / S - 1).to(
+        source
+    )  # pixel centres at integers → grid_sample's coordinates
     return F.grid_sample(source, grid, padding_mode="border", align_corners=False)
 
 # %% ../../nbs/64_align.ipynb #952fcfda
-_HALF = (-.296, -.282, -.251, -.218, -.169, -.107, -.034, .043) # depths of the jaw up to the chin; unit: the side of a crop
+_HALF = (
+    -0.296,
+    -0.282,
+    -0.251,
+    -0.218,
+    -0.169,
+    -0.107,
+    -0.034,
+    0.043,
+)  # depths of the jaw up to the chin; unit: the side of a crop
+# fmt: off
 _DEPTH = np.array([*_HALF, .051, *_HALF[::-1], -.078, -.023, .020, .054, .066, .066, .054, .020, -.023, -.078, .066, .107, .147, .186, .073, .102, .109, .102, .073,
                    -.043, -.004, .005, -.012, -.001, -.011, -.012, .005, -.004, -.043, -.011, -.001, .038, .091, .117, .123, .117, .091, .038, .075, .100, .108, .100, .075,
                    .035, .084, .094, .084, .035, .082, .093, .082]) # of the 68 landmarks, towards the viewer
-_FIRM = [0, 1, 2, 14, 15, 16, *range(27, 36), 36, 39, 42, 45] # landmarks that keep their place on the head
+# fmt: on
+_FIRM = [
+    0,
+    1,
+    2,
+    14,
+    15,
+    16,
+    *range(27, 36),
+    36,
+    39,
+    42,
+    45,
+]  # landmarks that keep their place on the head
 
-def head_rotation(points:np.ndarray # (68, 2) px
-                 )->np.ndarray: # (3, 3): head frame → camera frame (x right, y up, z to the viewer)
+
+def head_rotation(
+    points: np.ndarray,  # (68, 2) px
+) -> np.ndarray:  # (3, 3): head frame → camera frame (x right, y up, z to the viewer)
     "How a head is turned, from its landmarks: a scaled orthographic camera, by least squares."
     X = np.c_[TEMPLATE * [1, -1], _DEPTH][_FIRM]
     x = np.asarray(points, float)[_FIRM] * [1, -1]
-    M = np.linalg.lstsq(X - X.mean(0), x - x.mean(0), rcond=None)[0].T # (2, 3)
+    M = np.linalg.lstsq(X - X.mean(0), x - x.mean(0), rcond=None)[0].T  # (2, 3)
     U, _, V = np.linalg.svd(M, full_matrices=False)
     R = U @ V
     return np.r_[R, np.cross(*R)[None]]
 
-def warp_turn(pair # train.data.AlignPair of normals
-             )->torch.Tensor: # (B, 3, S, S) unit
+
+def warp_turn(
+    pair,  # train.data.AlignPair of normals
+) -> torch.Tensor:  # (B, 3, S, S) unit
     "Frame i's normals moved along the landmarks and turned with the head."
-    R = np.stack([head_rotation(q) @ head_rotation(p).T for p, q in zip(pair.landmarks_i.cpu().numpy(), pair.landmarks_j.cpu().numpy())])
-    return F.normalize(torch.einsum("bij,bjhw->bihw", torch.from_numpy(R).to(pair.map_i), warp(pair)), dim=1, eps=1e-6)
+    R = np.stack(
+        [
+            head_rotation(q) @ head_rotation(p).T
+            for p, q in zip(pair.landmarks_i.cpu().numpy(), pair.landmarks_j.cpu().numpy())
+        ]
+    )
+    return F.normalize(
+        torch.einsum("bij,bjhw->bihw", torch.from_numpy(R).to(pair.map_i), warp(pair)),
+        dim=1,
+        eps=1e-6,
+    )
 
 # %% ../../nbs/64_align.ipynb #b3e7c512
-def _face_mean(x, mask): # (B, C, S, S) → (B,)
+def _face_mean(x, mask):  # (B, C, S, S) → (B,)
     return (x * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * x.shape[1]).clamp_min(1)
 
-def pair_error(pred:torch.Tensor, # (B, 3, S, S) frame i's map redrawn
-               pair, # train.data.AlignPair
-               normals:bool # unit vectors?
-              )->torch.Tensor: # (B,) L1 of albedo, or degrees
+
+def pair_error(
+    pred: torch.Tensor,  # (B, 3, S, S) frame i's map redrawn
+    pair,  # train.data.AlignPair
+    normals: bool,  # unit vectors?
+) -> torch.Tensor:  # (B,) L1 of albedo, or degrees
     "How far a redrawn map is from frame j's own, on its face."
-    if not normals: return _face_mean((pred - pair.map_j).abs(), pair.mask_j)
+    if not normals:
+        return _face_mean((pred - pair.map_j).abs(), pair.mask_j)
     cosine = (F.normalize(pred, dim=1, eps=1e-6) * pair.map_j).sum(1, keepdim=True)
     return _face_mean(torch.rad2deg(cosine.clamp(-1, 1).acos()), pair.mask_j)
 
-def distance(pair # train.data.AlignPair
-            )->torch.Tensor: # (B,) mean distance between the landmarks of the two frames, in shares of the picture's side
+
+def distance(
+    pair,  # train.data.AlignPair
+) -> (
+    torch.Tensor
+):  # (B,) mean distance between the landmarks of the two frames, in shares of the picture's side
     "How far apart two frames are."
     return (pair.landmarks_i - pair.landmarks_j).norm(dim=-1).mean(1) / pair.map_i.shape[-1]
 
+
 @torch.no_grad()
-def align_table(nets:dict, # name → AlignNet in eval mode, or anything that is called like one
-                batches:list, # of train.data.AlignPair with landmarks, people nobody was trained on
-                normals:bool # normals or albedo?
-               )->dict: # name → {"all", "std", "near", "far"}: L1 of linear albedo, or degrees
+def align_table(
+    nets: dict,  # name → AlignNet in eval mode, or anything that is called like one
+    batches: list,  # of train.data.AlignPair with landmarks, people nobody was trained on
+    normals: bool,  # normals or albedo?
+) -> dict:  # name → {"all", "std", "near", "far"}: L1 of linear albedo, or degrees
     "Held-out errors of AlignNets and of the baselines."
     ways = {"identity": identity, "warp": warp} | ({"warp + turn": warp_turn} if normals else {})
-    ways |= {k: lambda p, net=net: carry(net, p.map_i, p.mask_i, p.contours_i, p.contours_j) for k, net in nets.items()}
-    far = torch.cat([distance(p) for p in batches]); far = far > far.median()
+    ways |= {
+        k: lambda p, net=net: carry(net, p.map_i, p.mask_i, p.contours_i, p.contours_j)
+        for k, net in nets.items()
+    }
+    far = torch.cat([distance(p) for p in batches])
+    far = far > far.median()
     out = {}
     for name, way in ways.items():
         e = torch.cat([pair_error(way(p), p, normals) for p in batches])
-        out[name] = {k: v.item() for k, v in dict(all=e.mean(), std=e.std(), near=e[~far].mean(), far=e[far].mean()).items()}
+        out[name] = {
+            k: v.item()
+            for k, v in dict(
+                all=e.mean(), std=e.std(), near=e[~far].mean(), far=e[far].mean()
+            ).items()
+        }
     return out
 
 # %% ../../nbs/64_align.ipynb #43247b09
 @torch.no_grad()
-def contour_use(net, # AlignNet in eval mode, or anything that is called like one
-                batches:list, # of train.data.AlignPair
-                normals:bool # normals have no colours to swap
-               )->dict: # moved, still, reads, and for albedo colours: see the table above
+def contour_use(
+    net,  # AlignNet in eval mode, or anything that is called like one
+    batches: list,  # of train.data.AlignPair
+    normals: bool,  # normals have no colours to swap
+) -> dict:  # moved, still, reads, and for albedo colours: see the table above
     "Does a network move a map along the contours, or paint over it?"
     sums, swap = torch.zeros(7), lambda x: x.roll(1, 1)
     for p in batches:
-        both, other = (p.mask_i * p.mask_j > .99).float(), p.map_i.roll(1, 0) * p.mask_i.roll(1, 0)
+        both, other = (p.mask_i * p.mask_j > 0.99).float(), p.map_i.roll(1, 0) * p.mask_i.roll(1, 0)
         size = lambda x, m=both: _face_mean(x.abs(), m).sum()
         go = lambda m, c=p.contours_j, p=p: carry(net, m, p.mask_i, p.contours_i, c)
         out, at_rest = go(p.map_i), go(p.map_i, p.contours_i)
-        shared = both * (p.mask_i.roll(1, 0) > .99)
-        sums[:5] += torch.stack([size(out - at_rest), size(at_rest - p.map_i), size(p.map_j - p.map_i), size(out - go(other), shared), size(p.map_i - other, shared)])
-        if not normals: sums[5:] += torch.stack([size(go(swap(p.map_i)) - swap(out)), size(swap(out) - out)])
+        shared = both * (p.mask_i.roll(1, 0) > 0.99)
+        sums[:5] += torch.stack(
+            [
+                size(out - at_rest),
+                size(at_rest - p.map_i),
+                size(p.map_j - p.map_i),
+                size(out - go(other), shared),
+                size(p.map_i - other, shared),
+            ]
+        )
+        if not normals:
+            sums[5:] += torch.stack([size(go(swap(p.map_i)) - swap(out)), size(swap(out) - out)])
     moved, still, change, read, difference, off, asked = sums.tolist()
     use = {"moved": moved / change, "still": still / change, "reads": read / difference}
     return use if normals else use | {"colours": off / max(asked, 1e-8)}
 
 # %% ../../nbs/64_align.ipynb #ef10eff5
-def told(net # AlignNet with `meta`, from load_weights
-        ): # the same, to be called like one
+def told(
+    net,  # AlignNet with `meta`, from load_weights
+):  # the same, to be called like one
     "An AlignNet as it was trained: one that never saw contours is given none."
     return net if net.meta.get("contours") != "none" else lambda m, i, j: net(m, i * 0, j * 0)
 
-def pairs_of(folder, # set align-albedo or align-normals
-             size:int=64, # side they are averaged down to
-             n:int=480, # how many
-             seed:int=5, # which
-             batch:int=24
-            )->list: # of train.data.AlignPair
+
+def pairs_of(
+    folder,  # set align-albedo or align-normals
+    size: int = 64,  # side they are averaged down to
+    n: int = 480,  # how many
+    seed: int = 5,  # which
+    batch: int = 24,
+) -> list:  # of train.data.AlignPair
     "Pairs of people of a set, always the same."
     stream = AlignPairs(folder, batch, -(-n // batch), seed)
     return [smaller(stream[i], size) for i in range(len(stream))]
@@ -157,33 +244,59 @@ def pairs_of(folder, # set align-albedo or align-normals
 # %% ../../nbs/64_align.ipynb #82248f5e
 _ROWS = {"all": "mean", "std": "spread", "near": "near pairs", "far": "far pairs"}
 
-def _picture(x): # (B, 3, S, S) albedo or normals → one row (S, B·S, 3) sRGB
-    x = linear_to_srgb(x.clamp(0, 1)) if x.min() > -.1 else x / 2 + .5
+
+def _picture(x):  # (B, 3, S, S) albedo or normals → one row (S, B·S, 3) sRGB
+    x = linear_to_srgb(x.clamp(0, 1)) if x.min() > -0.1 else x / 2 + 0.5
     return torch.cat(list(x.cpu()), 2).permute(1, 2, 0).clamp(0, 1).numpy()
 
-def align_sheet(nets:dict, # name → AlignNet
-                pair, # train.data.AlignPair
-                n:int=8 # pairs
-               )->np.ndarray: # (H, W, 3) sRGB in [0, 1]
+
+def align_sheet(
+    nets: dict,  # name → AlignNet
+    pair,  # train.data.AlignPair
+    n: int = 8,  # pairs
+) -> np.ndarray:  # (H, W, 3) sRGB in [0, 1]
     "Map of i, what the warp and the networks make of it, map of j."
     p = type(pair)(*(x[:n] for x in vars(pair).values()))
-    moved = [warp_turn(p) if (p.map_i < 0).any() else warp(p), *(carry(net, p.map_i, p.mask_i, p.contours_i, p.contours_j).float() for net in nets.values())]
-    return np.vstack([_picture(p.map_i * p.mask_i), *(_picture(x * p.mask_j) for x in moved), _picture(p.map_j * p.mask_j)])
+    moved = [
+        warp_turn(p) if (p.map_i < 0).any() else warp(p),
+        *(
+            carry(net, p.map_i, p.mask_i, p.contours_i, p.contours_j).float()
+            for net in nets.values()
+        ),
+    ]
+    return np.vstack(
+        [
+            _picture(p.map_i * p.mask_i),
+            *(_picture(x * p.mask_j) for x in moved),
+            _picture(p.map_j * p.mask_j),
+        ]
+    )
 
 # %% ../../nbs/64_align.ipynb #7e683294
 @torch.no_grad()
-def align_report(folder, # set align-albedo or align-normals of a seed no training used
-                 weights=None, # of an AlignNet; None: the bundled one
-                 n:int=480 # pairs
-                )->tuple: # markdown; sheet (H, W, 3) sRGB in [0, 1]
+def align_report(
+    folder,  # set align-albedo or align-normals of a seed no training used
+    weights=None,  # of an AlignNet; None: the bundled one
+    n: int = 480,  # pairs
+) -> tuple:  # markdown; sheet (H, W, 3) sRGB in [0, 1]
     "Errors of AlignNets beside the baselines, and whether they move things or paint them."
     from illures_nb.evaluate import markdown
+
     kind = about(folder)["recipe"].removeprefix("align-")
     name = str(weights or f"align_{kind}")
     net = load_weights(name, f"align_{kind}")
-    normals, pairs, nets = kind == "normals", pairs_of(folder, int(net.meta["size"]), n), {name: told(net)}
+    normals, pairs, nets = (
+        kind == "normals",
+        pairs_of(folder, int(net.meta["size"]), n),
+        {name: told(net)},
+    )
     errors, use = align_table(nets, pairs, normals), contour_use(nets[name], pairs, normals)
     digits, unit = (".1f", ", degrees") if normals else (".4f", ", L1 of linear values")
-    table = markdown([r | {"name": k} for k, r in errors.items()], dict.fromkeys(_ROWS, digits), _ROWS)
+    table = markdown(
+        [r | {"name": k} for k, r in errors.items()], dict.fromkeys(_ROWS, digits), _ROWS
+    )
     uses = markdown([use | {"name": name}], dict.fromkeys(use, ".2f"))
-    return f"# AlignNet for {kind}{unit}, {len(pairs) * len(pairs[0].map_i)} pairs\n\n{table}\n\n{uses}\n", align_sheet(nets, pairs[0])
+    return (
+        f"# AlignNet for {kind}{unit}, {len(pairs) * len(pairs[0].map_i)} pairs\n\n{table}\n\n{uses}\n",
+        align_sheet(nets, pairs[0]),
+    )

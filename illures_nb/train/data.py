@@ -26,22 +26,35 @@ from ..synth.shards import Shards, read_shard
 # %% ../../nbs/60_data.ipynb #e9fe026f
 class _Picks:
     "Random faces of the shards in memory."
+
     @property
-    def full(self): return [s for s in self.shards.values() if s] # those that hold something
-    def numbers(self, rng, n, of): # n random faces of so many
+    def full(self):
+        return [s for s in self.shards.values() if s]  # those that hold something
+
+    def numbers(self, rng, n, of):  # n random faces of so many
         return rng.integers(of, size=n)
+
     def choose(self, rng, n):
         "Random faces as (shard, number in it)."
         lengths = [len(s["mask"]) for s in self.full]
         ends = np.cumsum(lengths)
-        return [(k := np.searchsorted(ends, i, "right"), i - ends[k] + lengths[k]) for i in self.numbers(rng, n, ends[-1])]
-    def take(self, where): # (shard, number in it)
+        return [
+            (k := np.searchsorted(ends, i, "right"), i - ends[k] + lengths[k])
+            for i in self.numbers(rng, n, ends[-1])
+        ]
+
+    def take(self, where):  # (shard, number in it)
         "A batch: name → (n, …) tensor."
         shards = self.full
-        return {name: torch.from_numpy(np.stack([shards[k][name][i] for k, i in where])) for name in self.names}
+        return {
+            name: torch.from_numpy(np.stack([shards[k][name][i] for k, i in where]))
+            for name in self.names
+        }
+
     def pick(self, rng, n):
         "A random batch: name → (n, …) tensor."
         return self.take(self.choose(rng, n))
+
     def pairs(self, rng, n):
         "Random pairs from one shard as (shard, number in it): n pictures i, then n pictures j."
         first, shards = self.choose(rng, n), self.full
@@ -50,404 +63,643 @@ class _Picks:
 # %% ../../nbs/60_data.ipynb #db77d32c
 class _InMemory(_Picks):
     "The faces of a set, in memory; new shards are picked up by `refresh`."
-    names, bytes_per_pixel, wanted, command = (), 0, "faces of the {} split", "synth" # of the arrays that are needed; what the set is for, what writes it
-    def __init__(self, folder:Path, # written by shards.write_shards
-                 split:str="train", # "train" or "test": people of the other one are left out
-                 memory:float=8. # GB to fill at most: what comes later in a larger set is left out
-                ):
+
+    names, bytes_per_pixel, wanted, command = (
+        (),
+        0,
+        "faces of the {} split",
+        "synth",
+    )  # of the arrays that are needed; what the set is for, what writes it
+
+    def __init__(
+        self,
+        folder: Path,  # written by shards.write_shards
+        split: str = "train",  # "train" or "test": people of the other one are left out
+        memory: float = 8.0,  # GB to fill at most: what comes later in a larger set is left out
+    ):
         self.set, self.split, self.memory, self.shards = Shards(folder), split, memory, {}
         self.refresh()
-        if not len(self): raise FileNotFoundError(self.nothing)
+        if not len(self):
+            raise FileNotFoundError(self.nothing)
+
     @property
-    def nothing(self): return f"{self.set.folder} holds no {self.wanted.format(self.split)} yet: write them with `illures {self.command}`."
+    def nothing(self):
+        return f"{self.set.folder} holds no {self.wanted.format(self.split)} yet: write them with `illures {self.command}`."
+
     def refresh(self):
         "Load shards that have appeared since."
         for p in self.paths:
-            if p in self.shards or self.bytes >= self.memory * 1e9: continue
+            if p in self.shards or self.bytes >= self.memory * 1e9:
+                continue
             faces = list(read_shard(p, lambda info: info["split"] == self.split))
             missing = [k for k in self.names if faces and k not in faces[0][0]]
-            if missing: raise ValueError(f"{p} holds no {missing[0]}: it is not a shard of {self.set.about['recipe']}.")
+            if missing:
+                raise ValueError(
+                    f"{p} holds no {missing[0]}: it is not a shard of {self.set.about['recipe']}."
+                )
             self.shards[p] = self.keep(p, faces) if faces else {}
-    def keep(self, path, faces): # of (arrays, info): what stays in memory, name → array
+
+    def keep(self, path, faces):  # of (arrays, info): what stays in memory, name → array
         return {k: np.stack([x[k] for x, _ in faces]) for k in self.names}
+
     @property
-    def paths(self): return self.set.paths
+    def paths(self):
+        return self.set.paths
+
     @property
-    def bytes(self): return sum(v.nbytes for s in self.shards.values() for v in s.values())
+    def bytes(self):
+        return sum(v.nbytes for s in self.shards.values() for v in s.values())
+
     @property
-    def size(self): return self.set.about["size"] # S, pixels
-    def __len__(self): return sum(len(s["mask"]) for s in self.shards.values() if s)
+    def size(self):
+        return self.set.about["size"]  # S, pixels
+
+    def __len__(self):
+        return sum(len(s["mask"]) for s in self.shards.values() if s)
 
 # %% ../../nbs/60_data.ipynb #cc06507d
 class Pool(_InMemory):
     "Geometries of rasterised faces, drawn at random."
+
     names, bytes_per_pixel = tuple(f.name for f in fields(Geometry)), 25
-    def draw(self, rng:np.random.Generator, # source of randomness
-             n:int # how many
-            )->Geometry: # a batch
+
+    def draw(
+        self,
+        rng: np.random.Generator,  # source of randomness
+        n: int,  # how many
+    ) -> Geometry:  # a batch
         "A random batch, half of it mirrored, the relief of every face stretched at random."
-        g = mirror(Geometry(**self.pick(rng, n)), torch.from_numpy(rng.random(n) < .5))
-        return stretch(g, torch.from_numpy(np.exp(rng.uniform(np.log(.9), np.log(1.5), n))))
-    def lit(self, rng:np.random.Generator, # source of randomness
-            n:int, # how many pictures
-            envs:np.ndarray, # (N, H, W, 3) environments
-            of:int=1 # lights of each face: the pictures are n/of faces in one light, then the same faces in the next, …
-           )->tuple: # lighting.Lit, coverage of the head (n, 1, S, S)
+        g = mirror(Geometry(**self.pick(rng, n)), torch.from_numpy(rng.random(n) < 0.5))
+        return stretch(g, torch.from_numpy(np.exp(rng.uniform(np.log(0.9), np.log(1.5), n))))
+
+    def lit(
+        self,
+        rng: np.random.Generator,  # source of randomness
+        n: int,  # how many pictures
+        envs: np.ndarray,  # (N, H, W, 3) environments
+        of: int = 1,  # lights of each face: the pictures are n/of faces in one light, then the same faces in the next, …
+    ) -> tuple:  # lighting.Lit, coverage of the head (n, 1, S, S)
         "A random batch, each picture in a light of its own."
         g, t = self.draw(rng, n // of), lambda x: torch.from_numpy(np.tile(x, of)).float()
-        shine = np.where(rng.random(n // of) < .85, rng.uniform(.01, .07, n // of), 0)
+        shine = np.where(rng.random(n // of) < 0.85, rng.uniform(0.01, 0.07, n // of), 0)
         g = Geometry.cat([g] * of)
-        return illuminate(g, sample_light(g, envs, rng), t(shine), t(np.exp(rng.uniform(np.log(6), np.log(60), n // of)))), g.head[:, None] / 255
+        return illuminate(
+            g,
+            sample_light(g, envs, rng),
+            t(shine),
+            t(np.exp(rng.uniform(np.log(6), np.log(60), n // of))),
+        ), g.head[:, None] / 255
 
 # %% ../../nbs/60_data.ipynb #e48dcfe9
-def mirror_points(points, # (..., 68, 2) px, NumPy or torch
-                  size:int # S, pixels
-                 ): # the same kind
+def mirror_points(
+    points,  # (..., 68, 2) px, NumPy or torch
+    size: int,  # S, pixels
+):  # the same kind
     "Landmarks of mirrored pictures: they flip, and change sides."
     like = points.new_tensor if torch.is_tensor(points) else np.float32
-    return (points * like([-1., 1.]) + like([size - 1., 0.]))[..., FLIP_68.tolist(), :]
+    return (points * like([-1.0, 1.0]) + like([size - 1.0, 0.0]))[..., FLIP_68.tolist(), :]
 
-def mirror(g:Geometry, # a batch
-           which:torch.Tensor # (B,) bool
-          )->Geometry: # the same batch, some faces reflected left to right
+
+def mirror(
+    g: Geometry,  # a batch
+    which: torch.Tensor,  # (B,) bool
+) -> Geometry:  # the same batch, some faces reflected left to right
     "Reflect faces: pixels flip, normals and light directions change the sign of x, landmarks change sides."
     m = lambda a, b: torch.where(which.view(-1, *[1] * (a.dim() - 1)), b, a)
     flip = lambda x: x.flip(-1)
     sx = torch.tensor([-1, 1, 1])
     lm = mirror_points(g.landmarks, g.albedo.shape[-1])
-    return Geometry(m(g.albedo, flip(g.albedo)), m(g.normals, flip(g.normals) * sx.to(torch.int8)[:, None, None]), m(g.gloss, flip(g.gloss)),
-                    m(g.mask, flip(g.mask)), m(g.head, flip(g.head)), m(g.visibility, flip(g.visibility)),
-                    m(g.directions, g.directions * sx.float()), m(g.landmarks, lm))
+    return Geometry(
+        m(g.albedo, flip(g.albedo)),
+        m(g.normals, flip(g.normals) * sx.to(torch.int8)[:, None, None]),
+        m(g.gloss, flip(g.gloss)),
+        m(g.mask, flip(g.mask)),
+        m(g.head, flip(g.head)),
+        m(g.visibility, flip(g.visibility)),
+        m(g.directions, g.directions * sx.float()),
+        m(g.landmarks, lm),
+    )
 
 # %% ../../nbs/60_data.ipynb #67993e36
-def stretch(g:Geometry, # a batch
-            by:torch.Tensor # (B,) factor on depth; 1: nothing happens
-           )->Geometry: # the same batch, deeper or flatter faces
+def stretch(
+    g: Geometry,  # a batch
+    by: torch.Tensor,  # (B,) factor on depth; 1: nothing happens
+) -> Geometry:  # the same batch, deeper or flatter faces
     "Stretch faces along the view (Belhumeur, Kriegman & Yuille 1999): normals follow, shadows stay, directions of light turn."
     k = by.float()[:, None, None]
     steeper = torch.cat([g.normals[:, :2] * k[..., None], g.normals[:, 2:].float()], 1)
-    return replace(g, normals=(unit(steeper, 1) * 127).round().to(torch.int8), directions=unit(torch.cat([g.directions[..., :2], g.directions[..., 2:] * k], -1), -1))
+    return replace(
+        g,
+        normals=(unit(steeper, 1) * 127).round().to(torch.int8),
+        directions=unit(torch.cat([g.directions[..., :2], g.directions[..., 2:] * k], -1), -1),
+    )
 
 # %% ../../nbs/60_data.ipynb #6a195e8b
 def _weights(rng, n, lights):
     "How much of each light, by colour (n, lights, 3): one alone, or several in random shares and colours, warm to cool."
     alone = np.eye(lights)[rng.integers(lights, size=n)]
-    many = rng.dirichlet(np.ones(lights) * .5, n)
-    tint = np.exp(rng.normal(0, .2, (n, lights, 1)) * [1, 0, -1] + rng.normal(0, .05, (n, lights, 3)))
-    return np.where(rng.random((n, 1)) < .4, alone, many)[..., None] * tint
+    many = rng.dirichlet(np.ones(lights) * 0.5, n)
+    tint = np.exp(
+        rng.normal(0, 0.2, (n, lights, 1)) * [1, 0, -1] + rng.normal(0, 0.05, (n, lights, 3))
+    )
+    return np.where(rng.random((n, 1)) < 0.4, alone, many)[..., None] * tint
 
-def mix(x:dict, # image (n, L, 3, S, S), light (n, L, 9, 3), albedo, normals, mask, as they are stored
-        weights:np.ndarray # (n, L, 3) of the lights, by colour, ≥ 0
-       )->Lit: # the faces under the sum of their lights
+
+def mix(
+    x: dict,  # image (n, L, 3, S, S), light (n, L, 9, 3), albedo, normals, mask, as they are stored
+    weights: np.ndarray,  # (n, L, 3) of the lights, by colour, ≥ 0
+) -> Lit:  # the faces under the sum of their lights
     "Light is linear: weighted sums of pictures and of SH lights belong together."
     w = torch.as_tensor(weights, dtype=torch.float32)
-    image = (x["image"] * w[..., None, None]).sum(1) # half floats times floats are floats
+    image = (x["image"] * w[..., None, None]).sum(1)  # half floats times floats are floats
     light = (x["light"] * w[:, :, None]).sum(1)
-    return Lit(image, srgb_to_linear(x["albedo"] / 255), unit(x["normals"].float(), 1), light, x["mask"][:, None] / 255)
+    return Lit(
+        image,
+        srgb_to_linear(x["albedo"] / 255),
+        unit(x["normals"].float(), 1),
+        light,
+        x["mask"][:, None] / 255,
+    )
 
 # %% ../../nbs/60_data.ipynb #7526aee3
-_ODD = torch.tensor([1., 1, -1, 1, 1, -1, 1, 1, -1])[:, None] # SH terms with an odd power of x change sign in a mirror
+_ODD = torch.tensor([1.0, 1, -1, 1, 1, -1, 1, 1, -1])[
+    :, None
+]  # SH terms with an odd power of x change sign in a mirror
 
-def mirror_lit(lit:Lit, # a batch
-               which:torch.Tensor # (B,) bool
-              )->Lit: # the same batch, some faces reflected left to right
+
+def mirror_lit(
+    lit: Lit,  # a batch
+    which: torch.Tensor,  # (B,) bool
+) -> Lit:  # the same batch, some faces reflected left to right
     "Reflect lit faces: pixels flip, normals and light change the sign of x."
     m = lambda a, b: torch.where(which.view(-1, *[1] * (a.dim() - 1)), b, a)
     flip = lambda x: x.flip(-1)
-    return Lit(m(lit.image, flip(lit.image)), m(lit.albedo, flip(lit.albedo)), m(lit.normals, flip(lit.normals) * torch.tensor([-1., 1, 1])[:, None, None]),
-               m(lit.light, lit.light * _ODD), m(lit.mask, flip(lit.mask)))
+    return Lit(
+        m(lit.image, flip(lit.image)),
+        m(lit.albedo, flip(lit.albedo)),
+        m(lit.normals, flip(lit.normals) * torch.tensor([-1.0, 1, 1])[:, None, None]),
+        m(lit.light, lit.light * _ODD),
+        m(lit.mask, flip(lit.mask)),
+    )
+
 
 class Traced(_InMemory):
     "Path-traced faces under a few lights each, mixed at random."
+
     names, bytes_per_pixel = ("image", "albedo", "normals", "mask", "head", "light"), 38
-    def lit(self, rng:np.random.Generator, # source of randomness
-            n:int, # how many pictures
-            envs:np.ndarray=None, # not needed: the light is in the pictures
-            of:int=1 # lights of each face: the pictures are n/of faces in one light, then the same faces in the next, …
-           )->tuple: # lighting.Lit, coverage of the head (n, 1, S, S)
+
+    def lit(
+        self,
+        rng: np.random.Generator,  # source of randomness
+        n: int,  # how many pictures
+        envs: np.ndarray = None,  # not needed: the light is in the pictures
+        of: int = 1,  # lights of each face: the pictures are n/of faces in one light, then the same faces in the next, …
+    ) -> tuple:  # lighting.Lit, coverage of the head (n, 1, S, S)
         "A random batch, each picture in a light of its own, half of the faces mirrored."
-        return self.mixed(rng, self.choose(rng, n // of) * of, torch.from_numpy(np.tile(rng.random(n // of) < .5, of)))
-    def mixed(self, rng, where, which): # which faces, as (shard, number in it), and which are mirrored, (n,) bool
+        return self.mixed(
+            rng,
+            self.choose(rng, n // of) * of,
+            torch.from_numpy(np.tile(rng.random(n // of) < 0.5, of)),
+        )
+
+    def mixed(
+        self, rng, where, which
+    ):  # which faces, as (shard, number in it), and which are mirrored, (n,) bool
         x = self.take(where)
         head = x["head"][:, None] / 255
-        return mirror_lit(mix(x, _weights(rng, *x["light"].shape[:2])), which), torch.where(which[:, None, None, None], head.flip(-1), head)
+        return mirror_lit(mix(x, _weights(rng, *x["light"].shape[:2])), which), torch.where(
+            which[:, None, None, None], head.flip(-1), head
+        )
 
 # %% ../../nbs/60_data.ipynb #1f4c9680
 def _smooth(rng, S, cells, sigma):
     "A smooth random colour field (S, S, 3) about .5."
     x = rng.uniform(0, 1, (cells, cells, 3)).astype(np.float32)
-    return cv2.GaussianBlur(cv2.resize(x, (S, S), interpolation=cv2.INTER_CUBIC), (0, 0), sigma).clip(0, 1)
+    return cv2.GaussianBlur(
+        cv2.resize(x, (S, S), interpolation=cv2.INTER_CUBIC), (0, 0), sigma
+    ).clip(0, 1)
+
 
 def _collar(b, rng):
     "Shoulders, painted over a background in place."
     S = len(b)
-    w, top = rng.uniform(.1, .4) * S, rng.uniform(.86, 1.05) * S
-    right = np.array([(w * .6, top), (w * 2, top + .1 * S), (S * .8, S * 1.2)])
+    w, top = rng.uniform(0.1, 0.4) * S, rng.uniform(0.86, 1.05) * S
+    right = np.array([(w * 0.6, top), (w * 2, top + 0.1 * S), (S * 0.8, S * 1.2)])
     pts = np.r_[right[::-1] * [-1, 1], right] + [S / 2, 0]
-    cv2.fillPoly(b, [np.int32(pts)], tuple(map(float, rng.uniform(0, 1, 3) * rng.choice([.3, 1]))), cv2.LINE_AA)
+    cv2.fillPoly(
+        b,
+        [np.int32(pts)],
+        tuple(map(float, rng.uniform(0, 1, 3) * rng.choice([0.3, 1]))),
+        cv2.LINE_AA,
+    )
 
 # %% ../../nbs/60_data.ipynb #f3f3c736
-def background(rng:np.random.Generator, # source of randomness
-               S:int, # pixels
-               envs:np.ndarray # (n, H, W, 3) environments to look into
-              )->np.ndarray: # (S, S, 3) sRGB
+def background(
+    rng: np.random.Generator,  # source of randomness
+    S: int,  # pixels
+    envs: np.ndarray,  # (n, H, W, 3) environments to look into
+) -> np.ndarray:  # (S, S, 3) sRGB
     "What stands behind a head: a wall, a gradient, clutter, a blurred place; a collar or shoulders below."
     kind = rng.integers(4)
-    if kind == 0: b = np.ones((S, S, 3), np.float32) * rng.uniform(0, 1, 3)
-    elif kind == 1: b = _smooth(rng, S, rng.integers(2, 5), S / 12)
-    elif kind == 2: b = _smooth(rng, S, rng.integers(8, 30), .6)
+    if kind == 0:
+        b = np.ones((S, S, 3), np.float32) * rng.uniform(0, 1, 3)
+    elif kind == 1:
+        b = _smooth(rng, S, rng.integers(2, 5), S / 12)
+    elif kind == 2:
+        b = _smooth(rng, S, rng.integers(8, 30), 0.6)
     else:
         e = envs[rng.integers(len(envs))]
         e = np.roll(e, rng.integers(e.shape[1]), 1)[8:24, :20]
-        b = cv2.resize(linear_to_srgb(e / (e.mean() + 1e-6) * rng.uniform(.1, .6)), (S, S), interpolation=cv2.INTER_CUBIC).clip(0, 1)
-    if rng.random() < .7: _collar(b, rng)
+        b = cv2.resize(
+            linear_to_srgb(e / (e.mean() + 1e-6) * rng.uniform(0.1, 0.6)),
+            (S, S),
+            interpolation=cv2.INTER_CUBIC,
+        ).clip(0, 1)
+    if rng.random() < 0.7:
+        _collar(b, rng)
     return b.astype(np.float32)
 
 # %% ../../nbs/60_data.ipynb #83e4d22d
-def occlude(img:np.ndarray, # (S, S, 3) sRGB, changed in place
-            mask:np.ndarray, # (S, S), changed in place
-            rng:np.random.Generator # source of randomness
-           )->None:
+def occlude(
+    img: np.ndarray,  # (S, S, 3) sRGB, changed in place
+    mask: np.ndarray,  # (S, S), changed in place
+    rng: np.random.Generator,  # source of randomness
+) -> None:
     "Something in front of the face; the mask loses what it hides."
     S = len(img)
     stencil = np.zeros((S, S), np.float32)
     c = rng.uniform(0, S, 2)
-    axes = tuple(int(x) for x in rng.uniform(.06, .28, 2) * S)
-    cv2.ellipse(stencil, tuple(int(x) for x in c), axes, rng.uniform(0, 360), 0, 360, 1., -1, cv2.LINE_AA)
-    if rng.random() < .4: stencil = (stencil > .5) & (cv2.GaussianBlur(rng.normal(0, 1, (S, S)), (0, 0), 3) > -.1)
-    stencil = cv2.GaussianBlur(stencil.astype(np.float32), (0, 0), rng.uniform(.3, 1.2)).clip(0, 1)[..., None]
-    paint = _smooth(rng, S, rng.integers(2, 12), 2) * rng.uniform(.2, 1) if rng.random() < .6 else img[::-1, ::-1].copy()
+    axes = tuple(int(x) for x in rng.uniform(0.06, 0.28, 2) * S)
+    cv2.ellipse(
+        stencil, tuple(int(x) for x in c), axes, rng.uniform(0, 360), 0, 360, 1.0, -1, cv2.LINE_AA
+    )
+    if rng.random() < 0.4:
+        stencil = (stencil > 0.5) & (cv2.GaussianBlur(rng.normal(0, 1, (S, S)), (0, 0), 3) > -0.1)
+    stencil = cv2.GaussianBlur(stencil.astype(np.float32), (0, 0), rng.uniform(0.3, 1.2)).clip(
+        0, 1
+    )[..., None]
+    paint = (
+        _smooth(rng, S, rng.integers(2, 12), 2) * rng.uniform(0.2, 1)
+        if rng.random() < 0.6
+        else img[::-1, ::-1].copy()
+    )
     img[:] = img + stencil * (paint - img)
     mask *= 1 - stencil[..., 0]
 
-def cut_off(img:np.ndarray, # (S, S, 3) sRGB, changed in place
-            mask:np.ndarray, # (S, S), changed in place
-            rng:np.random.Generator # source of randomness
-           )->None:
+
+def cut_off(
+    img: np.ndarray,  # (S, S, 3) sRGB, changed in place
+    mask: np.ndarray,  # (S, S), changed in place
+    rng: np.random.Generator,  # source of randomness
+) -> None:
     "The photograph ends inside the crop: beyond, a flat frame, or its last row and column go on. The mask ends with it."
-    S, paper = len(img), rng.uniform(0, 1, 3 if rng.random() < .3 else 1) * np.ones(3)
-    top, bottom, left, right = (int(x) for x in rng.uniform(0, (.34, .14, .24, .24)) * (rng.random(4) < .6) * S)
+    S, paper = len(img), rng.uniform(0, 1, 3 if rng.random() < 0.3 else 1) * np.ones(3)
+    top, bottom, left, right = (
+        int(x) for x in rng.uniform(0, (0.34, 0.14, 0.24, 0.24)) * (rng.random(4) < 0.6) * S
+    )
     inside = np.zeros((S, S), np.float32)
-    inside[top:S - bottom, left:S - right] = 1
-    if rng.random() < .4:
-        img[:] = cv2.copyMakeBorder(img[top:S - bottom, left:S - right], top, bottom, left, right, cv2.BORDER_REPLICATE)
+    inside[top : S - bottom, left : S - right] = 1
+    if rng.random() < 0.4:
+        img[:] = cv2.copyMakeBorder(
+            img[top : S - bottom, left : S - right], top, bottom, left, right, cv2.BORDER_REPLICATE
+        )
     else:
-        turn = cv2.getRotationMatrix2D((S / 2, S / 2), rng.normal(0, 4) * (rng.random() < .5), 1.)
+        turn = cv2.getRotationMatrix2D((S / 2, S / 2), rng.normal(0, 4) * (rng.random() < 0.5), 1.0)
         inside = cv2.warpAffine(inside, turn, (S, S), borderMode=cv2.BORDER_REPLICATE)
         img[:] = inside[..., None] * img + (1 - inside[..., None]) * paper
     mask *= inside
 
 # %% ../../nbs/60_data.ipynb #55bd4699
 def _lowres(x, rng):
-    S = len(x); k = int(S * rng.uniform(.35, .9))
-    return cv2.resize(cv2.resize(x, (k, k), interpolation=cv2.INTER_AREA), (S, S), interpolation=cv2.INTER_LINEAR)
+    S = len(x)
+    k = int(S * rng.uniform(0.35, 0.9))
+    return cv2.resize(
+        cv2.resize(x, (k, k), interpolation=cv2.INTER_AREA), (S, S), interpolation=cv2.INTER_LINEAR
+    )
+
 
 def _noise(x, rng):
-    n = rng.normal(0, rng.uniform(.003, .04), x.shape).astype(np.float32)
-    return x + n * (1 if rng.random() < .5 else np.sqrt(x.clip(.02, 1))) # read noise or shot noise
+    n = rng.normal(0, rng.uniform(0.003, 0.04), x.shape).astype(np.float32)
+    return x + n * (
+        1 if rng.random() < 0.5 else np.sqrt(x.clip(0.02, 1))
+    )  # read noise or shot noise
 
-def _bytes(x): return (x.clip(0, 1) * 255).round().astype(np.uint8)
+
+def _bytes(x):
+    return (x.clip(0, 1) * 255).round().astype(np.uint8)
+
 
 def _jpeg(x, rng):
-    code = cv2.imencode(".jpg", np.ascontiguousarray(_bytes(x)[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(35, 95))])[1]
+    code = cv2.imencode(
+        ".jpg",
+        np.ascontiguousarray(_bytes(x)[..., ::-1]),
+        [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(35, 95))],
+    )[1]
     return cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32) / 255
 
+
+# fmt: off
 WEAR = { # name: (share of pictures, (S, S, 3) sRGB, rng → the same, worn)
     "gamma": (.5, lambda x, rng: x.clip(0) ** np.float32(np.exp(rng.normal(0, .15)))),
     "contrast": (.3, lambda x, rng: x + rng.uniform(-.25, .25) * (x - .5) * 4 * x * (1 - x)),
     "haze": (.2, lambda x, rng: x * (1 - (a := rng.uniform(0, .12))) + a * rng.uniform(0, 1)),
     "blur": (.3, lambda x, rng: cv2.GaussianBlur(x, (0, 0), rng.uniform(.3, 1.3))),
     "low resolution": (.2, _lowres), "noise": (.5, _noise), "JPEG": (.35, _jpeg)}
+# fmt: on
 
 # %% ../../nbs/60_data.ipynb #fd4a9d4c
-def degrade(img:np.ndarray, # (S, S, 3) sRGB float32
-            rng:np.random.Generator # source of randomness
-           )->np.ndarray: # the same, as a camera, an app and the web would have left it: whole 255ths
+def degrade(
+    img: np.ndarray,  # (S, S, 3) sRGB float32
+    rng: np.random.Generator,  # source of randomness
+) -> np.ndarray:  # the same, as a camera, an app and the web would have left it: whole 255ths
     "Tone curve, blur, low resolution, noise, JPEG: each sometimes, none always."
     for share, wear in WEAR.values():
-        if rng.random() < share: img = wear(img, rng)
+        if rng.random() < share:
+            img = wear(img, rng)
     return _bytes(img).astype(np.float32) / 255
 
 # %% ../../nbs/60_data.ipynb #fc29d03e
-def _level(x, mask): # (B,) mean over colours and the mask
+def _level(x, mask):  # (B,) mean over colours and the mask
     return (x.mean(1, keepdim=True) * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp_min(1)
 
-def expose(lit, # lighting.Lit
-           grey:np.ndarray, # (B,) bool, faces shot in black and white: their white balance stays
-           rng:np.random.Generator # source of randomness
-          ): # the same faces in a camera's exposure, at most 1.2
+
+def expose(
+    lit,  # lighting.Lit
+    grey: np.ndarray,  # (B,) bool, faces shot in black and white: their white balance stays
+    rng: np.random.Generator,  # source of randomness
+):  # the same faces in a camera's exposure, at most 1.2
     "Choose exposure and white balance; image and light are scaled alike, the residual follows."
     n, t = len(lit.image), lambda x: torch.from_numpy(np.asarray(x)).float()
-    target = .28 * (_level(lit.albedo, lit.mask) / .27) ** .5 * t(np.exp(rng.normal(0, .35, n)))
-    bright = torch.stack([x.amax(0)[m[0] > .5].quantile(.93) if (m > .5).any() else x.max() for x, m in zip(lit.image, lit.mask)])
-    most = t(np.exp(rng.normal(.1, .25, n)))
-    gain = torch.minimum(target / _level(lit.image, lit.mask).clamp_min(1e-4), most / bright.clamp_min(1e-4))[:, None]
-    cast = (lit.image * lit.mask).sum((2, 3)).clamp_min(1e-4) / (lit.albedo * lit.mask).sum((2, 3)).clamp_min(1e-4) # colour of the light on the skin
-    gain = gain * (cast / cast.mean(1, keepdim=True)) ** t(-rng.uniform(.2, 1, (n, 1)) * ~grey[:, None]) # automatic white balance
-    gain = gain * t(np.exp(rng.normal(0, .08, (n, 3)) * ~grey[:, None])) # (B, 3), and its errors
-    image = (lit.image * gain[..., None, None]).clamp_max(1.2) # a sensor's limit: what is lost is lost to the residual too
+    target = 0.28 * (_level(lit.albedo, lit.mask) / 0.27) ** 0.5 * t(np.exp(rng.normal(0, 0.35, n)))
+    bright = torch.stack(
+        [
+            x.amax(0)[m[0] > 0.5].quantile(0.93) if (m > 0.5).any() else x.max()
+            for x, m in zip(lit.image, lit.mask)
+        ]
+    )
+    most = t(np.exp(rng.normal(0.1, 0.25, n)))
+    gain = torch.minimum(
+        target / _level(lit.image, lit.mask).clamp_min(1e-4), most / bright.clamp_min(1e-4)
+    )[:, None]
+    cast = (lit.image * lit.mask).sum((2, 3)).clamp_min(1e-4) / (lit.albedo * lit.mask).sum(
+        (2, 3)
+    ).clamp_min(1e-4)  # colour of the light on the skin
+    gain = gain * (cast / cast.mean(1, keepdim=True)) ** t(
+        -rng.uniform(0.2, 1, (n, 1)) * ~grey[:, None]
+    )  # automatic white balance
+    gain = gain * t(np.exp(rng.normal(0, 0.08, (n, 3)) * ~grey[:, None]))  # (B, 3), and its errors
+    image = (lit.image * gain[..., None, None]).clamp_max(
+        1.2
+    )  # a sensor's limit: what is lost is lost to the residual too
     return replace(lit, image=image, light=lit.light * gain[:, None])
 
 # %% ../../nbs/60_data.ipynb #3d94d09a
 @dataclass
 class Batch:
     "What a training step sees."
-    image:torch.Tensor # (B, 3, S, S) sRGB, the augmented photograph
-    albedo:torch.Tensor # (B, 3, S, S) linear
-    normals:torch.Tensor # (B, 3, S, S) unit
-    light:torch.Tensor # (B, 9, 3)
-    residual:torch.Tensor # (B, 3, S, S) linear, signed
-    mask:torch.Tensor # (B, 1, S, S)
 
-def grey_lit(lit:Lit, # a batch
-             which:np.ndarray # (B,) bool
-            )->Lit: # the same batch, some faces without colour
+    image: torch.Tensor  # (B, 3, S, S) sRGB, the augmented photograph
+    albedo: torch.Tensor  # (B, 3, S, S) linear
+    normals: torch.Tensor  # (B, 3, S, S) unit
+    light: torch.Tensor  # (B, 9, 3)
+    residual: torch.Tensor  # (B, 3, S, S) linear, signed
+    mask: torch.Tensor  # (B, 1, S, S)
+
+
+def grey_lit(
+    lit: Lit,  # a batch
+    which: np.ndarray,  # (B,) bool
+) -> Lit:  # the same batch, some faces without colour
     "Faces shot in black and white: luminance of picture and albedo, and the grey light that comes nearest; the residual follows."
-    Y, w = torch.tensor([.2126, .7152, .0722]), torch.from_numpy(which)
+    Y, w = torch.tensor([0.2126, 0.7152, 0.0722]), torch.from_numpy(which)
     grey = lambda x: (x * Y[:, None, None]).sum(1, keepdim=True).expand_as(x)
-    share = (lit.albedo * lit.mask).sum((2, 3)) * Y # how much each colour of the light counts on this skin
+    share = (lit.albedo * lit.mask).sum(
+        (2, 3)
+    ) * Y  # how much each colour of the light counts on this skin
     share = share / share.sum(1, keepdim=True).clamp_min(1e-6)
     light = (lit.light * share[:, None]).sum(2, keepdim=True).expand_as(lit.light)
     pick = lambda a, b: torch.where(w.view(-1, *[1] * (a.dim() - 1)), b, a)
-    return replace(lit, image=pick(lit.image, grey(lit.image)), albedo=pick(lit.albedo, grey(lit.albedo)), light=pick(lit.light, light))
+    return replace(
+        lit,
+        image=pick(lit.image, grey(lit.image)),
+        albedo=pick(lit.albedo, grey(lit.albedo)),
+        light=pick(lit.light, light),
+    )
 
 # %% ../../nbs/60_data.ipynb #ca33b387
-def _without_colour(x): return np.repeat(x.mean(-1, keepdims=True), 3, -1)
+def _without_colour(x):
+    return np.repeat(x.mean(-1, keepdims=True), 3, -1)
+
 
 def _develop(lit, head, envs, rng, grey):
     "From linear light to an 8-bit-like sRGB picture with a background; the layers stay as they are."
     out, masks = [], []
     for b in range(len(lit.image)):
         img = linear_to_srgb(lit.image[b]).clamp(0, 1).permute(1, 2, 0).numpy()
-        a, mask, tone = head[b].numpy()[..., None], lit.mask[b, 0].numpy().copy(), _without_colour if grey[b] else lambda x: x
-        img = np.ascontiguousarray(img + (1 - a) * tone(background(rng, len(img), envs)) * np.float32(rng.uniform(.2, 1)))
-        if rng.random() < .12: occlude(img, mask, rng)
+        a, mask, tone = (
+            head[b].numpy()[..., None],
+            lit.mask[b, 0].numpy().copy(),
+            _without_colour if grey[b] else lambda x: x,
+        )
+        img = np.ascontiguousarray(
+            img + (1 - a) * tone(background(rng, len(img), envs)) * np.float32(rng.uniform(0.2, 1))
+        )
+        if rng.random() < 0.12:
+            occlude(img, mask, rng)
         img = tone(degrade(tone(img), rng))
-        if rng.random() < .2: cut_off(img, mask, rng)
-        out.append(img); masks.append(mask)
+        if rng.random() < 0.2:
+            cut_off(img, mask, rng)
+        out.append(img)
+        masks.append(mask)
     t = lambda x: torch.from_numpy(np.stack(x))
-    return Batch(t(out).permute(0, 3, 1, 2).contiguous(), lit.albedo, lit.normals, lit.light, lit.residual, t(masks)[:, None])
+    return Batch(
+        t(out).permute(0, 3, 1, 2).contiguous(),
+        lit.albedo,
+        lit.normals,
+        lit.light,
+        lit.residual,
+        t(masks)[:, None],
+    )
 
-def photograph(lit:Lit, # faces in linear light
-               head:torch.Tensor, # (B, 1, S, S) coverage of the head
-               envs:np.ndarray, # (n, H, W, 3) environments for backgrounds
-               rng:np.random.Generator, # source of randomness
-               of:int=1 # pictures of each face (see lit): they are in colour or grey together
-              )->Batch:
+
+def photograph(
+    lit: Lit,  # faces in linear light
+    head: torch.Tensor,  # (B, 1, S, S) coverage of the head
+    envs: np.ndarray,  # (n, H, W, 3) environments for backgrounds
+    rng: np.random.Generator,  # source of randomness
+    of: int = 1,  # pictures of each face (see lit): they are in colour or grey together
+) -> Batch:
     "Expose and develop: one random photograph of every picture with its true layers in the photograph's own exposure."
-    grey = np.tile(rng.random(len(head) // of) < .2, of)
+    grey = np.tile(rng.random(len(head) // of) < 0.2, of)
     return _develop(expose(grey_lit(lit, grey), grey, rng), head[:, 0], envs, rng, grey)
 
 # %% ../../nbs/60_data.ipynb #f4d5af97
 KINDS = {"sfsnet-syn": Pool, "expre-syn": Traced, "caric-syn": Traced}
 
-def open_sets(folders, # a folder or several, written by shards.write_shards; or another stream's sets, to share its memory
-              split:str="train", # of the path-traced ones
-              memory:float=8. # GB for all of them
-             )->list: # of Pool and Traced
+
+def open_sets(
+    folders,  # a folder or several, written by shards.write_shards; or another stream's sets, to share its memory
+    split: str = "train",  # of the path-traced ones
+    memory: float = 8.0,  # GB for all of them
+) -> list:  # of Pool and Traced
     "Whatever photographs can be made of, told by dataset.json; all of one size."
     folders = [folders] if isinstance(folders, (str, Path)) else list(folders)
-    if all(isinstance(f, _InMemory) for f in folders): return folders
+    if all(isinstance(f, _InMemory) for f in folders):
+        return folders
     sets = [(f, Shards(f).about) for f in folders]
     for f, a in sets:
-        if a["recipe"] not in KINDS: raise ValueError(f"{f} holds {a['recipe']}: photographs are made of {', '.join(KINDS)}.")
-        if a["size"] != sets[0][1]["size"]: raise ValueError(f"{f} holds faces of {a['size']}² pixels and {folders[0]} of {sets[0][1]['size']}²: all must have one size.")
+        if a["recipe"] not in KINDS:
+            raise ValueError(
+                f"{f} holds {a['recipe']}: photographs are made of {', '.join(KINDS)}."
+            )
+        if a["size"] != sets[0][1]["size"]:
+            raise ValueError(
+                f"{f} holds faces of {a['size']}² pixels and {folders[0]} of {sets[0][1]['size']}²: all must have one size."
+            )
     kinds = [KINDS[a["recipe"]] for _, a in sets]
     need = np.array([k.bytes_per_pixel * a["samples"] for k, (_, a) in zip(kinds, sets)])
-    return [k(f, split if k is Traced else "train", memory * share) for k, f, share in zip(kinds, folders, need / need.sum())]
+    return [
+        k(f, split if k is Traced else "train", memory * share)
+        for k, f, share in zip(kinds, folders, need / need.sum())
+    ]
 
 # %% ../../nbs/60_data.ipynb #0f8f3af4
 @contextmanager
 def forkable():
     "OpenCV without its threads for a while: a forked process would wait for them forever."
-    n = cv2.getNumThreads(); cv2.setNumThreads(1)
-    try: yield
-    finally: cv2.setNumThreads(n)
+    n = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(n)
 
 # %% ../../nbs/60_data.ipynb #5a11510d
 class _Stream(torch.utils.data.Dataset):
     "Batch number i of an endless stream, the same whoever asks for it: for a DataLoader with batch_size=None."
+
     def __init__(self, sets, batch, steps, seed):
         self.sets, self.batch, self.steps, self.seed, self.looked = sets, batch, steps, seed, 0
         for s in sets:
-            if s.size != self.size: raise ValueError(f"{s.set.folder} holds pictures of {s.size}² pixels and {sets[0].set.folder} of {self.size}²: all must have one size.")
+            if s.size != self.size:
+                raise ValueError(
+                    f"{s.set.folder} holds pictures of {s.size}² pixels and {sets[0].set.folder} of {self.size}²: all must have one size."
+                )
+
     @property
-    def size(self): return self.sets[0].size # S, pixels
-    def __len__(self): return self.steps
+    def size(self):
+        return self.sets[0].size  # S, pixels
+
+    def __len__(self):
+        return self.steps
+
     def rng(self, i):
         "The random numbers of batch i; now and then shards that have appeared are read."
         if i // 100 != self.looked:
-            for s in self.sets: s.refresh()
+            for s in self.sets:
+                s.refresh()
             self.looked = i // 100
         return np.random.default_rng([self.seed, i])
+
     @property
-    def shares(self): # of the batches, by set
+    def shares(self):  # of the batches, by set
         n = np.array([len(s) for s in self.sets], float)
         return n / n.sum()
-    def any(self, rng): # one of the sets
+
+    def any(self, rng):  # one of the sets
         return self.sets[rng.choice(len(self.sets), p=self.shares)]
 
 # %% ../../nbs/60_data.ipynb #ae73faa8
 class Photographs(_Stream):
     "Batch number i of an endless stream: photographs of synthetic faces, with all layers."
-    def __init__(self, folders, # of sets, see open_sets
-                 envs:np.ndarray, # environments
-                 batch:int, # faces per batch
-                 steps:int, # length of the stream
-                 seed:int=0, # of the stream
-                 traced:float=.25, # share of batches that are path-traced, where there are both kinds
-                 memory:float=8. # GB for faces
-                ):
+
+    def __init__(
+        self,
+        folders,  # of sets, see open_sets
+        envs: np.ndarray,  # environments
+        batch: int,  # faces per batch
+        steps: int,  # length of the stream
+        seed: int = 0,  # of the stream
+        traced: float = 0.25,  # share of batches that are path-traced, where there are both kinds
+        memory: float = 8.0,  # GB for faces
+    ):
         super().__init__(open_sets(folders, memory=memory), batch, steps, seed)
         self.envs, self.traced = envs, traced
+
     @property
-    def shares(self): # of the batches, by set
-        kind, n = np.array([isinstance(s, Traced) for s in self.sets]), np.array([len(s) for s in self.sets], float)
-        if kind.all() or not kind.any(): return n / n.sum()
-        return np.where(kind, self.traced * n / n[kind].sum(), (1 - self.traced) * n / n[~kind].sum())
+    def shares(self):  # of the batches, by set
+        kind, n = (
+            np.array([isinstance(s, Traced) for s in self.sets]),
+            np.array([len(s) for s in self.sets], float),
+        )
+        if kind.all() or not kind.any():
+            return n / n.sum()
+        return np.where(
+            kind, self.traced * n / n[kind].sum(), (1 - self.traced) * n / n[~kind].sum()
+        )
+
     def __getitem__(self, i):
         rng = self.rng(i)
         return photograph(*self.any(rng).lit(rng, self.batch, self.envs), self.envs, rng)
 
-def held_out(folders, # sets no training has seen; of path-traced ones the held-out people
-             envs:np.ndarray, # environments no training has seen
-             batches:int=3, # how many, from one set after the other
-             batch:int=16, # faces in each
-             seed:int=1
-            )->list: # of Batch
+
+def held_out(
+    folders,  # sets no training has seen; of path-traced ones the held-out people
+    envs: np.ndarray,  # environments no training has seen
+    batches: int = 3,  # how many, from one set after the other
+    batch: int = 16,  # faces in each
+    seed: int = 1,
+) -> list:  # of Batch
     "Photographs to validate on, always the same ones."
     rng, sets = np.random.default_rng(seed), open_sets(folders, "test")
-    return [photograph(*sets[i % len(sets)].lit(rng, batch, envs), envs, rng) for i in range(batches)]
+    return [
+        photograph(*sets[i % len(sets)].lit(rng, batch, envs), envs, rng) for i in range(batches)
+    ]
 
 # %% ../../nbs/60_data.ipynb #a8926dae
 class MultiLit(Photographs):
     "Batch number i, in two halves: the same faces in the same places, lit and photographed twice."
+
     def __getitem__(self, i):
-        if self.batch % 2: raise ValueError(f"{self.batch} pictures cannot be faces in two lights each: make the batch even.")
+        if self.batch % 2:
+            raise ValueError(
+                f"{self.batch} pictures cannot be faces in two lights each: make the batch even."
+            )
         rng = self.rng(i)
-        half, b = self.batch // 2, photograph(*self.any(rng).lit(rng, self.batch, self.envs, 2), self.envs, rng, 2)
-        return tuple(Batch(*(getattr(b, f.name)[at] for f in fields(Batch))) for at in (slice(half), slice(half, None)))
+        half, b = (
+            self.batch // 2,
+            photograph(*self.any(rng).lit(rng, self.batch, self.envs, 2), self.envs, rng, 2),
+        )
+        return tuple(
+            Batch(*(getattr(b, f.name)[at] for f in fields(Batch)))
+            for at in (slice(half), slice(half, None))
+        )
 
 # %% ../../nbs/60_data.ipynb #70fe92b9
-def apart(a:np.ndarray, # (68, 2) landmarks
-          b:np.ndarray # (N, 68, 2) landmarks of others
-         )->np.ndarray: # (N,) in [0, 1]
+def apart(
+    a: np.ndarray,  # (68, 2) landmarks
+    b: np.ndarray,  # (N, 68, 2) landmarks of others
+) -> np.ndarray:  # (N,) in [0, 1]
     "How different pose and expression are: the Procrustes distance."
     x, y = a @ [1, 1j], b @ [1, 1j]
     x, y = x - x.mean(-1, keepdims=True), y - y.mean(-1, keepdims=True)
-    energy = (abs(x)**2).sum(-1) * (abs(y)**2).sum(-1)
-    return np.sqrt((1 - abs((x.conj() * y).sum(-1))**2 / energy.clip(1e-12)).clip(0))
+    energy = (abs(x) ** 2).sum(-1) * (abs(y) ** 2).sum(-1)
+    return np.sqrt((1 - abs((x.conj() * y).sum(-1)) ** 2 / energy.clip(1e-12)).clip(0))
 
-NEAR, FAR = .02, .08 # closer is no pair worth having; further is no better
 
-def partner(landmarks:np.ndarray, # (N, 68, 2) of one person, N ≥ 2
-            i:int, # which of them
-            rng:np.random.Generator # source of randomness
-           )->int: # j ≠ i
+NEAR, FAR = 0.02, 0.08  # closer is no pair worth having; further is no better
+
+
+def partner(
+    landmarks: np.ndarray,  # (N, 68, 2) of one person, N ≥ 2
+    i: int,  # which of them
+    rng: np.random.Generator,  # source of randomness
+) -> int:  # j ≠ i
     "Another picture that differs in pose or expression; where none does enough, the one that differs most."
     d = apart(landmarks[i], landmarks)
     w = (np.minimum(d, FAR) - NEAR).clip(0)
-    if w.sum() > 0: return int(rng.choice(len(w), p=w / w.sum()))
+    if w.sum() > 0:
+        return int(rng.choice(len(w), p=w / w.sum()))
     d[i] = -1
     return int(d.argmax())
 
@@ -455,117 +707,184 @@ def partner(landmarks:np.ndarray, # (N, 68, 2) of one person, N ≥ 2
 @dataclass
 class Pair:
     "Two pictures of each of B people."
-    image_i:torch.Tensor # (B, 3, S, S) sRGB
-    image_j:torch.Tensor
-    contours_i:torch.Tensor # (B, 1, S, S) drawn from landmarks
-    contours_j:torch.Tensor
-    mask_i:torch.Tensor # (B, 1, S, S) where the face is
-    mask_j:torch.Tensor
-    truth_i:Batch=None # synthetic pairs: all layers
-    truth_j:Batch=None
+
+    image_i: torch.Tensor  # (B, 3, S, S) sRGB
+    image_j: torch.Tensor
+    contours_i: torch.Tensor  # (B, 1, S, S) drawn from landmarks
+    contours_j: torch.Tensor
+    mask_i: torch.Tensor  # (B, 1, S, S) where the face is
+    mask_j: torch.Tensor
+    truth_i: Batch = None  # synthetic pairs: all layers
+    truth_j: Batch = None
+
 
 @dataclass
 class AlignPair:
     "Two maps of each of B people."
-    map_i:torch.Tensor # (B, 3, S, S) linear albedo, or unit normals
-    map_j:torch.Tensor
-    contours_i:torch.Tensor # (B, 1, S, S)
-    contours_j:torch.Tensor
-    mask_i:torch.Tensor # (B, 1, S, S)
-    mask_j:torch.Tensor
-    landmarks_i:torch.Tensor=None # (B, 68, 2) px
-    landmarks_j:torch.Tensor=None
+
+    map_i: torch.Tensor  # (B, 3, S, S) linear albedo, or unit normals
+    map_j: torch.Tensor
+    contours_i: torch.Tensor  # (B, 1, S, S)
+    contours_j: torch.Tensor
+    mask_i: torch.Tensor  # (B, 1, S, S)
+    mask_j: torch.Tensor
+    landmarks_i: torch.Tensor = None  # (B, 68, 2) px
+    landmarks_j: torch.Tensor = None
+
 
 @dataclass
 class Photo:
     "Pictures of B people of which nothing is known."
-    image:torch.Tensor # (B, 3, S, S) sRGB
-    contours:torch.Tensor # (B, 1, S, S)
-    mask:torch.Tensor # (B, 1, S, S)
+
+    image: torch.Tensor  # (B, 3, S, S) sRGB
+    contours: torch.Tensor  # (B, 1, S, S)
+    mask: torch.Tensor  # (B, 1, S, S)
 
 # %% ../../nbs/60_data.ipynb #3bf9cf5c
-def on(x, # a dataclass of tensors (and of others such), a tuple, a tensor, or None
-       device # "cpu", "cuda", …
-      ): # the same on the device, pictures in channels_last
+def on(
+    x,  # a dataclass of tensors (and of others such), a tuple, a tensor, or None
+    device,  # "cpu", "cuda", …
+):  # the same on the device, pictures in channels_last
     "Move a batch of any kind."
-    if x is None: return None
-    if is_dataclass(x): return type(x)(*(on(getattr(x, f.name), device) for f in fields(x)))
-    if isinstance(x, tuple): return tuple(on(y, device) for y in x)
-    return x.to(device, memory_format=torch.channels_last if x.dim() == 4 else torch.contiguous_format)
+    if x is None:
+        return None
+    if is_dataclass(x):
+        return type(x)(*(on(getattr(x, f.name), device) for f in fields(x)))
+    if isinstance(x, tuple):
+        return tuple(on(y, device) for y in x)
+    return x.to(
+        device, memory_format=torch.channels_last if x.dim() == 4 else torch.contiguous_format
+    )
 
-def _drawn(landmarks, S): # (B, 68, 2) → (B, 1, S, S)
+
+def _drawn(landmarks, S):  # (B, 68, 2) → (B, 1, S, S)
     return torch.from_numpy(np.stack([contours(p, S) for p in landmarks]))[:, None]
 
-def _faces(landmarks, S): # (B, 68, 2) → (B, 1, S, S): the face without neck, ears and scalp, as it is cut out of photographs
+
+def _faces(
+    landmarks, S
+):  # (B, 68, 2) → (B, 1, S, S): the face without neck, ears and scalp, as it is cut out of photographs
     return torch.from_numpy(np.stack([face_mask(p, S) for p in landmarks]))[:, None]
 
-def _halves(x): n = len(x) // 2; return x[:n], x[n:] # pictures i, pictures j
+
+def _halves(x):
+    n = len(x) // 2
+    return x[:n], x[n:]  # pictures i, pictures j
 
 # %% ../../nbs/60_data.ipynb #4ccf51be
-def _opened(kind, folders, memory, *args): # sets of one kind, in memory
+def _opened(kind, folders, memory, *args):  # sets of one kind, in memory
     folders = [folders] if isinstance(folders, (str, Path)) else list(folders)
     for f in folders:
-        if not (Path(f) / "dataset.json").exists(): raise FileNotFoundError(f"{f} holds no set (there is no dataset.json): write one with `illures {kind.command}`.")
-        if (r := Shards(f).about["recipe"]) not in kind.recipes: raise ValueError(f"{f} holds {r}: this needs {' or '.join(kind.recipes)}.")
+        if not (Path(f) / "dataset.json").exists():
+            raise FileNotFoundError(
+                f"{f} holds no set (there is no dataset.json): write one with `illures {kind.command}`."
+            )
+        if (r := Shards(f).about["recipe"]) not in kind.recipes:
+            raise ValueError(f"{f} holds {r}: this needs {' or '.join(kind.recipes)}.")
     return [kind(f, *args, memory=memory / len(folders)) for f in folders]
 
 # %% ../../nbs/60_data.ipynb #33fcc621
 class People(Traced):
     "Path-traced faces, a person at a time."
+
     names, recipes = Traced.names + ("landmarks",), ("expre-syn", "caric-syn")
+
     def keep(self, path, faces):
-        if len({info["identity"] for _, info in faces}) > 1: raise ValueError(f"{path} holds several people: pairs are made of expre-syn and caric-syn.")
+        if len({info["identity"] for _, info in faces}) > 1:
+            raise ValueError(
+                f"{path} holds several people: pairs are made of expre-syn and caric-syn."
+            )
         return super().keep(path, faces)
+
 
 class SyntheticPairs(_Stream):
     "Photographs of synthetic people in pairs that differ in pose, expression and light, with all layers."
-    def __init__(self, folders, # path-traced sets
-                 envs:np.ndarray, # environments, for backgrounds
-                 batch:int, # pairs per batch
-                 steps:int, # length of the stream
-                 seed:int=0, # of the stream
-                 split:str="train", # or "test": the people held out
-                 memory:float=8. # GB for faces
-                ):
+
+    def __init__(
+        self,
+        folders,  # path-traced sets
+        envs: np.ndarray,  # environments, for backgrounds
+        batch: int,  # pairs per batch
+        steps: int,  # length of the stream
+        seed: int = 0,  # of the stream
+        split: str = "train",  # or "test": the people held out
+        memory: float = 8.0,  # GB for faces
+    ):
         super().__init__(_opened(People, folders, memory, split), batch, steps, seed)
         self.envs = envs
+
     def __getitem__(self, i):
         rng = self.rng(i)
         s = self.any(rng)
-        where, which = s.pairs(rng, self.batch), np.tile(rng.random(self.batch) < .5, 2)
+        where, which = s.pairs(rng, self.batch), np.tile(rng.random(self.batch) < 0.5, 2)
         b = photograph(*s.mixed(rng, where, torch.from_numpy(which)), self.envs, rng, 2)
         lm = np.stack([s.full[k]["landmarks"][m] for k, m in where])
         lm = np.where(which[:, None, None], mirror_points(lm, s.size), lm)
         truth = [Batch(*x) for x in zip(*(_halves(getattr(b, f.name)) for f in fields(Batch)))]
-        return Pair(*_halves(b.image), *_halves(_drawn(lm, s.size)), *_halves(b.mask * _faces(lm, s.size)), *truth)
+        return Pair(
+            *_halves(b.image),
+            *_halves(_drawn(lm, s.size)),
+            *_halves(b.mask * _faces(lm, s.size)),
+            *truth,
+        )
 
 # %% ../../nbs/60_data.ipynb #e120f385
 class Subjects(_InMemory):
     "Maps of AlignNet's subjects."
-    names, recipes = ("maps", "mask", "landmarks"), ("align-albedo", "align-normals")
-    def maps(self, chosen, n): # [(shard, subject), …], map numbers → floats (B, 3, S, S), mask (B, 1, S, S), landmarks (B, 68, 2)
-        x, mask, lm = (np.stack([self.full[k][name][m][a] for (k, m), a in zip(chosen, n)]) for name in self.names)
-        x, normals = torch.from_numpy(x), x.dtype == np.int8
-        return unit(x.float(), 1) if normals else srgb_to_linear(x / 255), torch.from_numpy(mask)[:, None] / 255, lm
 
-def _repaint(x, rng): # (2B, 3, S, S) albedos i and j: channels exchanged and scaled, alike in both
+    names, recipes = ("maps", "mask", "landmarks"), ("align-albedo", "align-normals")
+
+    def maps(
+        self, chosen, n
+    ):  # [(shard, subject), …], map numbers → floats (B, 3, S, S), mask (B, 1, S, S), landmarks (B, 68, 2)
+        x, mask, lm = (
+            np.stack([self.full[k][name][m][a] for (k, m), a in zip(chosen, n)])
+            for name in self.names
+        )
+        x, normals = torch.from_numpy(x), x.dtype == np.int8
+        return (
+            unit(x.float(), 1) if normals else srgb_to_linear(x / 255),
+            torch.from_numpy(mask)[:, None] / 255,
+            lm,
+        )
+
+
+def _repaint(x, rng):  # (2B, 3, S, S) albedos i and j: channels exchanged and scaled, alike in both
     n = len(x) // 2
-    order, gain = rng.permuted(np.tile(np.arange(3), (n, 1)), axis=1), rng.uniform(.4, 1.6, (n, 3, 1, 1)).astype(np.float32)
-    return torch.cat([(h[torch.arange(n)[:, None], torch.from_numpy(order)] * torch.from_numpy(gain)).clamp(0, 1) for h in _halves(x)])
+    order, gain = (
+        rng.permuted(np.tile(np.arange(3), (n, 1)), axis=1),
+        rng.uniform(0.4, 1.6, (n, 3, 1, 1)).astype(np.float32),
+    )
+    return torch.cat(
+        [
+            (h[torch.arange(n)[:, None], torch.from_numpy(order)] * torch.from_numpy(gain)).clamp(
+                0, 1
+            )
+            for h in _halves(x)
+        ]
+    )
+
 
 class AlignPairs(_Stream):
     "Albedo or normals of synthetic subjects in pairs that differ in pose and expression."
-    def __init__(self, folders, # sets align-albedo or align-normals
-                 batch:int, # pairs per batch
-                 steps:int, # length of the stream
-                 seed:int=0, # of the stream
-                 split:str="train", # or "test": the subject held out
-                 memory:float=8. # GB for maps
-                ):
+
+    def __init__(
+        self,
+        folders,  # sets align-albedo or align-normals
+        batch: int,  # pairs per batch
+        steps: int,  # length of the stream
+        seed: int = 0,  # of the stream
+        split: str = "train",  # or "test": the subject held out
+        memory: float = 8.0,  # GB for maps
+    ):
         super().__init__(_opened(Subjects, folders, memory, split), batch, steps, seed)
         kinds = {s.set.about["recipe"] for s in self.sets}
-        if len(kinds) > 1: raise ValueError(f"{self.sets[0].set.folder} and others hold {' and '.join(sorted(kinds))}: one AlignNet learns one kind of map.")
-        self.normals = self.sets[0].full[0]["maps"].dtype == np.int8 # what kind they are
+        if len(kinds) > 1:
+            raise ValueError(
+                f"{self.sets[0].set.folder} and others hold {' and '.join(sorted(kinds))}: one AlignNet learns one kind of map."
+            )
+        self.normals = self.sets[0].full[0]["maps"].dtype == np.int8  # what kind they are
+
     def __getitem__(self, i):
         rng = self.rng(i)
         s, S = self.any(rng), self.size
@@ -573,82 +892,156 @@ class AlignPairs(_Stream):
         first = rng.integers(s.full[0]["maps"].shape[1], size=self.batch)
         second = [partner(s.full[k]["landmarks"][m], a, rng) for (k, m), a in zip(chosen, first)]
         x, mask, lm = s.maps(chosen * 2, [*first, *second])
-        which = np.tile(rng.random(self.batch) < .5, 2)
-        if not self.normals: x = _repaint(x, rng)
-        flip = torch.tensor([-1., 1, 1] if self.normals else [1., 1, 1])[:, None, None]
-        x, mask = (torch.where(torch.from_numpy(which)[:, None, None, None], b, a) for a, b in ((x, x.flip(-1) * flip), (mask, mask.flip(-1))))
+        which = np.tile(rng.random(self.batch) < 0.5, 2)
+        if not self.normals:
+            x = _repaint(x, rng)
+        flip = torch.tensor([-1.0, 1, 1] if self.normals else [1.0, 1, 1])[:, None, None]
+        x, mask = (
+            torch.where(torch.from_numpy(which)[:, None, None, None], b, a)
+            for a, b in ((x, x.flip(-1) * flip), (mask, mask.flip(-1)))
+        )
         lm = np.where(which[:, None, None], mirror_points(lm, S), lm)
-        return AlignPair(*_halves(x), *_halves(_drawn(lm, S)), *_halves(mask * _faces(lm, S)), *_halves(torch.from_numpy(lm)))
+        return AlignPair(
+            *_halves(x),
+            *_halves(_drawn(lm, S)),
+            *_halves(mask * _faces(lm, S)),
+            *_halves(torch.from_numpy(lm)),
+        )
 
 # %% ../../nbs/60_data.ipynb #aeca905a
-def retouch(images:np.ndarray, # (n, S, S, 3) uint8 of one person
-            rng:np.random.Generator # source of randomness
-           )->np.ndarray: # (n, S, S, 3) float32 sRGB
+def retouch(
+    images: np.ndarray,  # (n, S, S, 3) uint8 of one person
+    rng: np.random.Generator,  # source of randomness
+) -> np.ndarray:  # (n, S, S, 3) float32 sRGB
     "A mild tone curve and tint, the same for all; mild blur, noise and compression, different for each."
     tone = np.arange(256, dtype=np.float32)[:, None] / 255
-    tone = (tone ** np.exp(rng.normal(0, .12)) * np.exp(rng.normal(0, .06) + rng.normal(0, .02, 3))).clip(0, 1).astype(np.float32)
+    tone = (
+        (tone ** np.exp(rng.normal(0, 0.12)) * np.exp(rng.normal(0, 0.06) + rng.normal(0, 0.02, 3)))
+        .clip(0, 1)
+        .astype(np.float32)
+    )
     out = np.stack([tone[..., c][images[..., c]] for c in range(3)], -1)
     for x in out:
-        if rng.random() < .2: x[:] = cv2.GaussianBlur(x, (0, 0), rng.uniform(.3, .8))
-        if rng.random() < .4: x += rng.standard_normal(x.shape, np.float32) * np.float32(rng.uniform(.002, .015))
-        if rng.random() < .15: x[:] = _jpeg(x, rng)
+        if rng.random() < 0.2:
+            x[:] = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.3, 0.8))
+        if rng.random() < 0.4:
+            x += rng.standard_normal(x.shape, np.float32) * np.float32(rng.uniform(0.002, 0.015))
+        if rng.random() < 0.15:
+            x[:] = _jpeg(x, rng)
     return out.clip(0, 1)
 
 # %% ../../nbs/60_data.ipynb #529967f3
 class Frames(_InMemory):
     "Pictures of real people: frames of clips, photographs."
-    names, wanted, command, recipes = ("frame", "landmarks", "mask"), "pictures", "videos", ("videos", "photos")
+
+    names, wanted, command, recipes = (
+        ("frame", "landmarks", "mask"),
+        "pictures",
+        "videos",
+        ("videos", "photos"),
+    )
+
     @property
-    def nothing(self): return f"{self.set.folder} holds nobody out: choose whom with `illures videos --held`." if self.split == "test" and self.paths else super().nothing
-    def keep(self, path, faces): return super().keep(path, faces) | {"people": np.array([info["identity"] for _, info in faces])}
+    def nothing(self):
+        return (
+            f"{self.set.folder} holds nobody out: choose whom with `illures videos --held`."
+            if self.split == "test" and self.paths
+            else super().nothing
+        )
+
+    def keep(self, path, faces):
+        return super().keep(path, faces) | {
+            "people": np.array([info["identity"] for _, info in faces])
+        }
+
     def refresh(self):
         super().refresh()
         people = np.concatenate([s["people"] for s in self.full] or [[]])
         _, who, n = np.unique(people, return_inverse=True, return_counts=True)
-        self.share = n[who]**-.5 / (n**.5).sum() # of each picture: people in proportion to the square root of their pictures
+        self.share = (
+            n[who] ** -0.5 / (n**0.5).sum()
+        )  # of each picture: people in proportion to the square root of their pictures
+
     @property
-    def paths(self): return sorted(self.set.folder.glob("shard-*.tar")) # named after clips
-    def numbers(self, rng, n, of): return rng.choice(of, n, p=self.share)
-    def tensors(self, where, groups, which, rng): # → image, contours, mask; pictures of a group are retouched alike, some are mirrored
+    def paths(self):
+        return sorted(self.set.folder.glob("shard-*.tar"))  # named after clips
+
+    def numbers(self, rng, n, of):
+        return rng.choice(of, n, p=self.share)
+
+    def tensors(
+        self, where, groups, which, rng
+    ):  # → image, contours, mask; pictures of a group are retouched alike, some are mirrored
         shards, S = self.full, self.size
         frame, lm, mask = (np.stack([shards[k][name][i] for k, i in where]) for name in self.names)
         image = np.empty(frame.shape, np.float32)
-        for g in groups: image[g] = retouch(frame[g], rng)
+        for g in groups:
+            image[g] = retouch(frame[g], rng)
         w = which[:, None, None]
-        image, mask = np.where(w[..., None], image[:, :, ::-1], image), np.where(w, mask[..., ::-1], mask)
-        return (torch.from_numpy(image.transpose(0, 3, 1, 2).copy()), _drawn(np.where(w, mirror_points(lm, S), lm), S), torch.from_numpy(mask)[:, None] / 255)
+        image, mask = (
+            np.where(w[..., None], image[:, :, ::-1], image),
+            np.where(w, mask[..., ::-1], mask),
+        )
+        return (
+            torch.from_numpy(image.transpose(0, 3, 1, 2).copy()),
+            _drawn(np.where(w, mirror_points(lm, S), lm), S),
+            torch.from_numpy(mask)[:, None] / 255,
+        )
+
 
 class Clips(Frames):
     "Frames of clips that have more than one."
+
     wanted, recipes = "clips with two frames of a face", ("videos",)
-    def keep(self, path, faces): return super().keep(path, faces) if len(faces) > 1 else {}
+
+    def keep(self, path, faces):
+        return super().keep(path, faces) if len(faces) > 1 else {}
 
 # %% ../../nbs/60_data.ipynb #c3a9c4a1
 class VideoPairs(_Stream):
     "Pairs of frames of one clip that differ in pose or expression."
-    def __init__(self, folders, # sets that `illures videos` wrote
-                 batch:int, # pairs per batch
-                 steps:int, # length of the stream
-                 seed:int=0, # of the stream
-                 split:str="train", # or "test": the people held out
-                 memory:float=4. # GB for frames
-                ): super().__init__(_opened(Clips, folders, memory, split), batch, steps, seed)
+
+    def __init__(
+        self,
+        folders,  # sets that `illures videos` wrote
+        batch: int,  # pairs per batch
+        steps: int,  # length of the stream
+        seed: int = 0,  # of the stream
+        split: str = "train",  # or "test": the people held out
+        memory: float = 4.0,  # GB for frames
+    ):
+        super().__init__(_opened(Clips, folders, memory, split), batch, steps, seed)
+
     def __getitem__(self, i):
         rng = self.rng(i)
         s, n = self.any(rng), self.batch
-        where, which = s.pairs(rng, n), np.tile(rng.random(n) < .5, 2)
-        return Pair(*(h for x in s.tensors(where, [[k, k + n] for k in range(n)], which, rng) for h in _halves(x)))
+        where, which = s.pairs(rng, n), np.tile(rng.random(n) < 0.5, 2)
+        return Pair(
+            *(
+                h
+                for x in s.tensors(where, [[k, k + n] for k in range(n)], which, rng)
+                for h in _halves(x)
+            )
+        )
+
 
 class Photos(_Stream):
     "Pictures of real people, one by one."
-    def __init__(self, folders, # sets that `illures videos` or `illures photos` wrote
-                 batch:int, # pictures per batch
-                 steps:int, # length of the stream
-                 seed:int=0, # of the stream
-                 split:str="train", # or "test": the people held out
-                 memory:float=4. # GB for pictures
-                ): super().__init__(_opened(Frames, folders, memory, split), batch, steps, seed)
+
+    def __init__(
+        self,
+        folders,  # sets that `illures videos` or `illures photos` wrote
+        batch: int,  # pictures per batch
+        steps: int,  # length of the stream
+        seed: int = 0,  # of the stream
+        split: str = "train",  # or "test": the people held out
+        memory: float = 4.0,  # GB for pictures
+    ):
+        super().__init__(_opened(Frames, folders, memory, split), batch, steps, seed)
+
     def __getitem__(self, i):
         rng = self.rng(i)
         s, n = self.any(rng), self.batch
-        return Photo(*s.tensors(s.choose(rng, n), [[k] for k in range(n)], rng.random(n) < .5, rng))
+        return Photo(
+            *s.tensors(s.choose(rng, n), [[k] for k in range(n)], rng.random(n) < 0.5, rng)
+        )

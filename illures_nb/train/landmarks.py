@@ -15,332 +15,560 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pathlib import Path
-from ..face import FLIP_68, TEMPLATE, VIEW, VIEW_SIZE, LandmarkNet, invert_transform, transform_points, view_transform
+from illures_nb.face import (
+    FLIP_68,
+    TEMPLATE,
+    VIEW,
+    VIEW_SIZE,
+    LandmarkNet,
+    invert_transform,
+    transform_points,
+    view_transform,
+)
 from .videos import Clip
 
 # %% ../../nbs/63_landmarks.ipynb #c436eda1
 HELD_OUT_CLIPS = ("grid_swiz3n", "intelasl_p3_yellow", "katiehill", "pyfeat_single")
 
-def _shrink(image, points, side=150): # wide faces are averaged down once, so that views need no filtering
-    k = min(1, side/np.ptp(points[:17, 0]))
-    small = cv2.resize(image, None, fx=k, fy=k, interpolation=cv2.INTER_AREA) if k < 1 else image
-    s = np.array([small.shape[1]/image.shape[1], small.shape[0]/image.shape[0]])
-    return small, (points + .5)*s - .5
 
-def read_portraits(folder:str, # holds landmarks68.npz (name, points) and images/
-                   held_out:bool, # the seventh of the names that training never sees, or the others
-                  )->list: # of (picture (H, W, 3) uint8 RGB, points (68, 2) px, group)
+def _shrink(
+    image, points, side=150
+):  # wide faces are averaged down once, so that views need no filtering
+    k = min(1, side / np.ptp(points[:17, 0]))
+    small = cv2.resize(image, None, fx=k, fy=k, interpolation=cv2.INTER_AREA) if k < 1 else image
+    s = np.array([small.shape[1] / image.shape[1], small.shape[0] / image.shape[0]])
+    return small, (points + 0.5) * s - 0.5
+
+
+def read_portraits(
+    folder: str,  # holds landmarks68.npz (name, points) and images/
+    held_out: bool,  # the seventh of the names that training never sees, or the others
+) -> list:  # of (picture (H, W, 3) uint8 RGB, points (68, 2) px, group)
     "Labelled portraits."
-    z, out = np.load(Path(folder)/"landmarks68.npz"), []
+    z, out = np.load(Path(folder) / "landmarks68.npz"), []
     for name, p in zip(z["name"], z["points"]):
-        code = sum(int(c)*(i+1) for i, c in enumerate(Path(name).stem) if c.isdigit())
-        if (code % 7 == 0) != held_out: continue
-        image = cv2.imread(str(Path(folder)/"images"/name))
-        if image is None: raise FileNotFoundError(f"{folder}/images/{name} is missing or not a picture")
+        code = sum(int(c) * (i + 1) for i, c in enumerate(Path(name).stem) if c.isdigit())
+        if (code % 7 == 0) != held_out:
+            continue
+        image = cv2.imread(str(Path(folder) / "images" / name))
+        if image is None:
+            raise FileNotFoundError(f"{folder}/images/{name} is missing or not a picture")
         out.append((*_shrink(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), p), "portraits"))
     return out
 
 # %% ../../nbs/63_landmarks.ipynb #68c61796
-def _cut(image, points, margin=1.2): # the part of a frame that a turned and shifted view can reach
+def _cut(image, points, margin=1.2):  # the part of a frame that a turned and shifted view can reach
     lo, hi = points.min(0), points.max(0)
-    pad = margin*(hi-lo).max()
-    x0, y0 = np.maximum(lo-pad, 0).astype(int)
-    x1, y1 = (hi+pad).astype(int)
+    pad = margin * (hi - lo).max()
+    x0, y0 = np.maximum(lo - pad, 0).astype(int)
+    x1, y1 = (hi + pad).astype(int)
     return _shrink(image[y0:y1, x0:x1].copy(), points - (x0, y0))
 
-def read_videos(folder:str, # holds index.csv, the clips and their NAME.landmarks68.npz (frame, points, score)
-                held_out:bool, # the identities that training never sees, or the others
-                step:int=2, # takes every n-th labelled frame
-               )->list: # of (picture (H, W, 3) uint8 RGB, points (68, 2) px, identity)
+
+def read_videos(
+    folder: str,  # holds index.csv, the clips and their NAME.landmarks68.npz (frame, points, score)
+    held_out: bool,  # the identities that training never sees, or the others
+    step: int = 2,  # takes every n-th labelled frame
+) -> list:  # of (picture (H, W, 3) uint8 RGB, points (68, 2) px, identity)
     "Surely labelled frames of clips, cut around the head."
     out = []
-    for row in csv.DictReader(open(Path(folder)/"index.csv")):
-        if (row["identity"] in HELD_OUT_CLIPS) != held_out: continue
-        z = np.load(Path(folder)/(Path(row["file"]).stem + ".landmarks68.npz"))
-        wanted = {int(f): p for f, p, s in list(zip(z["frame"], z["points"], z["score"]))[::step] if s.min() > .6 or s[1] > .8}
-        for k, image in Clip(Path(folder)/row["file"]).frames(wanted.__contains__):
+    for row in csv.DictReader(open(Path(folder) / "index.csv")):
+        if (row["identity"] in HELD_OUT_CLIPS) != held_out:
+            continue
+        z = np.load(Path(folder) / (Path(row["file"]).stem + ".landmarks68.npz"))
+        wanted = {
+            int(f): p
+            for f, p, s in list(zip(z["frame"], z["points"], z["score"]))[::step]
+            if s.min() > 0.6 or s[1] > 0.8
+        }
+        for k, image in Clip(Path(folder) / row["file"]).frames(wanted.__contains__):
             out.append((*_cut(image, wanted[k]), row["identity"]))
     return out
 
 # %% ../../nbs/63_landmarks.ipynb #c136c9a0
-def read_pool(folder:str, # a set of sfsnet-syn, from `illures synth` (synth.shards.write_shards)
-              maps:str, # .npz of environment maps to light them with
-              least:float=.12, # how far the tip of the nose lies off the middle between the ears, in widths of the face
-              seed:int=0,
-             )->list: # of (picture (S, S, 3) uint8 RGB, points (68, 2) px, "rendered")
+def read_pool(
+    folder: str,  # a set of sfsnet-syn, from `illures synth` (synth.shards.write_shards)
+    maps: str,  # .npz of environment maps to light them with
+    least: float = 0.12,  # how far the tip of the nose lies off the middle between the ears, in widths of the face
+    seed: int = 0,
+) -> list:  # of (picture (S, S, 3) uint8 RGB, points (68, 2) px, "rendered")
     "Rendered heads that look aside."
     from illures_nb.synth.lighting import illuminate, load_envmaps, sample_light
     from illures_nb.synth.raster import Geometry
     from illures_nb.synth.shards import Shards
+
     out, rng, envs = [], np.random.default_rng(seed), load_envmaps(maps)
     for face, _ in Shards(folder):
         p = face["landmarks"]
-        if abs(p[30, 0] - p[[0, 16], 0].mean())/np.ptp(p[:17, 0]) <= least: continue
+        if abs(p[30, 0] - p[[0, 16], 0].mean()) / np.ptp(p[:17, 0]) <= least:
+            continue
         g = Geometry(**{k: torch.from_numpy(v)[None] for k, v in face.items()})
         image = illuminate(g, sample_light(g, envs, rng)).image[0]
-        image = image/image.quantile(.97)*rng.uniform(.4, 1)
-        out.append(((255*image.clamp(0, 1)**(1/2.2)).byte().permute(1, 2, 0).numpy(), p.astype(np.float64), "rendered"))
+        image = image / image.quantile(0.97) * rng.uniform(0.4, 1)
+        out.append(
+            (
+                (255 * image.clamp(0, 1) ** (1 / 2.2)).byte().permute(1, 2, 0).numpy(),
+                p.astype(np.float64),
+                "rendered",
+            )
+        )
     return out
 
 # %% ../../nbs/63_landmarks.ipynb #6b1d9a45
-def read_places(file:str, # .npz with maps (N, H, W, 3), linear radiance
-                held_out:bool=False, # every fifth map, for testing detection on places never seen, or the others
-               )->list: # of (2H, 2W, 3) uint8 RGB pictures without faces
+def read_places(
+    file: str,  # .npz with maps (N, H, W, 3), linear radiance
+    held_out: bool = False,  # every fifth map, for testing detection on places never seen, or the others
+) -> list:  # of (2H, 2W, 3) uint8 RGB pictures without faces
     "Environment maps as pictures."
     maps = np.load(file)["maps"].astype(np.float32).clip(0)
     maps = [m for i, m in enumerate(maps) if (i % 5 == 0) == held_out]
-    maps = [np.clip(m/np.percentile(m, 95), 0, 1)**(1/2.2) for m in maps]
-    return [cv2.resize((255*m).astype(np.uint8), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) for m in maps]
+    maps = [np.clip(m / np.percentile(m, 95), 0, 1) ** (1 / 2.2) for m in maps]
+    return [
+        cv2.resize((255 * m).astype(np.uint8), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        for m in maps
+    ]
 
 # %% ../../nbs/63_landmarks.ipynb #8b934f59
-def relief(size:int=96, # samples per side
-          )->tuple[np.ndarray, np.ndarray]: # heights and coverage (size, size), over [-0.1, 1.1]² of the template, in units of its side
+def relief(
+    size: int = 96,  # samples per side
+) -> tuple[
+    np.ndarray, np.ndarray
+]:  # heights and coverage (size, size), over [-0.1, 1.1]² of the template, in units of its side
     "A face of a few Gaussians on an ellipsoid."
-    x, y = np.meshgrid(*2*[np.linspace(-.1, 1.1, size)])
-    r = ((x-.5)/.43)**2 + ((y-.42)/.62)**2
-    z = .42*np.sqrt(np.maximum(1-r, 0))
-    bump = lambda cx, cy, sx, sy: np.exp(-((abs(x-.5)-cx)/sx)**2 - ((y-cy)/sy)**2)
-    ridge = np.clip((y-.34)/.23, 0, 1) * np.clip((.625-y)/.04, 0, 1)
-    z += .11*ridge*np.exp(-((x-.5)/(.025+.04*ridge))**2) + .035*bump(0, .29, .3, .04) - .04*bump(.16, .385, .075, .045)
-    z += .025*bump(.23, .52, .08, .09) + .03*bump(0, .71, .11, .035) - .02*bump(0, .84, .12, .03) + .035*bump(0, .92, .09, .05)
+    x, y = np.meshgrid(*2 * [np.linspace(-0.1, 1.1, size)])
+    r = ((x - 0.5) / 0.43) ** 2 + ((y - 0.42) / 0.62) ** 2
+    z = 0.42 * np.sqrt(np.maximum(1 - r, 0))
+    bump = lambda cx, cy, sx, sy: np.exp(-(((abs(x - 0.5) - cx) / sx) ** 2) - ((y - cy) / sy) ** 2)
+    ridge = np.clip((y - 0.34) / 0.23, 0, 1) * np.clip((0.625 - y) / 0.04, 0, 1)
+    z += (
+        0.11 * ridge * np.exp(-(((x - 0.5) / (0.025 + 0.04 * ridge)) ** 2))
+        + 0.035 * bump(0, 0.29, 0.3, 0.04)
+        - 0.04 * bump(0.16, 0.385, 0.075, 0.045)
+    )
+    z += (
+        0.025 * bump(0.23, 0.52, 0.08, 0.09)
+        + 0.03 * bump(0, 0.71, 0.11, 0.035)
+        - 0.02 * bump(0, 0.84, 0.12, 0.03)
+        + 0.035 * bump(0, 0.92, 0.09, 0.05)
+    )
     return z.astype(np.float32), (r < 1).astype(np.float32)
 
-def light_field(z:np.ndarray, # (S, S) heights from `relief`
-                light:np.ndarray, # (3,) unit vector towards the light, x right, y up, z to the viewer
-               )->np.ndarray: # (S, S) float32 max(0, n·l), zero in cast shadow
+
+def light_field(
+    z: np.ndarray,  # (S, S) heights from `relief`
+    light: np.ndarray,  # (3,) unit vector towards the light, x right, y up, z to the viewer
+) -> np.ndarray:  # (S, S) float32 max(0, n·l), zero in cast shadow
     "Lambertian shading of a height field with the shadows it casts on itself."
-    step = 1.2/(len(z)-1)
+    step = 1.2 / (len(z) - 1)
     gy, gx = np.gradient(z, step)
-    n = np.stack([-gx, gy, np.ones_like(z)])/np.sqrt(gx**2 + gy**2 + 1)
-    lit, (u, v) = np.maximum(np.tensordot(light, n, 1), 0), np.meshgrid(*2*[np.arange(len(z), dtype=np.float32)])
-    for t in np.arange(.02, .6, .015): # towards the light: is the relief higher than the ray?
-        ground = cv2.remap(z, u + np.float32(t*light[0]/step), v - np.float32(t*light[1]/step), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        lit = lit * (ground < z + t*light[2] + .012)
-    return cv2.GaussianBlur(lit.astype(np.float32), (0, 0), .7)
+    n = np.stack([-gx, gy, np.ones_like(z)]) / np.sqrt(gx**2 + gy**2 + 1)
+    lit, (u, v) = (
+        np.maximum(np.tensordot(light, n, 1), 0),
+        np.meshgrid(*2 * [np.arange(len(z), dtype=np.float32)]),
+    )
+    for t in np.arange(0.02, 0.6, 0.015):  # towards the light: is the relief higher than the ray?
+        ground = cv2.remap(
+            z,
+            u + np.float32(t * light[0] / step),
+            v - np.float32(t * light[1] / step),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+        lit = lit * (ground < z + t * light[2] + 0.012)
+    return cv2.GaussianBlur(lit.astype(np.float32), (0, 0), 0.7)
 
 # %% ../../nbs/63_landmarks.ipynb #a939495e
 class Bank:
     "Shading fields under random lights, pictures of places, misreadings, and a source of chance."
-    def __init__(self, rng:np.random.Generator, fields:int=300, places:list=(), mistakes:list=()):
-        self.rng, self.places, (z, self.inside) = rng, places, relief()
-        self.mistakes = mistakes # of (picture, view): what `misreadings` finds
-        az, el = np.radians(rng.uniform([-105, -50], [105, 70], (fields, 2))).T
-        self.fields = [light_field(z, l) for l in np.stack([-np.sin(az)*np.cos(el), np.sin(el), np.cos(az)*np.cos(el)], 1)]
 
-def relight(x:np.ndarray, # (96, 96, 3) linear
-            points:np.ndarray, # (68, 2) px
-            bank:Bank)->np.ndarray: # (96, 96, 3)
+    def __init__(
+        self, rng: np.random.Generator, fields: int = 300, places: list = (), mistakes: list = ()
+    ):
+        self.rng, self.places, (z, self.inside) = rng, places, relief()
+        self.mistakes = mistakes  # of (picture, view): what `misreadings` finds
+        az, el = np.radians(rng.uniform([-105, -50], [105, 70], (fields, 2))).T
+        self.fields = [
+            light_field(z, l)
+            for l in np.stack([-np.sin(az) * np.cos(el), np.sin(el), np.cos(az) * np.cos(el)], 1)
+        ]
+
+
+def relight(
+    x: np.ndarray,  # (96, 96, 3) linear
+    points: np.ndarray,  # (68, 2) px
+    bank: Bank,
+) -> np.ndarray:  # (96, 96, 3)
     "Multiplies every other face by the shading of the relief laid over it."
-    r, k = bank.rng, (len(bank.inside)-1)/1.2
-    if r.random() < .5: return x
-    M = view_transform(points, TEMPLATE + .5/VIEW_SIZE)*k/VIEW_SIZE # view px → field px
-    M[:, 2] += .1*k
-    warp = lambda f: cv2.warpAffine(f, M, (VIEW_SIZE,)*2, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT)
-    ambient = r.choice([0, .02, .08, .25, .5])*r.uniform(.3, 1)
-    s = ambient + warp(bank.fields[r.integers(len(bank.fields))])*r.uniform(.8, 1.6)
-    keep = warp(bank.inside) if r.random() < .5 else 1 # the room behind takes the light too, or has its own
-    return x*(keep*s + (1-keep)*r.uniform(.05, 1))[..., None]
+    r, k = bank.rng, (len(bank.inside) - 1) / 1.2
+    if r.random() < 0.5:
+        return x
+    M = view_transform(points, TEMPLATE + 0.5 / VIEW_SIZE) * k / VIEW_SIZE  # view px → field px
+    M[:, 2] += 0.1 * k
+    warp = lambda f: cv2.warpAffine(
+        f,
+        M,
+        (VIEW_SIZE,) * 2,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
+    ambient = r.choice([0, 0.02, 0.08, 0.25, 0.5]) * r.uniform(0.3, 1)
+    s = ambient + warp(bank.fields[r.integers(len(bank.fields))]) * r.uniform(0.8, 1.6)
+    keep = (
+        warp(bank.inside) if r.random() < 0.5 else 1
+    )  # the room behind takes the light too, or has its own
+    return x * (keep * s + (1 - keep) * r.uniform(0.05, 1))[..., None]
 
 # %% ../../nbs/63_landmarks.ipynb #bc013fd3
-def _blob(x, rng, top=.7): # a filled box or ellipse of one colour
+def _blob(x, rng, top=0.7):  # a filled box or ellipse of one colour
     c, s, colour = rng.integers(0, VIEW_SIZE, 2), rng.integers(2, 28, 2), rng.uniform(0, top, 3)
     x = np.ascontiguousarray(x, dtype=np.float32)
-    if rng.random() < .5: return cv2.ellipse(x, c.tolist(), s.tolist(), rng.uniform(0, 180), 0, 360, colour.tolist(), -1)
-    x[max(c[1]-s[1], 0):c[1]+s[1], max(c[0]-s[0], 0):c[0]+s[0]] = colour
+    if rng.random() < 0.5:
+        return cv2.ellipse(
+            x, c.tolist(), s.tolist(), rng.uniform(0, 180), 0, 360, colour.tolist(), -1
+        )
+    x[max(c[1] - s[1], 0) : c[1] + s[1], max(c[0] - s[0], 0) : c[0] + s[0]] = colour
     return x
 
-def occlude(x:np.ndarray, # (96, 96, 3) linear
-            to_view:np.ndarray, # (2, 3) template, unit square → view px
-            rng:np.random.Generator)->np.ndarray: # (96, 96, 3)
+
+def occlude(
+    x: np.ndarray,  # (96, 96, 3) linear
+    to_view: np.ndarray,  # (2, 3) template, unit square → view px
+    rng: np.random.Generator,
+) -> np.ndarray:  # (96, 96, 3)
     "Blobs in front of the face, or everything around it gone, as in a tight cut-out."
-    if rng.random() < .25:
-        lo, hi = rng.uniform([-.05, -.1], [.16, .27]), rng.uniform([.84, .83], [1.05, 1.15])
-        quad = transform_points([(lo[0], lo[1]), (hi[0], lo[1]), (hi[0], hi[1]), (lo[0], hi[1])], to_view)
-        inside = cv2.fillConvexPoly(np.zeros(x.shape[:2], np.uint8), np.round(quad*16).astype(np.int32), 1, cv2.LINE_8, 4)
-        x = np.where(inside[..., None] > 0, x, rng.choice([0, 1, rng.random()])*rng.uniform(.5, 1, 3 if rng.random() < .5 else 1))
-    for _ in range(rng.choice([0, 0, 0, 1, 2])): x = _blob(x, rng)
+    if rng.random() < 0.25:
+        lo, hi = rng.uniform([-0.05, -0.1], [0.16, 0.27]), rng.uniform([0.84, 0.83], [1.05, 1.15])
+        quad = transform_points(
+            [(lo[0], lo[1]), (hi[0], lo[1]), (hi[0], hi[1]), (lo[0], hi[1])], to_view
+        )
+        inside = cv2.fillConvexPoly(
+            np.zeros(x.shape[:2], np.uint8), np.round(quad * 16).astype(np.int32), 1, cv2.LINE_8, 4
+        )
+        x = np.where(
+            inside[..., None] > 0,
+            x,
+            rng.choice([0, 1, rng.random()]) * rng.uniform(0.5, 1, 3 if rng.random() < 0.5 else 1),
+        )
+    for _ in range(rng.choice([0, 0, 0, 1, 2])):
+        x = _blob(x, rng)
     return x
 
 # %% ../../nbs/63_landmarks.ipynb #6eeafeaf
-def degrade(x:np.ndarray, # (96, 96, 3) linear
-            rng:np.random.Generator)->np.ndarray: # (96, 96, 3) uint8 sRGB
+def degrade(
+    x: np.ndarray,  # (96, 96, 3) linear
+    rng: np.random.Generator,
+) -> np.ndarray:  # (96, 96, 3) uint8 sRGB
     "Exposure, white balance, grey, contrast, blur, few pixels, noise and JPEG."
-    x = x*(np.exp(rng.normal(0, .6)) * np.exp(rng.normal(0, .12, 3)))
-    if rng.random() < .4: x = np.repeat(x.mean(2, keepdims=True), 3, 2)
-    x = np.clip(x, 0, 1)**(1/2.2*np.exp(rng.normal(0, .25)))
-    x = (x*np.exp(rng.normal(0, .15)) + rng.normal(0, .04)).astype(np.float32)
-    if rng.random() < .35: x = cv2.GaussianBlur(x, (0, 0), rng.uniform(.4, 2))
-    if rng.random() < .25:
+    x = x * (np.exp(rng.normal(0, 0.6)) * np.exp(rng.normal(0, 0.12, 3)))
+    if rng.random() < 0.4:
+        x = np.repeat(x.mean(2, keepdims=True), 3, 2)
+    x = np.clip(x, 0, 1) ** (1 / 2.2 * np.exp(rng.normal(0, 0.25)))
+    x = (x * np.exp(rng.normal(0, 0.15)) + rng.normal(0, 0.04)).astype(np.float32)
+    if rng.random() < 0.35:
+        x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.4, 2))
+    if rng.random() < 0.25:
         n = int(rng.uniform(24, 70))
-        x = cv2.resize(cv2.resize(x, (n, n), interpolation=cv2.INTER_AREA), (VIEW_SIZE,)*2, interpolation=cv2.INTER_LINEAR)
-    if rng.random() < .4: x = x + rng.normal(0, rng.uniform(.005, .06), x.shape if rng.random() < .5 else (*x.shape[:2], 1))
-    x = (np.clip(x, 0, 1)*255).astype(np.uint8)
-    if rng.random() < .3: x = cv2.imdecode(cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))])[1], 1)
+        x = cv2.resize(
+            cv2.resize(x, (n, n), interpolation=cv2.INTER_AREA),
+            (VIEW_SIZE,) * 2,
+            interpolation=cv2.INTER_LINEAR,
+        )
+    if rng.random() < 0.4:
+        x = x + rng.normal(
+            0, rng.uniform(0.005, 0.06), x.shape if rng.random() < 0.5 else (*x.shape[:2], 1)
+        )
+    x = (np.clip(x, 0, 1) * 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        x = cv2.imdecode(
+            cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))])[1], 1
+        )
     return x
 
 # %% ../../nbs/63_landmarks.ipynb #f4d61b3e
-def turn(M:np.ndarray, # (2, 3) anything → view px
-         angle:float, # radians
-         scale:float, shift:np.ndarray, # (2,) in view sides
-        )->np.ndarray: # (2, 3) M, then a similarity about the middle of the view
+def turn(
+    M: np.ndarray,  # (2, 3) anything → view px
+    angle: float,  # radians
+    scale: float,
+    shift: np.ndarray,  # (2,) in view sides
+) -> np.ndarray:  # (2, 3) M, then a similarity about the middle of the view
     "Places a view wrongly."
-    c, s, m = scale*np.cos(angle), scale*np.sin(angle), (VIEW_SIZE-1)/2
+    c, s, m = scale * np.cos(angle), scale * np.sin(angle), (VIEW_SIZE - 1) / 2
     A = np.array([[c, -s], [s, c]])
-    return np.c_[A @ M[:, :2], A @ (M[:, 2]-m) + m + np.asarray(shift)*VIEW_SIZE]
+    return np.c_[A @ M[:, :2], A @ (M[:, 2] - m) + m + np.asarray(shift) * VIEW_SIZE]
 
-def _linear_view(image, M, rng): # beyond the photo: one colour, or its border drawn out
-    mode = cv2.BORDER_CONSTANT if rng.random() < .5 else cv2.BORDER_REPLICATE
-    beyond = (rng.uniform(0, 255, 3)*(rng.random() < .7)).tolist()
-    return (cv2.warpAffine(image, M, (VIEW_SIZE,)*2, flags=cv2.INTER_LINEAR, borderMode=mode, borderValue=beyond).astype(np.float32)/255)**2.2
 
-def face_view(image:np.ndarray, # (H, W, 3) uint8
-              points:np.ndarray, # (68, 2) px
-              bank:Bank)->tuple[np.ndarray, np.ndarray]: # (96, 96, 3) uint8, (68, 2) in its unit square
+def _linear_view(image, M, rng):  # beyond the photo: one colour, or its border drawn out
+    mode = cv2.BORDER_CONSTANT if rng.random() < 0.5 else cv2.BORDER_REPLICATE
+    beyond = (rng.uniform(0, 255, 3) * (rng.random() < 0.7)).tolist()
+    return (
+        cv2.warpAffine(
+            image, M, (VIEW_SIZE,) * 2, flags=cv2.INTER_LINEAR, borderMode=mode, borderValue=beyond
+        ).astype(np.float32)
+        / 255
+    ) ** 2.2
+
+
+def face_view(
+    image: np.ndarray,  # (H, W, 3) uint8
+    points: np.ndarray,  # (68, 2) px
+    bank: Bank,
+) -> tuple[np.ndarray, np.ndarray]:  # (96, 96, 3) uint8, (68, 2) in its unit square
     "One view of a labelled face."
     r = bank.rng
-    if r.random() < .5: image, points = np.ascontiguousarray(image[:, ::-1]), ((image.shape[1]-1, 0) + points*(-1, 1))[FLIP_68]
-    far = r.random() < .4
-    M = turn(view_transform(points), np.radians(r.uniform(-65, 65) if far else r.normal(0, 8)),
-             np.exp(r.uniform(-.3, .25)*(1 if far else .6)), r.uniform(-.11, .11, 2)*(1 if far else .6))
+    if r.random() < 0.5:
+        image, points = (
+            np.ascontiguousarray(image[:, ::-1]),
+            ((image.shape[1] - 1, 0) + points * (-1, 1))[FLIP_68],
+        )
+    far = r.random() < 0.4
+    M = turn(
+        view_transform(points),
+        np.radians(r.uniform(-65, 65) if far else r.normal(0, 8)),
+        np.exp(r.uniform(-0.3, 0.25) * (1 if far else 0.6)),
+        r.uniform(-0.11, 0.11, 2) * (1 if far else 0.6),
+    )
     p = transform_points(points, M)
-    x, t = _linear_view(image, M, r), (p + .5)/VIEW_SIZE
-    if r.random() < .25: return (255*x**(1/2.2)).astype(np.uint8), t
+    x, t = _linear_view(image, M, r), (p + 0.5) / VIEW_SIZE
+    if r.random() < 0.25:
+        return (255 * x ** (1 / 2.2)).astype(np.uint8), t
     return degrade(occlude(relight(x, p, bank), view_transform(TEMPLATE, t), r), r), t
 
 # %% ../../nbs/63_landmarks.ipynb #a97b65c8
-def texture(rng:np.random.Generator)->np.ndarray: # (96, 96, 3) linear
+def texture(rng: np.random.Generator) -> np.ndarray:  # (96, 96, 3) linear
     "Fractal noise, stripes, cells and blobs."
     x, u = np.zeros((VIEW_SIZE, VIEW_SIZE, 3), np.float32), np.arange(VIEW_SIZE)
     for n in (3, 6, 12, 24, 48):
-        x += cv2.resize(rng.normal(size=(n, n, 3)).astype(np.float32), (VIEW_SIZE,)*2, interpolation=cv2.INTER_CUBIC)*rng.uniform(0, 1)
-    if rng.random() < .3:
-        x += (np.sin(u*rng.uniform(.05, 1.5))[:, None] * (np.sin(u*rng.uniform(.05, 1.5)) if rng.random() < .5 else 1))[..., None]*rng.uniform(.5, 2)
-    x = np.clip(.3 + .2*x*rng.uniform(0, 1.5), 0, 1)
-    for _ in range(rng.integers(0, 9)): x = _blob(x, rng, 1)
+        x += cv2.resize(
+            rng.normal(size=(n, n, 3)).astype(np.float32),
+            (VIEW_SIZE,) * 2,
+            interpolation=cv2.INTER_CUBIC,
+        ) * rng.uniform(0, 1)
+    if rng.random() < 0.3:
+        x += (
+            np.sin(u * rng.uniform(0.05, 1.5))[:, None]
+            * (np.sin(u * rng.uniform(0.05, 1.5)) if rng.random() < 0.5 else 1)
+        )[..., None] * rng.uniform(0.5, 2)
+    x = np.clip(0.3 + 0.2 * x * rng.uniform(0, 1.5), 0, 1)
+    for _ in range(rng.integers(0, 9)):
+        x = _blob(x, rng, 1)
     return x
 
-OTHER_VIEWS = {"beside": .15, "near": .05, "far": .05, "upside down": .15, "misread": .25, "texture": .1, "place": .25} # shares
 
-def other_view(image:np.ndarray, # (H, W, 3) uint8
-               points:np.ndarray, # (68, 2) px of the face in it
-               bank:Bank)->np.ndarray: # (96, 96, 3) uint8
+OTHER_VIEWS = {
+    "beside": 0.15,
+    "near": 0.05,
+    "far": 0.05,
+    "upside down": 0.15,
+    "misread": 0.25,
+    "texture": 0.1,
+    "place": 0.25,
+}  # shares
+
+
+def other_view(
+    image: np.ndarray,  # (H, W, 3) uint8
+    points: np.ndarray,  # (68, 2) px of the face in it
+    bank: Bank,
+) -> np.ndarray:  # (96, 96, 3) uint8
     "One view without an upright face in its place."
     r, M = bank.rng, view_transform(points)
     kind = r.choice(list(OTHER_VIEWS), p=list(OTHER_VIEWS.values()))
-    if kind == "texture": return degrade(texture(r), r)
+    if kind == "texture":
+        return degrade(texture(r), r)
     if kind == "misread" and len(bank.mistakes):
         image, M = bank.mistakes[r.integers(len(bank.mistakes))]
-        M = turn(M, r.normal(0, .08), np.exp(r.normal(0, .06)), r.normal(0, .03, 2))
+        M = turn(M, r.normal(0, 0.08), np.exp(r.normal(0, 0.06)), r.normal(0, 0.03, 2))
     elif kind == "place" and len(bank.places):
         image = bank.places[r.integers(len(bank.places))]
-        M = turn(np.eye(2, 3), r.uniform(-.8, .8), np.exp(r.uniform(-1.6, .6)), (0, 0))
-        M[:, 2] = 47.5 - M[:, :2] @ (r.uniform(0, 1, 2)*(image.shape[1], image.shape[0]))
-    elif kind == "near": M = turn(M, r.uniform(-1, 1), r.uniform(2.4, 5), r.uniform(-.6, .6, 2))
-    elif kind == "far": M = turn(M, r.uniform(-1, 1), r.uniform(.15, .4), r.uniform(-.1, .1, 2))
-    elif kind in ("upside down", "misread"): M = turn(M, np.pi + r.uniform(-1.3, 1.3), np.exp(r.uniform(-.4, .35)), r.uniform(-.25, .25, 2))
+        M = turn(np.eye(2, 3), r.uniform(-0.8, 0.8), np.exp(r.uniform(-1.6, 0.6)), (0, 0))
+        M[:, 2] = 47.5 - M[:, :2] @ (r.uniform(0, 1, 2) * (image.shape[1], image.shape[0]))
+    elif kind == "near":
+        M = turn(M, r.uniform(-1, 1), r.uniform(2.4, 5), r.uniform(-0.6, 0.6, 2))
+    elif kind == "far":
+        M = turn(M, r.uniform(-1, 1), r.uniform(0.15, 0.4), r.uniform(-0.1, 0.1, 2))
+    elif kind in ("upside down", "misread"):
+        M = turn(
+            M,
+            np.pi + r.uniform(-1.3, 1.3),
+            np.exp(r.uniform(-0.4, 0.35)),
+            r.uniform(-0.25, 0.25, 2),
+        )
     else:
-        k, a = np.exp(r.uniform(-.5, 1)), r.uniform(0, 2*np.pi)
-        M = turn(M, r.uniform(-np.pi, np.pi), k, r.uniform(.45, .9)*max(1, k)*np.array([np.cos(a), np.sin(a)]))
+        k, a = np.exp(r.uniform(-0.5, 1)), r.uniform(0, 2 * np.pi)
+        M = turn(
+            M,
+            r.uniform(-np.pi, np.pi),
+            k,
+            r.uniform(0.45, 0.9) * max(1, k) * np.array([np.cos(a), np.sin(a)]),
+        )
     x = _linear_view(image, M, r)
-    return degrade(x[:, ::-1] if r.random() < .5 else x, r)
+    return degrade(x[:, ::-1] if r.random() < 0.5 else x, r)
 
 # %% ../../nbs/63_landmarks.ipynb #e7a1c05d
-def _read(net, rows): # of (picture, view) → points (N, 68, 2) px of the pictures, logits (N,)
-    x = np.stack([cv2.warpAffine(image, M, (VIEW_SIZE,)*2, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for image, M in rows])
-    with torch.inference_mode(): t, logit = net(torch.from_numpy(x).permute(0, 3, 1, 2).float()/255)
-    t = t.double().numpy()*VIEW_SIZE - .5
+def _read(net, rows):  # of (picture, view) → points (N, 68, 2) px of the pictures, logits (N,)
+    x = np.stack(
+        [
+            cv2.warpAffine(
+                image, M, (VIEW_SIZE,) * 2, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+            for image, M in rows
+        ]
+    )
+    with torch.inference_mode():
+        t, logit = net(torch.from_numpy(x).permute(0, 3, 1, 2).float() / 255)
+    t = t.double().numpy() * VIEW_SIZE - 0.5
     return [transform_points(p, invert_transform(M)) for p, (_, M) in zip(t, rows)], logit.numpy()
 
-def _misread(q, p): # landmarks found and right: another face than the given one, or that one turned by more than 75°
-    eyes, right = (q[45]-q[36]) @ [1, 1j], (p[45]-p[36]) @ [1, 1j]
-    return np.linalg.norm(q-p, axis=1).mean() > abs(right) or abs(np.angle(eyes/right)) > np.radians(75)
 
-def _first_looks(samples, places, rng, looks): # (picture, view, points or None): any roll, roughly in place; anywhere in places
+def _misread(
+    q, p
+):  # landmarks found and right: another face than the given one, or that one turned by more than 75°
+    eyes, right = (q[45] - q[36]) @ [1, 1j], (p[45] - p[36]) @ [1, 1j]
+    return np.linalg.norm(q - p, axis=1).mean() > abs(right) or abs(
+        np.angle(eyes / right)
+    ) > np.radians(75)
+
+
+def _first_looks(
+    samples, places, rng, looks
+):  # (picture, view, points or None): any roll, roughly in place; anywhere in places
     for at in rng.integers(len(samples), size=looks):
         image, p, _ = samples[at]
-        shift = rng.uniform(-.35, .35, 2)
-        yield image, turn(view_transform(p), rng.uniform(-np.pi, np.pi), np.exp(rng.uniform(-.6, .6)), shift), p
-    for at in rng.integers(len(places), size=looks//5 if len(places) else 0):
-        k = np.exp(rng.uniform(-1.6, .6))
-        middle = rng.uniform(0, 1, 2)*places[at].shape[1::-1]
-        yield places[at], np.c_[k*np.eye(2), 47.5 - k*middle], None
+        shift = rng.uniform(-0.35, 0.35, 2)
+        yield (
+            image,
+            turn(
+                view_transform(p), rng.uniform(-np.pi, np.pi), np.exp(rng.uniform(-0.6, 0.6)), shift
+            ),
+            p,
+        )
+    for at in rng.integers(len(places), size=looks // 5 if len(places) else 0):
+        k = np.exp(rng.uniform(-1.6, 0.6))
+        middle = rng.uniform(0, 1, 2) * places[at].shape[1::-1]
+        yield places[at], np.c_[k * np.eye(2), 47.5 - k * middle], None
 
-def misreadings(net:LandmarkNet, # in evaluation mode
-                samples:list, # of (picture, points, group)
-                places:list, # pictures without faces
-                rng:np.random.Generator,
-                looks:int=6000, # first views, at any roll
-               )->list: # of (picture, (2, 3) picture px → view px)
+
+def misreadings(
+    net: LandmarkNet,  # in evaluation mode
+    samples: list,  # of (picture, points, group)
+    places: list,  # pictures without faces
+    rng: np.random.Generator,
+    looks: int = 6000,  # first views, at any roll
+) -> list:  # of (picture, (2, 3) picture px → view px)
     "Views that a network takes for upright faces after three passes, though none is there."
     looks, out = list(_first_looks(samples, places, rng, looks)), []
     for at in range(0, len(looks), 256):
-        rows = looks[at:at+256]
+        rows = looks[at : at + 256]
         for _ in range(3):
             points, logit = _read(net, [(image, M) for image, M, _ in rows]) if rows else ([], [])
             seen = [r for r, l in zip(rows, logit) if l > -3]
-            rows = [(image, view_transform(q), p) for (image, _, p), q, l in zip(rows, points, logit) if l > -3]
+            rows = [
+                (image, view_transform(q), p)
+                for (image, _, p), q, l in zip(rows, points, logit)
+                if l > -3
+            ]
         for (image, M, p), (_, N, _) in zip(seen, rows):
-            q = transform_points(VIEW*VIEW_SIZE - .5, invert_transform(N))
-            if p is None or _misread(q, p): out.append((image, M))
+            q = transform_points(VIEW * VIEW_SIZE - 0.5, invert_transform(N))
+            if p is None or _misread(q, p):
+                out.append((image, M))
     return out
-
 
 # %% ../../nbs/63_landmarks.ipynb #dfe20c05
 class Views(torch.utils.data.IterableDataset):
     "Endless batches: views (B, 96, 96, 3) uint8, points (B, 68, 2), faces (B,); every third view holds no face."
-    def __init__(self, samples:list, # of (picture, points, group)
-                 batch:int, seed:int, places:list, mistakes:list=()):
-        self.batch, self.seed, self.places, self.mistakes, self.groups = batch, seed, places, mistakes, {}
-        for image, p, g in samples: self.groups.setdefault(g, []).append((image, p))
+
+    def __init__(
+        self,
+        samples: list,  # of (picture, points, group)
+        batch: int,
+        seed: int,
+        places: list,
+        mistakes: list = (),
+    ):
+        self.batch, self.seed, self.places, self.mistakes, self.groups = (
+            batch,
+            seed,
+            places,
+            mistakes,
+            {},
+        )
+        for image, p, g in samples:
+            self.groups.setdefault(g, []).append((image, p))
 
     def __iter__(self):
         info = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, info.id if info else 0])
         bank, names = Bank(rng, places=self.places, mistakes=self.mistakes), list(self.groups)
-        share = np.array([len(self.groups[n])**.25 for n in names])
+        share = np.array([len(self.groups[n]) ** 0.25 for n in names])
         clip = np.array([n not in ("portraits", "rendered") for n in names])
-        share[clip] *= .25/max(share[clip].sum(), 1e-9)
-        share[~clip] = [{"portraits": .6, "rendered": .15}[n] for n in names if n in ("portraits", "rendered")]
-        while True: yield self._batch(bank, names, share/share.sum())
+        share[clip] *= 0.25 / max(share[clip].sum(), 1e-9)
+        share[~clip] = [
+            {"portraits": 0.6, "rendered": 0.15}[n] for n in names if n in ("portraits", "rendered")
+        ]
+        while True:
+            yield self._batch(bank, names, share / share.sum())
 
     def _batch(self, bank, names, share):
         rows = []
         for k in range(self.batch):
             g = self.groups[names[bank.rng.choice(len(names), p=share)]]
             image, p = g[bank.rng.integers(len(g))]
-            rows.append((other_view(image, p, bank), VIEW, 0.) if k % 3 == 2 else (*face_view(image, p, bank), 1.))
+            rows.append(
+                (other_view(image, p, bank), VIEW, 0.0)
+                if k % 3 == 2
+                else (*face_view(image, p, bank), 1.0)
+            )
         x, y, f = zip(*rows)
-        return torch.from_numpy(np.stack(x)), torch.tensor(np.stack(y), dtype=torch.float32), torch.tensor(f)
+        return (
+            torch.from_numpy(np.stack(x)),
+            torch.tensor(np.stack(y), dtype=torch.float32),
+            torch.tensor(f),
+        )
 
 # %% ../../nbs/63_landmarks.ipynb #c91aca48
 def _step(net, mean, opt, batch, step):
     "One update of the network and of its running average; the two losses."
     x, y, face = batch
     net.train()
-    with torch.autocast("cpu", torch.bfloat16): p, logit = net(x.permute(0, 3, 1, 2).float()/255)
-    points = (F.smooth_l1_loss(p, y, reduction="none", beta=.005).mean((1, 2))*face).sum()/face.sum()
+    with torch.autocast("cpu", torch.bfloat16):
+        p, logit = net(x.permute(0, 3, 1, 2).float() / 255)
+    points = (
+        F.smooth_l1_loss(p, y, reduction="none", beta=0.005).mean((1, 2)) * face
+    ).sum() / face.sum()
     score = F.binary_cross_entropy_with_logits(logit, face)
     opt.zero_grad()
-    (20*points + .4*score).backward()
+    (20 * points + 0.4 * score).backward()
     torch.nn.utils.clip_grad_norm_(net.parameters(), 1)
     opt.step()
-    k = min(.998, (step+1)/(step+20))
-    for a, b in zip(mean.state_dict().values(), net.state_dict().values()): a.lerp_(b, 1-k) if a.is_floating_point() else a.copy_(b)
+    k = min(0.998, (step + 1) / (step + 20))
+    for a, b in zip(mean.state_dict().values(), net.state_dict().values()):
+        a.lerp_(b, 1 - k) if a.is_floating_point() else a.copy_(b)
     return dict(points=f"{points.item():.4f}", score=f"{score.item():.3f}")
 
-def _weights(file): # a .safetensors of a landmark network as float32
+
+def _weights(file):  # a .safetensors of a landmark network as float32
     from safetensors.torch import load_file
+
     return {k: v.float() if v.is_floating_point() else v for k, v in load_file(file).items()}
 
-def _same_run(checkpoint, before, now): # complains of settings that differ from those of the run to go on with
-    other = [f"{k} {before[k]}, not {now[k]}" for k in before if before[k] != now[k]]
-    if other: raise ValueError(f"{checkpoint}: that run was begun with {', '.join(other)}; go on with its settings, or write elsewhere")
 
-def _write(out, net, step): # a .safetensors of a landmark network, float16
+def _same_run(
+    checkpoint, before, now
+):  # complains of settings that differ from those of the run to go on with
+    other = [f"{k} {before[k]}, not {now[k]}" for k in before if before[k] != now[k]]
+    if other:
+        raise ValueError(
+            f"{checkpoint}: that run was begun with {', '.join(other)}; go on with its settings, or write elsewhere"
+        )
+
+
+def _write(out, net, step):  # a .safetensors of a landmark network, float16
     from safetensors.torch import save_file
+
     halves = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
     save_file(halves, out, {"steps": str(step)})
     Path(out).chmod(0o644)
+
 
 def _save(out, net, mean, opt, step, settings):
     state = dict(net=net.state_dict(), mean=mean.state_dict(), opt=opt.state_dict())
@@ -348,91 +576,177 @@ def _save(out, net, mean, opt, step, settings):
     _write(out, mean, step)
 
 # %% ../../nbs/63_landmarks.ipynb #31f985b5
-def fit(samples:list, # of (picture, points, group)
-        out:str, # .safetensors to write; its checkpoint lies beside it
-        steps:int=3300, batch:int=64, lr:float=2e-3, places:list=(), # pictures without faces
-        workers:int=1, seed:int=0,
-        init:str|None=None, # weights to begin with, whose misreadings are among what is no face
-       )->LandmarkNet: # running average of the weights
+def fit(
+    samples: list,  # of (picture, points, group)
+    out: str,  # .safetensors to write; its checkpoint lies beside it
+    steps: int = 3300,
+    batch: int = 64,
+    lr: float = 2e-3,
+    places: list = (),  # pictures without faces
+    workers: int = 1,
+    seed: int = 0,
+    init: str | None = None,  # weights to begin with, whose misreadings are among what is no face
+) -> LandmarkNet:  # running average of the weights
     "Trains; goes on from the checkpoint if there is one."
     from tqdm import tqdm
+
     torch.manual_seed(seed)
-    net, mean, state, done, mistakes = LandmarkNet(), LandmarkNet(), Path(out).with_suffix(".ckpt.pt"), 0, []
+    net, mean, state, done, mistakes = (
+        LandmarkNet(),
+        LandmarkNet(),
+        Path(out).with_suffix(".ckpt.pt"),
+        0,
+        [],
+    )
     if init:
         net.load_state_dict(_weights(init))
         mistakes = misreadings(net.eval(), samples, places, np.random.default_rng(seed))
     mean.load_state_dict(net.state_dict())
-    opt = torch.optim.AdamW(net.parameters(), lr, weight_decay=.02)
-    settings = dict(batch=batch, rate=lr, seed=seed, init=init, pictures=len(samples), places=len(places))
+    opt = torch.optim.AdamW(net.parameters(), lr, weight_decay=0.02)
+    settings = dict(
+        batch=batch, rate=lr, seed=seed, init=init, pictures=len(samples), places=len(places)
+    )
     if state.exists():
         s = torch.load(state, weights_only=True)
         _same_run(state, s.get("settings", {}), settings)
-        net.load_state_dict(s["net"]), mean.load_state_dict(s["mean"]), opt.load_state_dict(s["opt"])
+        (
+            net.load_state_dict(s["net"]),
+            mean.load_state_dict(s["mean"]),
+            opt.load_state_dict(s["opt"]),
+        )
         done = s["step"]
-    batches = iter(torch.utils.data.DataLoader(Views(samples, batch, seed + done, places, mistakes), None, num_workers=workers))
+    batches = iter(
+        torch.utils.data.DataLoader(
+            Views(samples, batch, seed + done, places, mistakes), None, num_workers=workers
+        )
+    )
     for step in (bar := tqdm(range(done, steps), initial=done, total=steps, mininterval=5)):
-        for g in opt.param_groups: g["lr"] = lr*min(1, (step+1)/min(200, 1 + steps//10))*(.5 + .5*math.cos(math.pi*step/steps))
+        for g in opt.param_groups:
+            g["lr"] = (
+                lr
+                * min(1, (step + 1) / min(200, 1 + steps // 10))
+                * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+            )
         bar.set_postfix(_step(net, mean, opt, next(batches), step), refresh=False)
-        if (step+1) % 500 == 0 or step+1 == steps: _save(out, net, mean, opt, step+1, settings)
+        if (step + 1) % 500 == 0 or step + 1 == steps:
+            _save(out, net, mean, opt, step + 1, settings)
     return mean.eval()
 
 # %% ../../nbs/63_landmarks.ipynb #8e41f0d7
-def mix(net:LandmarkNet, # trained from the weights of a file
-        init:str, # that file
-        share:float, # of the file's weights in the mean, 0 to 1
-       )->LandmarkNet: # in evaluation mode
+def mix(
+    net: LandmarkNet,  # trained from the weights of a file
+    init: str,  # that file
+    share: float,  # of the file's weights in the mean, 0 to 1
+) -> LandmarkNet:  # in evaluation mode
     "The weighted mean of a network and of the one it began as, batch-norm statistics included."
     before, mean = _weights(init), LandmarkNet()
     after = net.state_dict()
-    mean.load_state_dict({k: share*before[k] + (1-share)*v if v.is_floating_point() else v for k, v in after.items()})
+    mean.load_state_dict(
+        {
+            k: share * before[k] + (1 - share) * v if v.is_floating_point() else v
+            for k, v in after.items()
+        }
+    )
     return mean.eval()
 
 # %% ../../nbs/63_landmarks.ipynb #700cbc5f
-def errors(net:LandmarkNet,
-           samples:list, # of (picture, points, group)
-           passes:int=2, seed:int=0,
-          )->np.ndarray: # (N,) mean distance / distance of the outer eye corners
+def errors(
+    net: LandmarkNet,
+    samples: list,  # of (picture, points, group)
+    passes: int = 2,
+    seed: int = 0,
+) -> np.ndarray:  # (N,) mean distance / distance of the outer eye corners
     "Error after a badly placed first view and `passes` - 1 better ones."
     out, rng = [], np.random.default_rng(seed)
     for image, p, _ in samples:
-        M = turn(view_transform(p), rng.normal(0, .1), np.exp(rng.normal(0, .1)), rng.normal(0, .04, 2))
+        M = turn(
+            view_transform(p),
+            rng.normal(0, 0.1),
+            np.exp(rng.normal(0, 0.1)),
+            rng.normal(0, 0.04, 2),
+        )
         for _ in range(passes):
-            x = cv2.warpAffine(image, M, (VIEW_SIZE,)*2, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            with torch.inference_mode(): t = net(torch.from_numpy(x).permute(2, 0, 1)[None].float()/255)[0][0].double().numpy()
-            q = transform_points(t*VIEW_SIZE - .5, invert_transform(M))
+            x = cv2.warpAffine(
+                image, M, (VIEW_SIZE,) * 2, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+            with torch.inference_mode():
+                t = (
+                    net(torch.from_numpy(x).permute(2, 0, 1)[None].float() / 255)[0][0]
+                    .double()
+                    .numpy()
+                )
+            q = transform_points(t * VIEW_SIZE - 0.5, invert_transform(M))
             M = view_transform(q)
-        out.append(np.linalg.norm(q-p, axis=1).mean()/np.linalg.norm(p[36]-p[45]))
+        out.append(np.linalg.norm(q - p, axis=1).mean() / np.linalg.norm(p[36] - p[45]))
     return np.array(out)
 
 # %% ../../nbs/63_landmarks.ipynb #56266eb8
-def main(argv:list|None=None # the command line's words
-        )->None:
+def main(
+    argv: list | None = None,  # the command line's words
+) -> None:
     "Trains the landmark network on portraits and clips and reports its error on those held out."
     import argparse
-    p = argparse.ArgumentParser(prog="python -m illures_nb.train.landmarks", description=main.__doc__)
+
+    p = argparse.ArgumentParser(
+        prog="python -m illures_nb.train.landmarks", description=main.__doc__
+    )
     p.add_argument("--portraits", required=True, help="folder with landmarks68.npz and images/")
-    p.add_argument("--videos", required=True, help="folder with index.csv, clips and NAME.landmarks68.npz")
+    p.add_argument(
+        "--videos", required=True, help="folder with index.csv, clips and NAME.landmarks68.npz"
+    )
     p.add_argument("--places", help=".npz of environment maps: pictures without faces")
-    p.add_argument("--pool", help="folder of rendered heads (illures synth sfsnet-syn); needs --places for their light")
-    p.add_argument("--out", required=True, help=".safetensors to write; rerun to go on from the checkpoint beside it")
-    p.add_argument("--steps", type=int, default=3300, help="batches of 64 views (default: %(default)s)")
-    p.add_argument("--init", help=".safetensors to begin with; its misreadings join the views without a face")
-    p.add_argument("--keep", type=float, default=0,
-                   help="share of --init in the weights written at the end (default: %(default)s)")
-    p.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default: %(default)s)")
+    p.add_argument(
+        "--pool",
+        help="folder of rendered heads (illures synth sfsnet-syn); needs --places for their light",
+    )
+    p.add_argument(
+        "--out",
+        required=True,
+        help=".safetensors to write; rerun to go on from the checkpoint beside it",
+    )
+    p.add_argument(
+        "--steps", type=int, default=3300, help="batches of 64 views (default: %(default)s)"
+    )
+    p.add_argument(
+        "--init", help=".safetensors to begin with; its misreadings join the views without a face"
+    )
+    p.add_argument(
+        "--keep",
+        type=float,
+        default=0,
+        help="share of --init in the weights written at the end (default: %(default)s)",
+    )
+    p.add_argument(
+        "--rate", type=float, default=2e-3, help="highest learning rate (default: %(default)s)"
+    )
     a = p.parse_args(argv)
-    if not 0 <= a.keep <= 1: p.error(f"--keep must lie between 0 and 1, not {a.keep:g}")
-    if a.keep and not a.init: p.error("--keep needs --init, whose weights it keeps")
-    torch.set_num_threads(1), cv2.setNumThreads(0) # the loader forks, and OpenCV's threads do not survive that
+    if not 0 <= a.keep <= 1:
+        p.error(f"--keep must lie between 0 and 1, not {a.keep:g}")
+    if a.keep and not a.init:
+        p.error("--keep needs --init, whose weights it keeps")
+    (
+        torch.set_num_threads(1),
+        cv2.setNumThreads(0),
+    )  # the loader forks, and OpenCV's threads do not survive that
     places = read_places(a.places) if a.places else ()
-    samples = read_portraits(a.portraits, False) + read_videos(a.videos, False) + (read_pool(a.pool, a.places) if a.pool else [])
+    samples = (
+        read_portraits(a.portraits, False)
+        + read_videos(a.videos, False)
+        + (read_pool(a.pool, a.places) if a.pool else [])
+    )
     net = fit(samples, a.out, a.steps, lr=a.rate, places=places, init=a.init)
     if a.keep:
         net = mix(net, a.init, a.keep)
         _write(a.out, net, a.steps)
-    for name, held in ("portraits", read_portraits(a.portraits, True)), ("videos", read_videos(a.videos, True)):
-        e = 100*errors(net, held)
-        print(f"{name}: {e.mean():.2f} % mean, {np.median(e):.2f} % median of the inter-ocular distance, {len(e)} held out")
+    for name, held in (
+        ("portraits", read_portraits(a.portraits, True)),
+        ("videos", read_videos(a.videos, True)),
+    ):
+        e = 100 * errors(net, held)
+        print(
+            f"{name}: {e.mean():.2f} % mean, {np.median(e):.2f} % median of the inter-ocular distance, {len(e)} held out"
+        )
 
 # %% ../../nbs/63_landmarks.ipynb #b3cd6708
-if __name__ == "__main__" and "__file__" in globals(): main()
+if __name__ == "__main__" and "__file__" in globals():
+    main()

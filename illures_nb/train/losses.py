@@ -18,245 +18,375 @@ from ..light import shade_maps
 from ..networks import Maps
 
 # %% ../../nbs/61_losses.ipynb #0891169e
-def masked_mean(x:torch.Tensor, # (B, C, S, S)
-                mask:torch.Tensor # (B, 1, S, S)
-               )->torch.Tensor: # scalar
+def masked_mean(
+    x: torch.Tensor,  # (B, C, S, S)
+    mask: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # scalar
     "Mean over the pixels of the mask."
     return (x * mask).sum() / (mask.sum() * x.shape[1]).clamp_min(1)
 
-def encode(x:torch.Tensor # linear light
-          )->torch.Tensor: # sRGB-encoded; its slope is finite at 0
+
+def encode(
+    x: torch.Tensor,  # linear light
+) -> torch.Tensor:  # sRGB-encoded; its slope is finite at 0
     "Linear to sRGB for losses: errors count as much as the eye counts them."
     return linear_to_srgb(x.clamp(1e-4, 2))
 
 # %% ../../nbs/61_losses.ipynb #f3f87718
-def pattern_loss(pred:torch.Tensor, # (B, 3, S, S) linear
-                 true:torch.Tensor, # (B, 3, S, S) linear
-                 mask:torch.Tensor # (B, 1, S, S)
-                )->torch.Tensor: # scalar
+def pattern_loss(
+    pred: torch.Tensor,  # (B, 3, S, S) linear
+    true: torch.Tensor,  # (B, 3, S, S) linear
+    mask: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # scalar
     "L1 of log albedo up to one scale per face."
-    d = (pred + .01).log() - (true + .01).log()
-    mean = (d * mask).sum((1, 2, 3), keepdim=True) / (3 * mask.sum((1, 2, 3), keepdim=True)).clamp_min(1)
+    d = (pred + 0.01).log() - (true + 0.01).log()
+    mean = (d * mask).sum((1, 2, 3), keepdim=True) / (
+        3 * mask.sum((1, 2, 3), keepdim=True)
+    ).clamp_min(1)
     return masked_mean((d - mean).abs(), mask)
 
-def albedo_loss(pred:torch.Tensor, # (B, 3, S, S) linear
-                true:torch.Tensor, # (B, 3, S, S) linear
-                mask:torch.Tensor # (B, 1, S, S)
-               )->torch.Tensor: # scalar
+
+def albedo_loss(
+    pred: torch.Tensor,  # (B, 3, S, S) linear
+    true: torch.Tensor,  # (B, 3, S, S) linear
+    mask: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # scalar
     "Tone (L1 of the encoded albedo) plus a fifth of the pattern."
-    return masked_mean((encode(pred) - encode(true)).abs(), mask) + .2 * pattern_loss(pred, true, mask)
+    return masked_mean((encode(pred) - encode(true)).abs(), mask) + 0.2 * pattern_loss(
+        pred, true, mask
+    )
 
 # %% ../../nbs/61_losses.ipynb #24844930
-def edge_loss(pred:torch.Tensor, # (B, C, S, S)
-              true:torch.Tensor, # (B, C, S, S)
-              mask:torch.Tensor # (B, 1, S, S)
-             )->torch.Tensor: # scalar
+def edge_loss(
+    pred: torch.Tensor,  # (B, C, S, S)
+    true: torch.Tensor,  # (B, C, S, S)
+    mask: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # scalar
     "L1 of the differences between neighbours, right and below."
     slope = lambda x: (x.diff(dim=-1), x.diff(dim=-2))
-    both = mask[..., 1:] * mask[..., :-1], mask[..., 1:, :] * mask[..., :-1, :] # both neighbours count: beyond the head there is nothing to differ from
+    both = (
+        mask[..., 1:] * mask[..., :-1],
+        mask[..., 1:, :] * mask[..., :-1, :],
+    )  # both neighbours count: beyond the head there is nothing to differ from
     return sum(masked_mean((a - b).abs(), m) for a, b, m in zip(slope(pred), slope(true), both))
 
-def normal_loss(pred:torch.Tensor, # (B, 3, S, S) unit
-                true:torch.Tensor, # (B, 3, S, S) unit
-                mask:torch.Tensor # (B, 1, S, S)
-               )->torch.Tensor: # scalar
-    "L1 plus 1 − cosine, plus L1 of the differences between neighbours (relief)."
-    return masked_mean((pred - true).abs(), mask) + masked_mean(1 - (pred * true).sum(1, keepdim=True), mask) + edge_loss(pred, true, mask)
 
-def angular_error(pred:torch.Tensor, # (B, 3, S, S) unit
-                  true:torch.Tensor, # (B, 3, S, S) unit
-                  mask:torch.Tensor # (B, 1, S, S)
-                 )->torch.Tensor: # degrees, scalar
+def normal_loss(
+    pred: torch.Tensor,  # (B, 3, S, S) unit
+    true: torch.Tensor,  # (B, 3, S, S) unit
+    mask: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # scalar
+    "L1 plus 1 − cosine, plus L1 of the differences between neighbours (relief)."
+    return (
+        masked_mean((pred - true).abs(), mask)
+        + masked_mean(1 - (pred * true).sum(1, keepdim=True), mask)
+        + edge_loss(pred, true, mask)
+    )
+
+
+def angular_error(
+    pred: torch.Tensor,  # (B, 3, S, S) unit
+    true: torch.Tensor,  # (B, 3, S, S) unit
+    mask: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # degrees, scalar
     "Mean angle between predicted and true normals."
     return masked_mean(torch.rad2deg((pred * true).sum(1, keepdim=True).clamp(-1, 1).acos()), mask)
 
 # %% ../../nbs/61_losses.ipynb #15f81abe
-def decomposition_loss(pred:Maps, # the network's answer
-                       b, # train.data.Batch, the truth
-                       w:dict # weights of albedo, normals, light, local (I_l), residual, image (I_g)
-                      )->dict: # scalars by name, `total` among them
+def decomposition_loss(
+    pred: Maps,  # the network's answer
+    b,  # train.data.Batch, the truth
+    w: dict,  # weights of albedo, normals, light, local (I_l), residual, image (I_g)
+) -> dict:  # scalars by name, `total` among them
     "Equation 3 (L_s) and, where `residual` and `image` have weight, equation 4 (L_g)."
-    local, true_local = pred.albedo * shade_maps(pred.normals, pred.light), b.albedo * shade_maps(b.normals, b.light)
-    strength = b.light[:, :1].mean(-1, keepdim=True).clamp_min(.05)
-    terms = {"albedo": albedo_loss(pred.albedo, b.albedo, b.mask), "normals": normal_loss(pred.normals, b.normals, b.mask),
-             "light": ((pred.light - b.light) / strength).square().mean(),
-             "local": masked_mean((encode(local) - encode(true_local)).abs(), b.mask)}
-    if w.get("residual"): terms["residual"] = masked_mean((pred.residual - b.residual).abs(), b.mask) + edge_loss(pred.residual, b.residual, b.mask)
-    if w.get("image"): terms["image"] = masked_mean((encode(local + pred.residual) - b.image).abs(), b.mask)
+    local, true_local = (
+        pred.albedo * shade_maps(pred.normals, pred.light),
+        b.albedo * shade_maps(b.normals, b.light),
+    )
+    strength = b.light[:, :1].mean(-1, keepdim=True).clamp_min(0.05)
+    terms = {
+        "albedo": albedo_loss(pred.albedo, b.albedo, b.mask),
+        "normals": normal_loss(pred.normals, b.normals, b.mask),
+        "light": ((pred.light - b.light) / strength).square().mean(),
+        "local": masked_mean((encode(local) - encode(true_local)).abs(), b.mask),
+    }
+    if w.get("residual"):
+        terms["residual"] = masked_mean((pred.residual - b.residual).abs(), b.mask) + edge_loss(
+            pred.residual, b.residual, b.mask
+        )
+    if w.get("image"):
+        terms["image"] = masked_mean((encode(local + pred.residual) - b.image).abs(), b.mask)
     return terms | {"total": sum(w[k] * t for k, t in terms.items())}
 
 # %% ../../nbs/61_losses.ipynb #d030ee70
-def carry(net, # networks.AlignNet
-          map_i:torch.Tensor, # (B, 3, S, S) albedo or normals of frame i
-          mask_i:torch.Tensor, # (B, 1, S, S)
-          contours_i:torch.Tensor, # (B, 1, S, S) in [0, 1]
-          contours_j:torch.Tensor # (B, 1, S, S)
-         )->torch.Tensor: # (B, 3, S, S) the map as frame j should show it
+def carry(
+    net,  # networks.AlignNet
+    map_i: torch.Tensor,  # (B, 3, S, S) albedo or normals of frame i
+    mask_i: torch.Tensor,  # (B, 1, S, S)
+    contours_i: torch.Tensor,  # (B, 1, S, S) in [0, 1]
+    contours_j: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # (B, 3, S, S) the map as frame j should show it
     "Equation 5's φ: a map of frame i, inside its face only, redrawn as in frame j."
     return net(map_i * mask_i, contours_i, contours_j)
 
 # %% ../../nbs/61_losses.ipynb #efb9020f
-def shrink(x:torch.Tensor, # (B, C, S, S)
-           size:int, # new side; None, S or more: nothing happens
-           kind:str="map" # "map", "normals", "lines", or "picture", in sRGB
-          )->torch.Tensor: # (B, C, size, size)
+def shrink(
+    x: torch.Tensor,  # (B, C, S, S)
+    size: int,  # new side; None, S or more: nothing happens
+    kind: str = "map",  # "map", "normals", "lines", or "picture", in sRGB
+) -> torch.Tensor:  # (B, C, size, size)
     "A smaller map, by averaging."
-    if not size or size >= x.shape[-1]: return x
+    if not size or size >= x.shape[-1]:
+        return x
     mean = lambda y: F.interpolate(y, size=(size, size), mode="area")
-    if kind == "picture": return linear_to_srgb(mean(srgb_to_linear(x)))
-    if kind == "normals": return F.normalize(mean(x), dim=1, eps=1e-6)
-    return (mean(x) * (x.shape[-1] / size)).clamp(0, 1) if kind == "lines" else mean(x) # a line of one pixel covers a k-th of a square of k × k
+    if kind == "picture":
+        return linear_to_srgb(mean(srgb_to_linear(x)))
+    if kind == "normals":
+        return F.normalize(mean(x), dim=1, eps=1e-6)
+    return (
+        (mean(x) * (x.shape[-1] / size)).clamp(0, 1) if kind == "lines" else mean(x)
+    )  # a line of one pixel covers a k-th of a square of k × k
 
-_KINDS = {"image": "picture", "normals": "normals", "contours": "lines"} # fields of batches; others are maps
 
-def _scaled(field, x, size, S): # a field of a batch
+_KINDS = {
+    "image": "picture",
+    "normals": "normals",
+    "contours": "lines",
+}  # fields of batches; others are maps
+
+
+def _scaled(field, x, size, S):  # a field of a batch
     name = field.split("_")[0]
-    if not torch.is_tensor(x): return smaller(x, size)
-    if name == "landmarks": return (x + .5) * size / S - .5
-    if x.dim() < 4: return x # a light
-    return shrink(x, size, "normals" if name == "map" and (x < 0).any() else _KINDS.get(name, "map"))
+    if not torch.is_tensor(x):
+        return smaller(x, size)
+    if name == "landmarks":
+        return (x + 0.5) * size / S - 0.5
+    if x.dim() < 4:
+        return x  # a light
+    return shrink(
+        x, size, "normals" if name == "map" and (x < 0).any() else _KINDS.get(name, "map")
+    )
 
-def smaller(batch, # of train.data, of any kind, a tuple of such, or None
-            size:int # new side; None, S or more: nothing happens
-           ): # the same kind
+
+def smaller(
+    batch,  # of train.data, of any kind, a tuple of such, or None
+    size: int,  # new side; None, S or more: nothing happens
+):  # the same kind
     "A batch averaged down, with everything that belongs to it."
-    if batch is None or isinstance(batch, tuple): return batch and tuple(smaller(x, size) for x in batch)
+    if batch is None or isinstance(batch, tuple):
+        return batch and tuple(smaller(x, size) for x in batch)
     S = next(x.shape[-1] for x in vars(batch).values() if torch.is_tensor(x) and x.dim() == 4)
-    return replace(batch, **{k: _scaled(k, x, size, S) for k, x in vars(batch).items()}) if size and size < S else batch
+    return (
+        replace(batch, **{k: _scaled(k, x, size, S) for k, x in vars(batch).items()})
+        if size and size < S
+        else batch
+    )
 
 # %% ../../nbs/61_losses.ipynb #63f3e3c4
-def align_loss(pred:torch.Tensor, # (B, 3, S, S) what `carry` returned
-               true:torch.Tensor, # (B, 3, S, S) frame j's own map
-               mask:torch.Tensor, # (B, 1, S, S) frame j's
-               normals:bool # unit vectors (equation 6), or albedo (equation 5)?
-              )->dict: # scalars by name, `total` among them
+def align_loss(
+    pred: torch.Tensor,  # (B, 3, S, S) what `carry` returned
+    true: torch.Tensor,  # (B, 3, S, S) frame j's own map
+    mask: torch.Tensor,  # (B, 1, S, S) frame j's
+    normals: bool,  # unit vectors (equation 6), or albedo (equation 5)?
+) -> dict:  # scalars by name, `total` among them
     "Equation 5 (L_a) or, for normals, equation 6 (L_n)."
     terms = {"align": masked_mean((pred - true).abs(), mask)}
-    if normals: terms["cosine"] = masked_mean(1 - (pred * true).sum(1, keepdim=True), mask)
+    if normals:
+        terms["cosine"] = masked_mean(1 - (pred * true).sum(1, keepdim=True), mask)
     return terms | {"total": sum(terms.values())}
 
 # %% ../../nbs/61_losses.ipynb #d8af294c
-LANDMARK_WEIGHT = 2. # λ of landmark_loss beside equation 5 or 6
+LANDMARK_WEIGHT = 2.0  # λ of landmark_loss beside equation 5 or 6
 
-def landmark_loss(by:torch.Tensor, # (B, 2, S, S) displacement towards frame i, in half sides (networks.AlignNet.look)
-                  points_i:torch.Tensor, # (B, 68, 2) px in frame i
-                  points_j:torch.Tensor, # (B, 68, 2) px in frame j
-                  mask_i:torch.Tensor, # (B, 1, S, S)
-                  mask_j:torch.Tensor # (B, 1, S, S)
-                 )->torch.Tensor: # scalar, half sides
+
+def landmark_loss(
+    by: torch.Tensor,  # (B, 2, S, S) displacement towards frame i, in half sides (networks.AlignNet.look)
+    points_i: torch.Tensor,  # (B, 68, 2) px in frame i
+    points_j: torch.Tensor,  # (B, 68, 2) px in frame j
+    mask_i: torch.Tensor,  # (B, 1, S, S)
+    mask_j: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # scalar, half sides
     "How far from its landmark of frame i a landmark of frame j looks, where both frames show it (ours; equations 5 and 6 have no such term)."
     at = [(2 * p + 1) / by.shape[-1] - 1 for p in (points_i, points_j)]
-    look = lambda x, g: F.grid_sample(x.float(), g[:, None], align_corners=False)[:, :, 0] # (B, C, 68)
+    look = lambda x, g: F.grid_sample(x.float(), g[:, None], align_corners=False)[
+        :, :, 0
+    ]  # (B, C, 68)
     seen = look(mask_i, at[0]) * look(mask_j, at[1])
-    return ((look(by, at[1]) - (at[0] - at[1]).mT).abs().sum(1, keepdim=True) * seen).sum() / seen.sum().clamp_min(1)
+    return (
+        (look(by, at[1]) - (at[0] - at[1]).mT).abs().sum(1, keepdim=True) * seen
+    ).sum() / seen.sum().clamp_min(1)
 
 # %% ../../nbs/61_losses.ipynb #230c3ee4
-def _per_face(x, mask): # mean over the mask → (B, C, 1, 1)
+def _per_face(x, mask):  # mean over the mask → (B, C, 1, 1)
     return (x * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True).clamp_min(1)
 
-def contrast(albedo:torch.Tensor, # (B, 3, S, S) linear
-             mask:torch.Tensor # (B, 1, S, S)
-            )->torch.Tensor: # (B,) 0: one colour
+
+def contrast(
+    albedo: torch.Tensor,  # (B, 3, S, S) linear
+    mask: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # (B,) 0: one colour
     "Standard deviation of the encoded albedo over the face, all colours together."
     x = encode(albedo)
     return (_per_face((x - _per_face(x, mask)).square(), mask).mean((1, 2, 3)) + 1e-8).sqrt()
 
-def relief(normals:torch.Tensor, # (B, 3, S, S) unit
-           mask:torch.Tensor # (B, 1, S, S)
-          )->torch.Tensor: # (B,) 0: flat, 1: directions cancel
+
+def relief(
+    normals: torch.Tensor,  # (B, 3, S, S) unit
+    mask: torch.Tensor,  # (B, 1, S, S)
+) -> torch.Tensor:  # (B,) 0: flat, 1: directions cancel
     "Spread of the normals: one less the length of their mean."
     return 1 - (_per_face(normals, mask).square().sum((1, 2, 3)) + 1e-8).sqrt()
 
 # %% ../../nbs/61_losses.ipynb #74ca402a
-def _share_residual(p, mask): # of the energy of the picture, in linear light
-    r, l = masked_mean(p.residual.square(), mask), masked_mean((p.albedo * shade_maps(p.normals, p.light)).square(), mask)
+def _share_residual(p, mask):  # of the energy of the picture, in linear light
+    r, l = (
+        masked_mean(p.residual.square(), mask),
+        masked_mean((p.albedo * shade_maps(p.normals, p.light)).square(), mask),
+    )
     return r / (r + l).clamp_min(1e-8)
 
+
 @torch.no_grad()
-def shares(p:Maps, # a network's answer
-           mask:torch.Tensor # (B, 1, S, S)
-          )->dict: # scalars to watch: none should run away while a stage without truth goes on
+def shares(
+    p: Maps,  # a network's answer
+    mask: torch.Tensor,  # (B, 1, S, S)
+) -> dict:  # scalars to watch: none should run away while a stage without truth goes on
     "Energy share of the residual, contrast of the albedo, relief of the normals."
-    return {"share_residual": _share_residual(p, mask), "share_albedo": contrast(p.albedo, mask).mean(), "share_relief": relief(p.normals, mask).mean()}
+    return {
+        "share_residual": _share_residual(p, mask),
+        "share_albedo": contrast(p.albedo, mask).mean(),
+        "share_relief": relief(p.normals, mask).mean(),
+    }
 
 # %% ../../nbs/61_losses.ipynb #1c349af3
-def guards(p:Maps, # the network's answer
-           anchor:Maps, # that of the frozen network of stage 1 on the same picture
-           mask:torch.Tensor # (B, 1, S, S)
-          )->dict: # scalars: tone, contrast, relief
+def guards(
+    p: Maps,  # the network's answer
+    anchor: Maps,  # that of the frozen network of stage 1 on the same picture
+    mask: torch.Tensor,  # (B, 1, S, S)
+) -> dict:  # scalars: tone, contrast, relief
     "What a face must not lose against the anchor: the mean colour of its skin, and the contrast and relief it has."
     tone = (_per_face(encode(p.albedo), mask) - _per_face(encode(anchor.albedo), mask)).abs().mean()
     less = lambda f, x, a: (1 - f(x, mask) / f(a, mask).clamp_min(1e-3)).clamp_min(0).mean()
-    return {"tone": tone, "contrast": less(contrast, p.albedo, anchor.albedo), "relief": less(relief, p.normals, anchor.normals)}
+    return {
+        "tone": tone,
+        "contrast": less(contrast, p.albedo, anchor.albedo),
+        "relief": less(relief, p.normals, anchor.normals),
+    }
 
-def _learns(net): # an AlignNet; a plain function holds nothing that could
+
+def _learns(net):  # an AlignNet; a plain function holds nothing that could
     weights = getattr(net, "parameters", tuple)
     return any(w.requires_grad for w in weights())
 
-def _goal(net, x, mask, C): # what a map carried to frame j is compared with
+
+def _goal(net, x, mask, C):  # what a map carried to frame j is compared with
     return x if _learns(net) else carry(net, x, mask, C, C)
 
-def _one_way(pred, other, mask, other_mask, C, other_C, aligners, at): # pred → other
+
+def _one_way(pred, other, mask, other_mask, C, other_C, aligners, at):  # pred → other
     mask, other_mask = shrink(mask, at), shrink(other_mask, at)
     C, other_C = shrink(C, at, "lines"), shrink(other_C, at, "lines")
+
     def term(k):
         kind = "normals" if k == "normals" else "map"
         x, y = shrink(getattr(pred, k), at, kind), shrink(getattr(other, k), at, kind)
         carried = carry(aligners[k], x, mask, C, other_C)
         goal = _goal(aligners[k], y, other_mask, other_C)
         return align_loss(carried, goal, other_mask, k == "normals")["total"]
+
     return {k: term(k) for k in ("albedo", "normals")}
 
+
 def _one_frame(p, image, mask, anchor):
-    terms = {"image": masked_mean((encode(p.albedo * shade_maps(p.normals, p.light) + p.residual) - image).abs(), mask),
-             "residual": masked_mean(p.residual.abs(), mask)}
+    terms = {
+        "image": masked_mean(
+            (encode(p.albedo * shade_maps(p.normals, p.light) + p.residual) - image).abs(), mask
+        ),
+        "residual": masked_mean(p.residual.abs(), mask),
+    }
     return terms | (guards(p, anchor, mask) if anchor else {}) | shares(p, mask)
 
 # %% ../../nbs/61_losses.ipynb #50e4dce8
-PAIR_WEIGHTS = dict(image=1., albedo=1., normals=.6, residual=.5, tone=.5, contrast=.2, relief=.2) # λ of eq. 7, and of the guards
+PAIR_WEIGHTS = dict(
+    image=1.0, albedo=1.0, normals=0.6, residual=0.5, tone=0.5, contrast=0.2, relief=0.2
+)  # λ of eq. 7, and of the guards
 
-def pair_loss(pred_i:Maps, # the network's answer to pair.image_i
-              pred_j:Maps, # and to pair.image_j
-              pair, # train.data.Pair: image_, contours_, mask_ of i and j
-              aligners:dict, # networks.AlignNet by name: albedo, normals; frozen ones still hand gradients on, and take both sides; those that learn take one
-              w:dict, # weights of image, albedo, normals (λ_g, λ_ab, λ_no), residual, and of tone, contrast, relief
-              anchors:tuple=None, # (Maps_i, Maps_j) of the frozen network of stage 1: what the last three are measured against
-              at:int=None # side at which the AlignNets work; None: that of the maps
-             )->dict: # scalars by name: means over both frames or directions, `total` among them, monitors share_…
+
+def pair_loss(
+    pred_i: Maps,  # the network's answer to pair.image_i
+    pred_j: Maps,  # and to pair.image_j
+    pair,  # train.data.Pair: image_, contours_, mask_ of i and j
+    aligners: dict,  # networks.AlignNet by name: albedo, normals; frozen ones still hand gradients on, and take both sides; those that learn take one
+    w: dict,  # weights of image, albedo, normals (λ_g, λ_ab, λ_no), residual, and of tone, contrast, relief
+    anchors: tuple = None,  # (Maps_i, Maps_j) of the frozen network of stage 1: what the last three are measured against
+    at: int = None,  # side at which the AlignNets work; None: that of the maps
+) -> (
+    dict
+):  # scalars by name: means over both frames or directions, `total` among them, monitors share_…
     "Equation 7, in both directions, and what keeps it from collapsing."
-    if not anchors and any(w.get(k) for k in ("tone", "contrast", "relief")): raise ValueError("tone, contrast and relief are measured against anchors: give them, or no weight to these.")
+    if not anchors and any(w.get(k) for k in ("tone", "contrast", "relief")):
+        raise ValueError(
+            "tone, contrast and relief are measured against anchors: give them, or no weight to these."
+        )
     a_i, a_j = anchors or (None, None)
-    frames = _one_frame(pred_i, pair.image_i, pair.mask_i, a_i), _one_frame(pred_j, pair.image_j, pair.mask_j, a_j)
-    ways = (_one_way(pred_i, pred_j, pair.mask_i, pair.mask_j, pair.contours_i, pair.contours_j, aligners, at),
-            _one_way(pred_j, pred_i, pair.mask_j, pair.mask_i, pair.contours_j, pair.contours_i, aligners, at))
+    frames = (
+        _one_frame(pred_i, pair.image_i, pair.mask_i, a_i),
+        _one_frame(pred_j, pair.image_j, pair.mask_j, a_j),
+    )
+    ways = (
+        _one_way(
+            pred_i, pred_j, pair.mask_i, pair.mask_j, pair.contours_i, pair.contours_j, aligners, at
+        ),
+        _one_way(
+            pred_j, pred_i, pair.mask_j, pair.mask_i, pair.contours_j, pair.contours_i, aligners, at
+        ),
+    )
     terms = {k: (x[k] + y[k]) / 2 for x, y in (ways, frames) for k in x}
     return terms | {"total": sum(w[k] * t for k, t in terms.items() if w.get(k))}
 
 # %% ../../nbs/61_losses.ipynb #99a97635
-CROSS_WEIGHTS = dict(cross=1., same_albedo=1., same_normals=.5) # λ
+CROSS_WEIGHTS = dict(cross=1.0, same_albedo=1.0, same_normals=0.5)  # λ
 
-def _relit(p, q): # p's face in q's light, with q's residual
+
+def _relit(p, q):  # p's face in q's light, with q's residual
     return encode(p.albedo * shade_maps(p.normals, q.light) + q.residual)
 
-def cross_loss(pred_a:Maps, # the network's answer to batch_a.image
-               pred_b:Maps, # and to batch_b.image
-               batch_a, # train.data.Batch
-               batch_b, # the same faces in other lights, pixel by pixel
-               w:dict # weights of cross, same_albedo, same_normals
-              )->dict: # scalars by name, `total` among them
+
+def cross_loss(
+    pred_a: Maps,  # the network's answer to batch_a.image
+    pred_b: Maps,  # and to batch_b.image
+    batch_a,  # train.data.Batch
+    batch_b,  # the same faces in other lights, pixel by pixel
+    w: dict,  # weights of cross, same_albedo, same_normals
+) -> dict:  # scalars by name, `total` among them
     "Each picture explained by the other's albedo and normals; and both told to agree."
     mask = batch_a.mask * batch_b.mask
-    cross = [masked_mean((_relit(p, q) - b.image).abs(), mask) for p, q, b in ((pred_a, pred_b, batch_b), (pred_b, pred_a, batch_a))]
-    terms = {"cross": sum(cross) / 2, "same_albedo": masked_mean((encode(pred_a.albedo) - encode(pred_b.albedo)).abs(), mask),
-             "same_normals": masked_mean((pred_a.normals - pred_b.normals).abs(), mask)}
+    cross = [
+        masked_mean((_relit(p, q) - b.image).abs(), mask)
+        for p, q, b in ((pred_a, pred_b, batch_b), (pred_b, pred_a, batch_a))
+    ]
+    terms = {
+        "cross": sum(cross) / 2,
+        "same_albedo": masked_mean((encode(pred_a.albedo) - encode(pred_b.albedo)).abs(), mask),
+        "same_normals": masked_mean((pred_a.normals - pred_b.normals).abs(), mask),
+    }
     return terms | {"total": sum(w[k] * t for k, t in terms.items())}
 
 # %% ../../nbs/61_losses.ipynb #1fdbc2ca
-def pulls(terms:dict, # scalars of a loss, as it returned them
-          net # torch.nn.Module, what they are differentiated by
-         )->dict: # name → norm of the term's gradient, unweighted
+def pulls(
+    terms: dict,  # scalars of a loss, as it returned them
+    net,  # torch.nn.Module, what they are differentiated by
+) -> dict:  # name → norm of the term's gradient, unweighted
     "How hard each term of a loss pulls at a network's weights."
     weights = [p for p in net.parameters() if p.requires_grad]
-    terms = {k: t for k, t in terms.items() if torch.is_tensor(t) and t.requires_grad and k != "total"}
-    grads = {k: torch.autograd.grad(t, weights, retain_graph=True, allow_unused=True) for k, t in terms.items()}
-    return {k: torch.stack([x.square().sum() for x in g if x is not None]).sum().sqrt().item() for k, g in grads.items()}
+    terms = {
+        k: t for k, t in terms.items() if torch.is_tensor(t) and t.requires_grad and k != "total"
+    }
+    grads = {
+        k: torch.autograd.grad(t, weights, retain_graph=True, allow_unused=True)
+        for k, t in terms.items()
+    }
+    return {
+        k: torch.stack([x.square().sum() for x in g if x is not None]).sum().sqrt().item()
+        for k, g in grads.items()
+    }

@@ -20,159 +20,236 @@ import numpy as np
 from ..image import read_image, write_image
 
 # %% ../../nbs/61_report.ipynb #b3c93f97
-def clock(seconds:float # ≥ 0
-         )->str: # 0:07, 12:34 or 3:02:01
+def clock(
+    seconds: float,  # ≥ 0
+) -> str:  # 0:07, 12:34 or 3:02:01
     "Hours, minutes, seconds."
     m, s = divmod(int(round(seconds)), 60)
     return f"{m // 60}:{m % 60:02d}:{s:02d}" if m >= 60 else f"{m}:{s:02d}"
 
+
 class Progress:
     "How far, how fast, how long still, and a few figures."
-    def __init__(self, total:int, # steps of the whole run
-                 done:int, # steps made before
-                 title:str, # what is running
-                 file=None # None: standard error; False: nobody listens
-                ):
+
+    def __init__(
+        self,
+        total: int,  # steps of the whole run
+        done: int,  # steps made before
+        title: str,  # what is running
+        file=None,  # None: standard error; False: nobody listens
+    ):
         self.total, self.done, self.first, self.title, self.figures = total, done, done, title, {}
         self.file = sys.stderr if file is None else file
         self.begun = self.shown = time.time()
 
-    def __enter__(self): return self
-    def __exit__(self, *_): self.show("\n")
+    def __enter__(self):
+        return self
 
-    def step(self, figures:dict): # name → number, shown beside
+    def __exit__(self, *_):
+        self.show("\n")
+
+    def step(self, figures: dict):  # name → number, shown beside
         "One more."
         self.done, self.figures = self.done + 1, figures
         live = self.file and self.file.isatty()
-        if time.time() - self.shown > (.5 if live else 30): self.show("\r" if live else "\n")
+        if time.time() - self.shown > (0.5 if live else 30):
+            self.show("\r" if live else "\n")
 
     def __str__(self):
         rate = (self.done - self.first) / max(1e-9, time.time() - self.begun)
         bar = "█" * (n := 20 * self.done // max(1, self.total)) + "·" * (20 - n)
         left = clock((self.total - self.done) / rate) if rate else "?"
-        return f"{self.title} {bar} {self.done:,}/{self.total:,}, {rate:.2f} steps/s, {left} left" + "".join(f", {k} {v:.3f}" for k, v in self.figures.items())
+        return (
+            f"{self.title} {bar} {self.done:,}/{self.total:,}, {rate:.2f} steps/s, {left} left"
+            + "".join(f", {k} {v:.3f}" for k, v in self.figures.items())
+        )
 
-    def show(self, end:str): # "\r" or "\n"
+    def show(self, end: str):  # "\r" or "\n"
         "Write the line."
         self.shown = time.time()
-        if self.file: print(str(self), end=end, file=self.file, flush=True)
+        if self.file:
+            print(str(self), end=end, file=self.file, flush=True)
 
 # %% ../../nbs/61_report.ipynb #9ef4fe93
-def read_log(path:Path # log.csv
-            )->list: # of dict of str
+def read_log(
+    path: Path,  # log.csv
+) -> list:  # of dict of str
     "The rows of a log; none where there is no file yet."
-    if not Path(path).exists(): return []
-    with open(path, newline="") as f: return list(csv.DictReader(f))
+    if not Path(path).exists():
+        return []
+    with open(path, newline="") as f:
+        return list(csv.DictReader(f))
 
-def add_row(path:Path, # log.csv
-            row:dict # column → number
-           )->None:
+
+def add_row(
+    path: Path,  # log.csv
+    row: dict,  # column → number
+) -> None:
     "Append a row in the place of those of its step and later ones, which a killed run made in vain; new columns are empty before."
     path = Path(path)
     step = row.get("step")
-    before = [r for r in read_log(path) if step is None or not r.get("step") or int(r["step"]) < step]
+    before = [
+        r for r in read_log(path) if step is None or not r.get("step") or int(r["step"]) < step
+    ]
     rows = [*before, row]
     tmp = path.with_suffix(".tmp")
     try:
         with open(tmp, "w", newline="") as f:
             w = csv.DictWriter(f, list(dict.fromkeys(k for r in rows for k in r)), restval="")
-            w.writeheader(); w.writerows(rows)
+            w.writeheader()
+            w.writerows(rows)
         tmp.replace(path)
-    finally: tmp.unlink(missing_ok=True)
+    finally:
+        tmp.unlink(missing_ok=True)
 
-def columns(rows:list # of `read_log`
-           )->dict: # column → (rows,) float, NaN where empty
+
+def columns(
+    rows: list,  # of `read_log`
+) -> dict:  # column → (rows,) float, NaN where empty
     "A log as arrays."
-    return {k: np.array([float(r.get(k) or "nan") for r in rows]) for k in dict.fromkeys(k for r in rows for k in r)}
+    return {
+        k: np.array([float(r.get(k) or "nan") for r in rows])
+        for k in dict.fromkeys(k for r in rows for k in r)
+    }
 
 # %% ../../nbs/61_report.ipynb #66fabb3a
-_INK, _PALE, _STRONG, _GRID = (90, 90, 90), (150, 190, 235), (25, 80, 170), (228, 228, 228) # RGB
+_INK, _PALE, _STRONG, _GRID = (90, 90, 90), (150, 190, 235), (25, 80, 170), (228, 228, 228)  # RGB
 
-def _text(picture, text, at, size=.42, colour=_INK): cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
 
-def _number(x): return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.3g}"
+def _text(picture, text, at, size=0.42, colour=_INK):
+    cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
 
-def panel(title:str, # above the curves
-          x:np.ndarray, # (n,)
-          curves:list, # of ((n,) values, RGB colour); NaN is a gap
-          size:tuple=(300, 190) # width, height in pixels
-         )->np.ndarray: # (height, width, 3) uint8
+
+def _number(x):
+    return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.3g}"
+
+
+def panel(
+    title: str,  # above the curves
+    x: np.ndarray,  # (n,)
+    curves: list,  # of ((n,) values, RGB colour); NaN is a gap
+    size: tuple = (300, 190),  # width, height in pixels
+) -> np.ndarray:  # (height, width, 3) uint8
     "Curves over a common x, with a grid of three lines."
     W, H = size
     left, right, top, bottom = 48, W - 12, 26, H - 24
     p = np.full((H, W, 3), 255, np.uint8)
     y = np.concatenate([v[np.isfinite(v)] for v, _ in curves])
-    low, high = (y.min(), y.max()) if len(y) else (0., 1.)
+    low, high = (y.min(), y.max()) if len(y) else (0.0, 1.0)
     high = high if high > low else low + max(abs(low), 1) * 1e-3
     row = lambda v: bottom - (v - low) / (high - low) * (bottom - top)
     col = lambda v: left + (v - x[0]) / max(x[-1] - x[0], 1e-9) * (right - left)
     for v in (low, (low + high) / 2, high):
-        cv2.line(p, (left, round(row(v))), (right, round(row(v))), _GRID); _text(p, _number(v), (3, round(row(v)) + 4), .34)
+        cv2.line(p, (left, round(row(v))), (right, round(row(v))), _GRID)
+        _text(p, _number(v), (3, round(row(v)) + 4), 0.34)
     for v, colour in curves:
         ok = np.isfinite(v)
         points = np.stack([col(x[ok]), row(v[ok])], 1)
-        if len(points) > 1: cv2.polylines(p, [np.round(points * 16).astype(np.int32)], False, colour, 1 + (colour == _STRONG), cv2.LINE_AA, 4)
-        elif len(points): cv2.circle(p, tuple(np.round(points[0]).astype(int)), 2, colour, -1, cv2.LINE_AA)
-    _text(p, title, (left, 17)); _text(p, _number(x[-1]), (right - 44, H - 8), .34)
+        if len(points) > 1:
+            cv2.polylines(
+                p,
+                [np.round(points * 16).astype(np.int32)],
+                False,
+                colour,
+                1 + (colour == _STRONG),
+                cv2.LINE_AA,
+                4,
+            )
+        elif len(points):
+            cv2.circle(p, tuple(np.round(points[0]).astype(int)), 2, colour, -1, cv2.LINE_AA)
+    _text(p, title, (left, 17))
+    _text(p, _number(x[-1]), (right - 44, H - 8), 0.34)
     return p
 
 # %% ../../nbs/61_report.ipynb #4ab3f6b3
-def curves(rows:list, # of `read_log`
-           across:int=4 # panels in a row
-          )->np.ndarray: # (H, W, 3) uint8
+def curves(
+    rows: list,  # of `read_log`
+    across: int = 4,  # panels in a row
+) -> np.ndarray:  # (H, W, 3) uint8
     "Every term of a log over the images seen."
     log = columns(rows)
     names = list(dict.fromkeys(k.removeprefix("val_") for k in log if k not in ("step", "images")))
-    lines = lambda k: [(log[c], colour) for c, colour in ((k, _PALE), ("val_" + k, _STRONG)) if c in log]
+    lines = lambda k: [
+        (log[c], colour) for c, colour in ((k, _PALE), ("val_" + k, _STRONG)) if c in log
+    ]
     panels = [panel(k, log["images"], lines(k)) for k in names]
     panels += [np.full_like(panels[0], 255)] * (-len(panels) % across)
-    return np.vstack([np.hstack(panels[i:i + across]) for i in range(0, len(panels), across)])
+    return np.vstack([np.hstack(panels[i : i + across]) for i in range(0, len(panels), across)])
 
 # %% ../../nbs/61_report.ipynb #bca881e7
 def _table(pairs):
     cell = lambda v: html.escape(f"{v:.4g}" if isinstance(v, float) else str(v))
-    return "<table>" + "".join(f"<tr><th>{html.escape(str(k))}</th><td>{cell(v)}</td></tr>" for k, v in pairs) + "</table>"
+    return (
+        "<table>"
+        + "".join(f"<tr><th>{html.escape(str(k))}</th><td>{cell(v)}</td></tr>" for k, v in pairs)
+        + "</table>"
+    )
 
-def _embedded(path): return f'<img src="data:image/png;base64,{base64.b64encode(Path(path).read_bytes()).decode()}">'
+
+def _embedded(path):
+    return f'<img src="data:image/png;base64,{base64.b64encode(Path(path).read_bytes()).decode()}">'
+
 
 _STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:1240px;margin:2em auto;padding:0 1em;color:#222} img{max-width:100%;display:block;margin:1em 0}
 table{border-collapse:collapse;font-size:13px;margin:0 3em 1em 0;float:left} th{text-align:left;font-weight:500;padding:1px 1.2em 1px 0;color:#666} h2{clear:both}"""
 
-def write_report(out:Path, # folder with log.csv and sheet.png
-                 title:str, # of the page
-                 settings:dict, # name → value
-                 )->None:
+
+def write_report(
+    out: Path,  # folder with log.csv and sheet.png
+    title: str,  # of the page
+    settings: dict,  # name → value
+) -> None:
     "Write report.png (curves and sheet) and report.html (the same, the latest figures and the settings)."
     out, rows = Path(out), read_log(Path(out) / "log.csv")
     drawn, sheet = curves(rows) / np.float32(255), read_image(out / "sheet.png")
     page = np.ones((len(drawn) + len(sheet), max(drawn.shape[1], sheet.shape[1]), 3), np.float32)
-    page[:len(drawn), :drawn.shape[1]], page[len(drawn):, :sheet.shape[1]] = drawn, sheet
+    page[: len(drawn), : drawn.shape[1]], page[len(drawn) :, : sheet.shape[1]] = drawn, sheet
     write_image(out / "report.png", page)
     latest = [(k, float(v)) for k, v in rows[-1].items() if v]
     half = math.ceil(len(latest) / 2)
     body = f"<h1>{html.escape(title)}</h1><p>Pale: training, strong: held out; over the images seen.</p>{_embedded(out / 'report.png')}<h2>Latest figures</h2>"
-    body += _table(latest[:half]) + _table(latest[half:]) + "<h2>Settings</h2>" + _table(settings.items())
-    (out / "report.html").write_text(f"<!doctype html><meta charset=utf-8><title>{html.escape(title)}</title><style>{_STYLE}</style>{body}", encoding="utf-8")
+    body += (
+        _table(latest[:half])
+        + _table(latest[half:])
+        + "<h2>Settings</h2>"
+        + _table(settings.items())
+    )
+    (out / "report.html").write_text(
+        f"<!doctype html><meta charset=utf-8><title>{html.escape(title)}</title><style>{_STYLE}</style>{body}",
+        encoding="utf-8",
+    )
 
 # %% ../../nbs/61_report.ipynb #6e2bddc5
 class Board:
     "Writes to out/tensorboard, if TensorBoard is installed and `wanted`."
-    def __init__(self, out:Path, wanted:bool=True):
-        self.writer = None
-        if not wanted: return
-        try: from torch.utils.tensorboard import SummaryWriter
-        except ImportError: return
-        self.writer = SummaryWriter(str(Path(out) / "tensorboard"), max_queue=10**6, flush_secs=10**6) # written by `flush`
 
-    def scalars(self, step:int, row:dict): # name → number
+    def __init__(self, out: Path, wanted: bool = True):
+        self.writer = None
+        if not wanted:
+            return
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        self.writer = SummaryWriter(
+            str(Path(out) / "tensorboard"), max_queue=10**6, flush_secs=10**6
+        )  # written by `flush`
+
+    def scalars(self, step: int, row: dict):  # name → number
         "Figures of a step."
         if self.writer:
             for k, v in row.items():
-                if k not in ("step", "images"): self.writer.add_scalar(("held-out/" + k[4:]) if k.startswith("val_") else "training/" + k, v, step)
+                if k not in ("step", "images"):
+                    self.writer.add_scalar(
+                        ("held-out/" + k[4:]) if k.startswith("val_") else "training/" + k, v, step
+                    )
 
-    def sheet(self, step:int, picture:np.ndarray): # (H, W, 3) in [0, 1]
+    def sheet(self, step: int, picture: np.ndarray):  # (H, W, 3) in [0, 1]
         "A picture of a step, and everything to the disk."
-        if self.writer: self.writer.add_image("sheet", np.asarray(picture, np.float32), step, dataformats="HWC"); self.writer.flush()
+        if self.writer:
+            self.writer.add_image("sheet", np.asarray(picture, np.float32), step, dataformats="HWC")
+            self.writer.flush()
 
     def close(self):
-        if self.writer: self.writer.close()
+        if self.writer:
+            self.writer.close()

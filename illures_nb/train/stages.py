@@ -31,9 +31,32 @@ from ..light import MIRROR_SIGNS, shade_maps
 from ..networks import SIZES, Maps, build, load_weights, save_weights
 from ..synth.shards import about, one_thread
 from .align import contour_use
-from .data import AlignPairs, Batch, MultiLit, Photographs, Photos, SyntheticPairs, VideoPairs, forkable, held_out, on
-from .losses import (CROSS_WEIGHTS, LANDMARK_WEIGHT, PAIR_WEIGHTS, align_loss, angular_error, carry, cross_loss, decomposition_loss, landmark_loss, pair_loss,
-                                     shrink, smaller)
+from illures_nb.train.data import (
+    AlignPairs,
+    Batch,
+    MultiLit,
+    Photographs,
+    Photos,
+    SyntheticPairs,
+    VideoPairs,
+    forkable,
+    held_out,
+    on,
+)
+from illures_nb.train.losses import (
+    CROSS_WEIGHTS,
+    LANDMARK_WEIGHT,
+    PAIR_WEIGHTS,
+    align_loss,
+    angular_error,
+    carry,
+    cross_loss,
+    decomposition_loss,
+    landmark_loss,
+    pair_loss,
+    shrink,
+    smaller,
+)
 from .report import Board, Progress, add_row, write_report
 from .together import Together, share_norms
 from .videos import log as clips_of
@@ -42,677 +65,1216 @@ from .videos import log as clips_of
 @dataclass(frozen=True)
 class Stage:
     "What a stage trains, on which streams, how much, how fast, towards what."
-    name:str
-    mix:dict # stream (see STREAMS) → share of the steps
-    trains:tuple = ("decomposer",) # networks that learn
-    uses:tuple = () # networks that stay as they came: align_albedo, align_normals, teacher (the decomposer before this stage)
-    preset:str = "lite" # of the decomposer
-    residual:bool = True # False: equation 1, a face without residual
-    moments:bool = True # batch-norm by the moments of each batch; False: by those it came with
-    size:int = 128 # S of the crops; pictures of larger ones are averaged down
-    align_size:int = 64 # side at which AlignNets work, four times as fast (the paper: 128)
-    contours:bool = True # False: AlignNets are not told where things are, for comparison (§4.3)
-    steps:int = 6000 # optimiser steps
-    batch:int = 16 # pictures, or pairs; a face in two lights is two pictures; the paper: 4; ours grows with the learning rate
-    parts:int = 4 # a batch is drawn in so many independent parts: up to as many processes share it
-    lr:float = 1.5e-3 # the paper: 5e-4 at batch 4
-    warmup:int = 200 # steps of linear warm-up, at most a fifth of all; then a cosine to 2 % (the paper: × .98 every 5 epochs)
-    decay:float = 1e-2 # AdamW weight decay (the paper: Adam without)
-    ema:float = .998 # weights are averaged over about 1/(1-ema) steps (the paper: the last ones)
-    clip:float = 1. # largest gradient norm (the paper: none)
-    traced:float = .25 # share of photographs from path-traced sets, where both kinds are given (the paper: .46): their faces cannot be stretched
-    multilit:float = 0. # share of photographs in which every face comes twice, in two lights
-    seed:int = 0
-    weights:dict = field(default_factory=lambda: dict(albedo=2., normals=1.5, light=.05, local=1., residual=1., image=1.)) # λ of eq. 3 and 4
-    pair_weights:dict = field(default_factory=lambda: dict(PAIR_WEIGHTS)) # λ of eq. 7 and of what keeps it from collapsing
-    cross_weights:dict = field(default_factory=lambda: dict(CROSS_WEIGHTS)) # λ of two lights
+
+    name: str
+    mix: dict  # stream (see STREAMS) → share of the steps
+    trains: tuple = ("decomposer",)  # networks that learn
+    uses: tuple = ()  # networks that stay as they came: align_albedo, align_normals, teacher (the decomposer before this stage)
+    preset: str = "lite"  # of the decomposer
+    residual: bool = True  # False: equation 1, a face without residual
+    moments: bool = True  # batch-norm by the moments of each batch; False: by those it came with
+    size: int = 128  # S of the crops; pictures of larger ones are averaged down
+    align_size: int = 64  # side at which AlignNets work, four times as fast (the paper: 128)
+    contours: bool = True  # False: AlignNets are not told where things are, for comparison (§4.3)
+    steps: int = 6000  # optimiser steps
+    batch: int = 16  # pictures, or pairs; a face in two lights is two pictures; the paper: 4; ours grows with the learning rate
+    parts: int = (
+        4  # a batch is drawn in so many independent parts: up to as many processes share it
+    )
+    lr: float = 1.5e-3  # the paper: 5e-4 at batch 4
+    warmup: int = 200  # steps of linear warm-up, at most a fifth of all; then a cosine to 2 % (the paper: × .98 every 5 epochs)
+    decay: float = 1e-2  # AdamW weight decay (the paper: Adam without)
+    ema: float = 0.998  # weights are averaged over about 1/(1-ema) steps (the paper: the last ones)
+    clip: float = 1.0  # largest gradient norm (the paper: none)
+    traced: float = 0.25  # share of photographs from path-traced sets, where both kinds are given (the paper: .46): their faces cannot be stretched
+    multilit: float = 0.0  # share of photographs in which every face comes twice, in two lights
+    seed: int = 0
+    weights: dict = field(
+        default_factory=lambda: dict(
+            albedo=2.0, normals=1.5, light=0.05, local=1.0, residual=1.0, image=1.0
+        )
+    )  # λ of eq. 3 and 4
+    pair_weights: dict = field(
+        default_factory=lambda: dict(PAIR_WEIGHTS)
+    )  # λ of eq. 7 and of what keeps it from collapsing
+    cross_weights: dict = field(default_factory=lambda: dict(CROSS_WEIGHTS))  # λ of two lights
 
     def __post_init__(self):
         if self.twice and self.batch % 2:
-            raise ValueError(f"A batch of {self.batch} cannot hold every face in two lights (multilit): make it even.")
+            raise ValueError(
+                f"A batch of {self.batch} cannot hold every face in two lights (multilit): make it even."
+            )
 
     @property
-    def twice(self)->bool: return bool(self.multilit) and "photographs" in self.mix # do faces come in two lights?
+    def twice(self) -> bool:
+        return bool(self.multilit) and "photographs" in self.mix  # do faces come in two lights?
+
     @property
-    def drawn(self)->int: # parts of a batch, each of whole faces in two lights
+    def drawn(self) -> int:  # parts of a batch, each of whole faces in two lights
         return math.gcd(self.parts, self.batch // 2 if self.twice else self.batch)
+
     @property
-    def streams(self)->dict: # stream → share of the steps
+    def streams(self) -> dict:  # stream → share of the steps
         mix = {k: v / sum(self.mix.values()) for k, v in self.mix.items()}
-        if self.twice: mix |= {"photographs": mix["photographs"] * (1 - self.multilit), "multilit": mix["photographs"] * self.multilit}
+        if self.twice:
+            mix |= {
+                "photographs": mix["photographs"] * (1 - self.multilit),
+                "multilit": mix["photographs"] * self.multilit,
+            }
         return {k: v for k, v in mix.items() if v}
+
     @property
-    def layers(self)->dict: # λ of eq. 4, or of eq. 3 where there is no residual
-        return self.weights if self.residual else {k: v for k, v in self.weights.items() if k not in ("residual", "image")}
+    def layers(self) -> dict:  # λ of eq. 4, or of eq. 3 where there is no residual
+        return (
+            self.weights
+            if self.residual
+            else {k: v for k, v in self.weights.items() if k not in ("residual", "image")}
+        )
 
 # %% ../../nbs/62_stages.ipynb #94800c3c
-STAGES = {s.name: s for s in (
-    # §3.1: 20 epochs of 30,000 (SfSNet-syn) + 13,560 (Expre-syn) + 11,880 (Caric-syn) pictures: 277,200 steps of 4 = 1.1 million pictures, over 1a and 1b
-    Stage("stage1a", {"photographs": 1}, residual=False, steps=4000), # eq. 3
-    Stage("stage1b", {"photographs": 1}, steps=6000), # eq. 4
-    # §4.1: 30 epochs of the 12,960 views of each set at batch 8: 48,600 steps, lr 5e-4
-    Stage("align-albedo", {"align-albedo": 1}, ("align_albedo",), steps=6000, batch=8, lr=5e-4, weights={}),
-    Stage("align-normals", {"align-normals": 1}, ("align_normals",), steps=6000, batch=8, lr=5e-4, weights={}),
-    # §4.1: 20 epochs of 30,000 real and 16,272 synthetic pairs at batch 4: 231,360 steps
-    Stage("stage2", {"videos": 30_000, "pairs": 16_272}, uses=("align_albedo", "align_normals", "teacher"), moments=False, steps=6000, batch=8, lr=2e-4),
-    # §4.1: everything, jointly; epochs are not stated
-    Stage("stage3", {"photographs": .3, "videos": .3, "pairs": .2, "align-albedo": .1, "align-normals": .1}, ("decomposer", "align_albedo", "align_normals"), ("teacher",),
-          moments=False, steps=3000, batch=8, lr=1e-4),
-    # §4.3, Sfs-pretrain: real pictures labelled by a network trained on synthetic ones, mixed with these
-    Stage("pseudo", {"photographs": .5, "photos": .5}, uses=("teacher",), residual=False, steps=6000, lr=5e-4))}
+STAGES = {
+    s.name: s
+    for s in (
+        # §3.1: 20 epochs of 30,000 (SfSNet-syn) + 13,560 (Expre-syn) + 11,880 (Caric-syn) pictures: 277,200 steps of 4 = 1.1 million pictures, over 1a and 1b
+        Stage("stage1a", {"photographs": 1}, residual=False, steps=4000),  # eq. 3
+        Stage("stage1b", {"photographs": 1}, steps=6000),  # eq. 4
+        # §4.1: 30 epochs of the 12,960 views of each set at batch 8: 48,600 steps, lr 5e-4
+        Stage(
+            "align-albedo",
+            {"align-albedo": 1},
+            ("align_albedo",),
+            steps=6000,
+            batch=8,
+            lr=5e-4,
+            weights={},
+        ),
+        Stage(
+            "align-normals",
+            {"align-normals": 1},
+            ("align_normals",),
+            steps=6000,
+            batch=8,
+            lr=5e-4,
+            weights={},
+        ),
+        # §4.1: 20 epochs of 30,000 real and 16,272 synthetic pairs at batch 4: 231,360 steps
+        Stage(
+            "stage2",
+            {"videos": 30_000, "pairs": 16_272},
+            uses=("align_albedo", "align_normals", "teacher"),
+            moments=False,
+            steps=6000,
+            batch=8,
+            lr=2e-4,
+        ),
+        # §4.1: everything, jointly; epochs are not stated
+        Stage(
+            "stage3",
+            {
+                "photographs": 0.3,
+                "videos": 0.3,
+                "pairs": 0.2,
+                "align-albedo": 0.1,
+                "align-normals": 0.1,
+            },
+            ("decomposer", "align_albedo", "align_normals"),
+            ("teacher",),
+            moments=False,
+            steps=3000,
+            batch=8,
+            lr=1e-4,
+        ),
+        # §4.3, Sfs-pretrain: real pictures labelled by a network trained on synthetic ones, mixed with these
+        Stage(
+            "pseudo",
+            {"photographs": 0.5, "photos": 0.5},
+            uses=("teacher",),
+            residual=False,
+            steps=6000,
+            lr=5e-4,
+        ),
+    )
+}
 
-def find(name:str, # of STAGES
-         preset:str="lite", # of the decomposer; "paper": SfSNet where there is no residual, IlluRes-SfSNet elsewhere
-         **given # fields that shall be otherwise
-        )->Stage:
+
+def find(
+    name: str,  # of STAGES
+    preset: str = "lite",  # of the decomposer; "paper": SfSNet where there is no residual, IlluRes-SfSNet elsewhere
+    **given,  # fields that shall be otherwise
+) -> Stage:
     "A stage for a network."
-    if name not in STAGES: raise ValueError(f"Unknown stage {name!r}; there are: {', '.join(STAGES)}.")
+    if name not in STAGES:
+        raise ValueError(f"Unknown stage {name!r}; there are: {', '.join(STAGES)}.")
     s = replace(STAGES[name], **({"size": SIZES[preset]} if preset == "fine" else {}) | given)
     preset = preset if preset != "paper" else "illures" if s.residual else "sfsnet"
     return replace(s, preset=preset, residual=s.residual and preset != "sfsnet")
 
 # %% ../../nbs/62_stages.ipynb #4ca139ef
-def learning_rate(stage:Stage, # its lr, warmup and steps
-                  step:int # 0 … steps
-                 )->float: # learning rate of this step
+def learning_rate(
+    stage: Stage,  # its lr, warmup and steps
+    step: int,  # 0 … steps
+) -> float:  # learning rate of this step
     "Linear warm-up, then half a cosine down to 2 %."
     warmup = max(1, min(stage.warmup, stage.steps // 5))
-    t = min(1., max(0., (step - warmup) / max(1, stage.steps - warmup)))
-    return stage.lr * min(1., (step + 1) / warmup) * (.02 + .49 * (1 + math.cos(math.pi * t)))
+    t = min(1.0, max(0.0, (step - warmup) / max(1, stage.steps - warmup)))
+    return stage.lr * min(1.0, (step + 1) / warmup) * (0.02 + 0.49 * (1 + math.cos(math.pi * t)))
 
 # %% ../../nbs/62_stages.ipynb #5e771465
-FREE = ("steps",) # fields of a stage that may be others when its run goes on
+FREE = ("steps",)  # fields of a stage that may be others when its run goes on
 
-def set_known(folder:Path # a set of any kind
-             )->dict: # "set": what it is; "clips": name → frames kept, where it was made of clips or photographs
+
+def set_known(
+    folder: Path,  # a set of any kind
+) -> (
+    dict
+):  # "set": what it is; "clips": name → frames kept, where it was made of clips or photographs
     "Tell a set by what it holds, wherever it lies."
     what = about(folder)
-    words = [f"{k} {what[k]}" for k in ("seed", "samples", "size", "every") if what.get(k) is not None]
+    words = [
+        f"{k} {what[k]}" for k in ("seed", "samples", "size", "every") if what.get(k) is not None
+    ]
     mark = zlib.crc32(json.dumps(what, sort_keys=True).encode())
     clips = {k: row["kept"] for k, row in clips_of(folder).items()}
     return {"set": f"{what['recipe']} ({', '.join(words)}; {mark:08x})", "clips": clips}
 
-def weights_known(weights # a file, or the name of a bundled one
-                 )->str: # its network and a checksum
+
+def weights_known(
+    weights,  # a file, or the name of a bundled one
+) -> str:  # its network and a checksum
     "Tell weights by what they are, wherever they lie."
     net, mark = load_weights(weights), 0
-    for v in net.state_dict().values(): mark = zlib.crc32(v.numpy().tobytes(), mark)
+    for v in net.state_dict().values():
+        mark = zlib.crc32(v.numpy().tobytes(), mark)
     return f"{net.preset} {mark:08x}"
 
-def listed(x)->list: return [x] if isinstance(x, (str, Path)) else list(x or ()) # one or several
 
-def settings(stage:Stage,
-             data=(), # folders of sets it is trained on
-             envs:np.ndarray=None, # (n, H, W, 3) environments
-             init=None, # weights it starts from: a file or bundled preset, or several
-             held=() # folders of sets to validate on
-            )->dict: # what JSON can hold
+def listed(x) -> list:
+    return [x] if isinstance(x, (str, Path)) else list(x or ())  # one or several
+
+
+def settings(
+    stage: Stage,
+    data=(),  # folders of sets it is trained on
+    envs: np.ndarray = None,  # (n, H, W, 3) environments
+    init=None,  # weights it starts from: a file or bundled preset, or several
+    held=(),  # folders of sets to validate on
+) -> dict:  # what JSON can hold
     "Note what a run is: all that must stay the same for as long as it goes on."
     fields_ = {k: v for k, v in asdict(stage).items() if k not in FREE}
     sets = lambda folders: sorted(map(set_known, listed(folders)), key=lambda s: s["set"])
     scenes = None if envs is None else f"{len(envs)} scenes of mean {envs.mean():.3g}"
-    more = {"data": sets(data), "envs": scenes, "init": sorted(map(weights_known, listed(init))), "held": sets(held)}
+    more = {
+        "data": sets(data),
+        "envs": scenes,
+        "init": sorted(map(weights_known, listed(init))),
+        "held": sets(held),
+    }
     return json.loads(json.dumps({"stage": fields_.pop("name")} | fields_ | more))
 
 # %% ../../nbs/62_stages.ipynb #ff49cd85
-def _sets_differ(k, old, new): # → sentences; clips may have come, none may have gone or changed
+def _sets_differ(k, old, new):  # → sentences; clips may have come, none may have gone or changed
     a, b = ([s["set"] for s in sets] for sets in (old, new))
-    if a != b: return [f"its {k} is {', '.join(a) or 'none'}, not {', '.join(b) or 'none'}"]
-    other = [n for s, t in zip(old, new) for n, kept in s["clips"].items() if t["clips"].get(n) != kept]
+    if a != b:
+        return [f"its {k} is {', '.join(a) or 'none'}, not {', '.join(b) or 'none'}"]
+    other = [
+        n for s, t in zip(old, new) for n, kept in s["clips"].items() if t["clips"].get(n) != kept
+    ]
     return [f"{other[0]} of its {k} is gone, or another now"] if other else []
 
-def differences(old:dict, new:dict, # what `settings` returned, or a part of it
-                of:str="" # the part's name and a dot
-               )->list: # of str: "its batch is 4, not 8"
+
+def differences(
+    old: dict,
+    new: dict,  # what `settings` returned, or a part of it
+    of: str = "",  # the part's name and a dot
+) -> list:  # of str: "its batch is 4, not 8"
     "Say in words what differs between two runs."
     out = []
     for k in old | new:
         a, b = old.get(k), new.get(k)
-        if k in ("data", "held"): out += _sets_differ(k, a or [], b or [])
-        elif isinstance(a, dict) and isinstance(b, dict): out += differences(a, b, f"{of}{k}.")
-        elif a != b: out.append(f"its {of}{k} is {_shown(a)}, not {_shown(b)}")
+        if k in ("data", "held"):
+            out += _sets_differ(k, a or [], b or [])
+        elif isinstance(a, dict) and isinstance(b, dict):
+            out += differences(a, b, f"{of}{k}.")
+        elif a != b:
+            out.append(f"its {of}{k} is {_shown(a)}, not {_shown(b)}")
     return out
 
-def _shown(x): # as it stands in a sentence
-    if isinstance(x, list): return ", ".join(map(str, x)) or "none"
+
+def _shown(x):  # as it stands in a sentence
+    if isinstance(x, list):
+        return ", ".join(map(str, x)) or "none"
     return "none" if x is None else repr(x)
 
-def begun(path:Path, # a state, which must be there
-          now:dict, # what `settings` returned
-         )->int: # steps it has made
+
+def begun(
+    path: Path,  # a state, which must be there
+    now: dict,  # what `settings` returned
+) -> int:  # steps it has made
     "Make sure that a state on the disk is whole, and of a run with the same settings."
     try:
-        with safe_open(path, "pt") as f: meta = f.metadata() or {}
-    except SafetensorError as e: raise ValueError(f"{path} is not a whole checkpoint ({e}): empty the folder to start again.") from None
+        with safe_open(path, "pt") as f:
+            meta = f.metadata() or {}
+    except SafetensorError as e:
+        raise ValueError(
+            f"{path} is not a whole checkpoint ({e}): empty the folder to start again."
+        ) from None
     if "settings" not in meta:
-        raise ValueError(f"{path} is of an earlier version, which did not note its settings: choose another folder, and give its weights with --init.")
+        raise ValueError(
+            f"{path} is of an earlier version, which did not note its settings: choose another folder, and give its weights with --init."
+        )
     other = differences(json.loads(meta["settings"]), now)
     if other:
         text = "; ".join(other[:4]) + (f"; and {len(other) - 4} more" if other[4:] else "")
-        raise ValueError(f"{path} is a checkpoint of another run ({text}): choose another folder, or give the settings it was begun with.")
+        raise ValueError(
+            f"{path} is a checkpoint of another run ({text}): choose another folder, or give the settings it was begun with."
+        )
     return int(meta["step"])
 
-def write_whole(path:Path, # of a file
-                write:Callable # path → None, writes it
-               )->None:
+
+def write_whole(
+    path: Path,  # of a file
+    write: Callable,  # path → None, writes it
+) -> None:
     "Write a file under another name, then rename it: what has the final name is whole."
     part = Path(path).with_name(f"part-{Path(path).name}")
     try:
         write(part)
         part.replace(path)
-    finally: part.unlink(missing_ok=True)
+    finally:
+        part.unlink(missing_ok=True)
 
 # %% ../../nbs/62_stages.ipynb #62adbc4c
 class _Saved:
     "What `State` inherits: writing itself to a file and reading itself back."
-    def save(self, path:Path):
+
+    def save(self, path: Path):
         "Everything needed to go on, written whole or not at all."
         t = {f"net.{k}": v for k, v in self.nets.state_dict().items()}
         t |= {f"avg.{k}": v for k, v in self.average.items()}
-        for i, s in self.opt.state_dict()["state"].items(): t |= {f"opt.{i}.{k}": v for k, v in s.items()}
+        for i, s in self.opt.state_dict()["state"].items():
+            t |= {f"opt.{i}.{k}": v for k, v in s.items()}
         t = {k: v.detach().cpu().contiguous().clone() for k, v in t.items()}
-        meta = {"settings": json.dumps(self.settings), "step": str(self.step),
-                "images": str(self.images), "mean": json.dumps(self.mean)}
+        meta = {
+            "settings": json.dumps(self.settings),
+            "step": str(self.step),
+            "images": str(self.images),
+            "mean": json.dumps(self.mean),
+        }
         write_whole(path, lambda part: save_file(t, part, metadata=meta))
 
-    def load(self, path:Path):
+    def load(self, path: Path):
         "Continue from a saved state of the same settings."
         begun(path, self.settings)
-        with safe_open(path, "pt") as f: meta, t = f.metadata(), {k: f.get_tensor(k) for k in f.keys()}
-        part = lambda p: {k[len(p):]: v for k, v in t.items() if k.startswith(p)}
+        with safe_open(path, "pt") as f:
+            meta, t = f.metadata(), {k: f.get_tensor(k) for k in f.keys()}
+        part = lambda p: {k[len(p) :]: v for k, v in t.items() if k.startswith(p)}
         self.nets.load_state_dict(part("net."))
-        for k, v in part("avg.").items(): self.average[k].copy_(v)
+        for k, v in part("avg.").items():
+            self.average[k].copy_(v)
         state = {i: part(f"opt.{i}.") for i in range(len(self.weights))}
-        self.opt.load_state_dict({"state": {i: s for i, s in state.items() if s}, "param_groups": self.opt.state_dict()["param_groups"]})
-        self.step, self.images, self.mean = int(meta["step"]), int(meta["images"]), json.loads(meta["mean"])
+        self.opt.load_state_dict(
+            {
+                "state": {i: s for i, s in state.items() if s},
+                "param_groups": self.opt.state_dict()["param_groups"],
+            }
+        )
+        self.step, self.images, self.mean = (
+            int(meta["step"]),
+            int(meta["images"]),
+            json.loads(meta["mean"]),
+        )
 
 # %% ../../nbs/62_stages.ipynb #943292d8
-PARTS = {"illures": "sfsnet", "fine": "lite"} # network → its part that is trained before, called like its preset
+PARTS = {
+    "illures": "sfsnet",
+    "fine": "lite",
+}  # network → its part that is trained before, called like its preset
 
-def _given(stage, init): # weights files → kind of network → network
+
+def _given(stage, init):  # weights files → kind of network → network
     nets = [load_weights(w) for w in listed(init)]
-    kinds = {stage.preset, *stage.trains, *stage.uses} - {"decomposer", "teacher"} | ({PARTS[stage.preset]} if stage.preset in PARTS else set())
+    kinds = {stage.preset, *stage.trains, *stage.uses} - {"decomposer", "teacher"} | (
+        {PARTS[stage.preset]} if stage.preset in PARTS else set()
+    )
     for w, net in zip(listed(init), nets):
-        if net.preset not in kinds: raise ValueError(f"{w} holds weights of {net.preset!r}, not of {' or '.join(repr(k) for k in sorted(kinds))}.")
-        if stage.uses and stage.contours and net.meta.get("contours") == "none": raise ValueError(f"{w} holds an AlignNet that never saw contours (--blind): {stage.name} needs one that did.")
+        if net.preset not in kinds:
+            raise ValueError(
+                f"{w} holds weights of {net.preset!r}, not of {' or '.join(repr(k) for k in sorted(kinds))}."
+            )
+        if stage.uses and stage.contours and net.meta.get("contours") == "none":
+            raise ValueError(
+                f"{w} holds an AlignNet that never saw contours (--blind): {stage.name} needs one that did."
+            )
     return {net.preset: net for net in nets}
 
-def _silence(net): # its residual is zero
+
+def _silence(net):  # its residual is zero
     head = {"lite": lambda: net.heads[-1], "illures": lambda: net.illures.out[-1]}[net.preset]()
     with torch.no_grad():
-        for p in (head.weight, head.bias): p[-3:] = 0
+        for p in (head.weight, head.bias):
+            p[-3:] = 0
 
-def networks(stage:Stage, # what to train
-             init=None # weights to start from: a file or bundled preset, or several
-            )->dict: # name → network
+
+def networks(
+    stage: Stage,  # what to train
+    init=None,  # weights to start from: a file or bundled preset, or several
+) -> dict:  # name → network
     "The networks of a stage, as they are before it."
     given, nets = _given(stage, init), {}
     for name in (*stage.trains, *stage.uses):
         kind = stage.preset if name in ("decomposer", "teacher") else name
-        if stage.uses and kind not in given: # it builds on others
-            raise ValueError(f"{stage.name} needs trained weights of {kind!r}: train them first, and give them with --init.")
+        if stage.uses and kind not in given:  # it builds on others
+            raise ValueError(
+                f"{stage.name} needs trained weights of {kind!r}: train them first, and give them with --init."
+            )
         nets[name] = build(kind)
-        if kind in given: nets[name].load_state_dict(given[kind].state_dict())
-        elif (part := PARTS.get(kind)) in given: getattr(nets[name], part).load_state_dict(given[part].state_dict())
-        elif kind == "fine": raise ValueError("fine adds detail to trained weights of 'lite', which it keeps: give them with --init.")
-        if kind in ("lite", "illures") and not stage.residual: _silence(nets[name])
+        if kind in given:
+            nets[name].load_state_dict(given[kind].state_dict())
+        elif (part := PARTS.get(kind)) in given:
+            getattr(nets[name], part).load_state_dict(given[part].state_dict())
+        elif kind == "fine":
+            raise ValueError(
+                "fine adds detail to trained weights of 'lite', which it keeps: give them with --init."
+            )
+        if kind in ("lite", "illures") and not stage.residual:
+            _silence(nets[name])
     return nets
 
 # %% ../../nbs/62_stages.ipynb #7bff8e00
 class State(_Saved):
     "Networks, their running average, and the optimiser, saved together as safetensors."
-    def __init__(self, stage:Stage, # what to train
-                 init=None, # weights to start from, see `networks`
-                 device:str="cpu",
-                 known:dict=None # what `settings` says of the run; None: of the stage and the weights
-                ):
+
+    def __init__(
+        self,
+        stage: Stage,  # what to train
+        init=None,  # weights to start from, see `networks`
+        device: str = "cpu",
+        known: dict = None,  # what `settings` says of the run; None: of the stage and the weights
+    ):
         torch.manual_seed(stage.seed)
         self.stage, self.step, self.mean = stage, 0, {}
-        self.images = 0 # seen: pictures, or maps; of a pair both
+        self.images = 0  # seen: pictures, or maps; of a pair both
         self.settings = known or settings(stage, init=init)
-        self.nets = nn.ModuleDict(networks(stage, init)).to(device, memory_format=torch.channels_last)
+        self.nets = nn.ModuleDict(networks(stage, init)).to(
+            device, memory_format=torch.channels_last
+        )
         for name, net in self.nets.items():
             net.requires_grad_(name in stage.trains).train(name in stage.trains)
             for m in net.modules():
-                if isinstance(m, nn.BatchNorm2d) and not stage.moments: m.eval()
+                if isinstance(m, nn.BatchNorm2d) and not stage.moments:
+                    m.eval()
         self.average = {k: v.detach().clone() for k, v in self.learning.items()}
         self.weights = [p for p in self.nets.parameters() if p.requires_grad]
         self.opt = torch.optim.AdamW(self.weights, lr=stage.lr, weight_decay=stage.decay)
 
     @property
-    def learning(self)->dict: # the tensors of the networks that learn
-        return {k: v for k, v in self.nets.state_dict().items() if k.split(".")[0] in self.stage.trains}
+    def learning(self) -> dict:  # the tensors of the networks that learn
+        return {
+            k: v for k, v in self.nets.state_dict().items() if k.split(".")[0] in self.stage.trains
+        }
 
     def update(self):
         "Count the step and move the running average, faster at first."
         self.step += 1
         a = min(self.stage.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for k, v in self.learning.items(): self.average[k].lerp_(v, 1 - a) if v.is_floating_point() else self.average[k].copy_(v)
+            for k, v in self.learning.items():
+                self.average[k].lerp_(v, 1 - a) if v.is_floating_point() else self.average[k].copy_(
+                    v
+                )
 
-    def averaged(self)->dict: # name → network
+    def averaged(self) -> dict:  # name → network
         "Copies of the networks that learn with the averaged weights, in eval mode; the others as they are."
         nets = dict(self.nets.items())
         for name in self.stage.trains:
             nets[name] = build(self.nets[name].preset)
-            nets[name].load_state_dict({k[len(name) + 1:]: v for k, v in self.average.items() if k.startswith(name + ".")})
+            nets[name].load_state_dict(
+                {k[len(name) + 1 :]: v for k, v in self.average.items() if k.startswith(name + ".")}
+            )
             nets[name].to(self.weights[0].device, memory_format=torch.channels_last).eval()
         return nets
 
 # %% ../../nbs/62_stages.ipynb #f0fafcf9
-def bf16_helps(device:str # "cpu" or "cuda"
-              )->bool:
+def bf16_helps(
+    device: str,  # "cpu" or "cuda"
+) -> bool:
     "Does this machine compute in bfloat16 natively?"
-    if torch.device(device).type == "cuda": return torch.cuda.is_bf16_supported(including_emulation=False)
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
 
 class _Aligner:
     "An AlignNet within a stage: called like one; without contours where the stage has none."
+
     def __init__(self, run, net):
         self.run, self.net, self.told = run, net, float(run.stage.contours)
-        self.redraw, self.parameters = net.redraw, net.parameters # whether they learn decides what equation 7 compares
-    def __call__(self, m, i, j): return self.run.run(self.net, m, i * self.told, j * self.told)
-    def untaught(self): # the same answers; gradients reach what it is shown, not its weights
+        self.redraw, self.parameters = (
+            net.redraw,
+            net.parameters,
+        )  # whether they learn decides what equation 7 compares
+
+    def __call__(self, m, i, j):
+        return self.run.run(self.net, m, i * self.told, j * self.told)
+
+    def untaught(self):  # the same answers; gradients reach what it is shown, not its weights
         weights = {k: v.detach() for k, v in self.net.named_parameters()}
         other = copy(self)
         other.net = lambda *x: torch.func.functional_call(self.net, weights, x)
         return other
-    def look(self, m, i, j): return self.run.run(self.net.look, m, i * self.told, j * self.told)
+
+    def look(self, m, i, j):
+        return self.run.run(self.net.look, m, i * self.told, j * self.told)
+
 
 class Runner:
     "The networks of a stage as functions."
-    def __init__(self, stage:Stage, nets, # name → network
-                 bf16:bool=None # autocast; None: where it helps
-                ): self.stage, self.nets, self.bf16 = stage, nets, bf16
+
+    def __init__(
+        self,
+        stage: Stage,
+        nets,  # name → network
+        bf16: bool = None,  # autocast; None: where it helps
+    ):
+        self.stage, self.nets, self.bf16 = stage, nets, bf16
 
     def run(self, net, *x):
         "What a network, or a part of it, answers; named or as it is."
         device, net = x[0].device.type, self.nets[net] if isinstance(net, str) else net
-        with torch.autocast(device, torch.bfloat16, enabled=bf16_helps(device) if self.bf16 is None else self.bf16): return net(*x)
+        with torch.autocast(
+            device, torch.bfloat16, enabled=bf16_helps(device) if self.bf16 is None else self.bf16
+        ):
+            return net(*x)
 
-    def maps(self, image, name="decomposer"): # → Maps
+    def maps(self, image, name="decomposer"):  # → Maps
         "A decomposition; without a residual where the stage has none."
         p = self.run(name, image)
         return p if self.stage.residual else p._replace(residual=torch.zeros_like(p.residual))
 
     @torch.no_grad()
-    def taught(self, image): return self.maps(image, "teacher")
+    def taught(self, image):
+        return self.maps(image, "teacher")
 
     @property
-    def aligners(self): # kind of map → AlignNet as a function
-        return {k: _Aligner(self, self.nets["align_" + k]) for k in ("albedo", "normals") if "align_" + k in self.nets}
+    def aligners(self):  # kind of map → AlignNet as a function
+        return {
+            k: _Aligner(self, self.nets["align_" + k])
+            for k in ("albedo", "normals")
+            if "align_" + k in self.nets
+        }
 
 # %% ../../nbs/62_stages.ipynb #d89d5fcf
-def joined(xs:list # of batches of one kind
-          ): # one batch
+def joined(
+    xs: list,  # of batches of one kind
+):  # one batch
     "Batches of any kind, one after the other."
     x = xs[0]
-    if x is None or len(xs) == 1: return x
-    if is_dataclass(x): return type(x)(*(joined([getattr(y, f.name) for y in xs]) for f in fields(x)))
+    if x is None or len(xs) == 1:
+        return x
+    if is_dataclass(x):
+        return type(x)(*(joined([getattr(y, f.name) for y in xs]) for f in fields(x)))
     return tuple(map(joined, zip(*xs))) if type(x) is tuple else torch.cat(xs)
 
-def pictures(x # a batch of any kind
-            )->int: # pictures, or maps, in it; of a pair both
+
+def pictures(
+    x,  # a batch of any kind
+) -> int:  # pictures, or maps, in it; of a pair both
     "Count what a batch shows."
-    if type(x) is tuple: return sum(map(pictures, x))
+    if type(x) is tuple:
+        return sum(map(pictures, x))
     images = [v for k, v in vars(x).items() if k.split("_")[0] in ("image", "map")]
     return sum(map(len, images))
 
-def _split(p): # Maps of two batches in one
+
+def _split(p):  # Maps of two batches in one
     n = len(p.albedo) // 2
     return Maps(*(x[:n] for x in p)), Maps(*(x[n:] for x in p))
 
-def _named(prefix, terms): return {prefix + k: v for k, v in terms.items() if k != "total"}
 
-def _angle(pred, b): return {"angle": angular_error(pred.normals.detach(), b.normals, b.mask)}
+def _named(prefix, terms):
+    return {prefix + k: v for k, v in terms.items() if k != "total"}
+
+
+def _angle(pred, b):
+    return {"angle": angular_error(pred.normals.detach(), b.normals, b.mask)}
 
 # %% ../../nbs/62_stages.ipynb #2ba86a2d
-def photographs_loss(run:Runner, b:Batch)->dict: # terms, `total` among them
+def photographs_loss(run: Runner, b: Batch) -> dict:  # terms, `total` among them
     "Equation 3 or 4 on photographs whose layers are known."
     pred = run.maps(b.image)
     return decomposition_loss(pred, b, run.stage.layers) | _angle(pred, b)
 
-def multilit_loss(run:Runner, ab:tuple)->dict: # ab: the same faces in two lights, two Batches
+
+def multilit_loss(run: Runner, ab: tuple) -> dict:  # ab: the same faces in two lights, two Batches
     "Equation 3 or 4 on both, and each explained by the other."
-    both = joined(list(ab)); pred = run.maps(both.image)
-    known, cross = decomposition_loss(pred, both, run.stage.layers), cross_loss(*_split(pred), *ab, run.stage.cross_weights)
-    return known | _named("", cross) | {"total": known["total"] + cross["total"]} | _angle(pred, both)
+    both = joined(list(ab))
+    pred = run.maps(both.image)
+    known, cross = (
+        decomposition_loss(pred, both, run.stage.layers),
+        cross_loss(*_split(pred), *ab, run.stage.cross_weights),
+    )
+    return (
+        known | _named("", cross) | {"total": known["total"] + cross["total"]} | _angle(pred, both)
+    )
 
-def pairs_loss(run:Runner, x)->dict: # x: data.Pair
+
+def pairs_loss(run: Runner, x) -> dict:  # x: data.Pair
     "Equation 7 in both directions, which teaches the decomposer; equation 3 or 4 too where the layers are known."
-    image = torch.cat([x.image_i, x.image_j]); pred = run.maps(image)
-    aligners = {k: net.untaught() for k, net in run.aligners.items()} # these learn from maps that are true
-    terms = pair_loss(*_split(pred), x, aligners, run.stage.pair_weights, _split(run.taught(image)), run.stage.align_size)
-    if x.truth_i is None: return terms
-    truth = joined([x.truth_i, x.truth_j]); known = decomposition_loss(pred, truth, run.stage.layers)
-    return terms | _named("known_", known) | {"total": terms["total"] + known["total"]} | _angle(pred, truth)
+    image = torch.cat([x.image_i, x.image_j])
+    pred = run.maps(image)
+    aligners = {
+        k: net.untaught() for k, net in run.aligners.items()
+    }  # these learn from maps that are true
+    terms = pair_loss(
+        *_split(pred),
+        x,
+        aligners,
+        run.stage.pair_weights,
+        _split(run.taught(image)),
+        run.stage.align_size,
+    )
+    if x.truth_i is None:
+        return terms
+    truth = joined([x.truth_i, x.truth_j])
+    known = decomposition_loss(pred, truth, run.stage.layers)
+    return (
+        terms
+        | _named("known_", known)
+        | {"total": terms["total"] + known["total"]}
+        | _angle(pred, truth)
+    )
 
-def aligned_loss(which:str # "albedo" or "normals"
-                )->Callable: # (Runner, data.AlignPair) → terms
+
+def aligned_loss(
+    which: str,  # "albedo" or "normals"
+) -> Callable:  # (Runner, data.AlignPair) → terms
     "Equation 5 or 6, and where the landmarks look."
+
     def loss(run, x):
         x = smaller(x, run.stage.align_size)
         net = run.aligners[which]
         looked = carry(net.look, x.map_i, x.mask_i, x.contours_i, x.contours_j)
         pred = net.redraw(x.map_i * x.mask_i, *looked)
-        angle = {"angle": angular_error(pred.detach(), x.map_j, x.mask_j)} if which == "normals" else {}
-        terms, points = align_loss(pred, x.map_j, x.mask_j, which == "normals"), landmark_loss(looked[0], x.landmarks_i, x.landmarks_j, x.mask_i, x.mask_j)
-        return terms | {"landmarks": points, "total": terms["total"] + LANDMARK_WEIGHT * points} | angle
+        angle = (
+            {"angle": angular_error(pred.detach(), x.map_j, x.mask_j)} if which == "normals" else {}
+        )
+        terms, points = (
+            align_loss(pred, x.map_j, x.mask_j, which == "normals"),
+            landmark_loss(looked[0], x.landmarks_i, x.landmarks_j, x.mask_i, x.mask_j),
+        )
+        return (
+            terms
+            | {"landmarks": points, "total": terms["total"] + LANDMARK_WEIGHT * points}
+            | angle
+        )
+
     return loss
 
-def photos_loss(run:Runner, x)->dict: # x: data.Photo
+
+def photos_loss(run: Runner, x) -> dict:  # x: data.Photo
     "Real pictures: the teacher's layers, mirrored and averaged, as labels (SfSNet's way), and the picture itself."
     a, b = (run.taught(y) for y in (x.image, x.image.flip(-1)))
-    turned = b.normals.flip(-1) * b.normals.new_tensor([-1., 1, 1])[:, None, None]
+    turned = b.normals.flip(-1) * b.normals.new_tensor([-1.0, 1, 1])[:, None, None]
     light = (a.light + b.light * b.light.new_tensor(MIRROR_SIGNS)[:, None]) / 2
-    label = Batch(x.image, (a.albedo + b.albedo.flip(-1)) / 2, nn.functional.normalize(a.normals + turned, dim=1), light, a.residual, x.mask)
-    return decomposition_loss(run.maps(x.image), label, run.stage.weights | {"local": 0., "residual": 0.})
+    label = Batch(
+        x.image,
+        (a.albedo + b.albedo.flip(-1)) / 2,
+        nn.functional.normalize(a.normals + turned, dim=1),
+        light,
+        a.residual,
+        x.mask,
+    )
+    return decomposition_loss(
+        run.maps(x.image), label, run.stage.weights | {"local": 0.0, "residual": 0.0}
+    )
 
 # %% ../../nbs/62_stages.ipynb #0db585b1
-def _lit(p): return linear_to_srgb((p.albedo * shade_maps(p.normals, p.light)).clamp(0, 1))
-def _unit(n): return n / 2 + .5
-def _first(x, n): # the first n of a batch of any kind
-    if x is None: return None
-    if is_dataclass(x): return type(x)(*(_first(getattr(x, f.name), n) for f in fields(x)))
+def _lit(p):
+    return linear_to_srgb((p.albedo * shade_maps(p.normals, p.light)).clamp(0, 1))
+
+
+def _unit(n):
+    return n / 2 + 0.5
+
+
+def _first(x, n):  # the first n of a batch of any kind
+    if x is None:
+        return None
+    if is_dataclass(x):
+        return type(x)(*(_first(getattr(x, f.name), n) for f in fields(x)))
     return tuple(_first(y, n) for y in x) if type(x) is tuple else x[:n]
 
-def _carried(run, which, map_i, mask_i, *contours): # at the AlignNets' size, back at the map's
+
+def _carried(run, which, map_i, mask_i, *contours):  # at the AlignNets' size, back at the map's
     at = lambda x, kind: shrink(x, run.stage.align_size, kind)
-    y = carry(run.aligners[which], at(map_i, "normals" if which == "normals" else "map"), at(mask_i, "map"), *(at(c, "lines") for c in contours))
+    y = carry(
+        run.aligners[which],
+        at(map_i, "normals" if which == "normals" else "map"),
+        at(mask_i, "map"),
+        *(at(c, "lines") for c in contours),
+    )
     return nn.functional.interpolate(y, size=map_i.shape[-2:], mode="bilinear")
 
-def photograph_rows(run:Runner, b:Batch)->list:
+
+def photograph_rows(run: Runner, b: Batch) -> list:
     "Photograph; albedo, normals, shaded albedo and residual, predicted above true."
     p = run.maps(b.image)
-    return [b.image, linear_to_srgb(p.albedo), linear_to_srgb(b.albedo), _unit(p.normals), _unit(b.normals), _lit(p), _lit(b), _unit(p.residual), _unit(b.residual)]
+    return [
+        b.image,
+        linear_to_srgb(p.albedo),
+        linear_to_srgb(b.albedo),
+        _unit(p.normals),
+        _unit(b.normals),
+        _lit(p),
+        _lit(b),
+        _unit(p.residual),
+        _unit(b.residual),
+    ]
 
-def multilit_rows(run:Runner, ab:tuple)->list:
+
+def multilit_rows(run: Runner, ab: tuple) -> list:
     "Both photographs, their albedos and normals."
     p, q = (run.maps(x.image) for x in ab)
-    return [ab[0].image, ab[1].image, linear_to_srgb(p.albedo), linear_to_srgb(q.albedo), _unit(p.normals), _unit(q.normals)]
+    return [
+        ab[0].image,
+        ab[1].image,
+        linear_to_srgb(p.albedo),
+        linear_to_srgb(q.albedo),
+        _unit(p.normals),
+        _unit(q.normals),
+    ]
 
-def pair_rows(run:Runner, x)->list: # x: data.Pair
+
+def pair_rows(run: Runner, x) -> list:  # x: data.Pair
     "Both frames; j's albedo above i's carried there, the same for normals; shaded albedo and residual of j."
     p, q = run.maps(x.image_i), run.maps(x.image_j)
-    moved = [_carried(run, k, getattr(p, k), x.mask_i, x.contours_i, x.contours_j) * x.mask_j for k in ("albedo", "normals")]
-    return [x.image_i, x.image_j, linear_to_srgb(q.albedo), linear_to_srgb(moved[0].clamp(0, 1)), _unit(q.normals), _unit(moved[1]), _lit(q), _unit(q.residual)]
+    moved = [
+        _carried(run, k, getattr(p, k), x.mask_i, x.contours_i, x.contours_j) * x.mask_j
+        for k in ("albedo", "normals")
+    ]
+    return [
+        x.image_i,
+        x.image_j,
+        linear_to_srgb(q.albedo),
+        linear_to_srgb(moved[0].clamp(0, 1)),
+        _unit(q.normals),
+        _unit(moved[1]),
+        _lit(q),
+        _unit(q.residual),
+    ]
 
-def align_rows(which:str)->Callable:
+
+def align_rows(which: str) -> Callable:
     "Map and contours of i, contours of j, the map carried there, j's own."
     show = _unit if which == "normals" else lambda x: linear_to_srgb(x.clamp(0, 1))
     grey = lambda c: c.expand(-1, 3, -1, -1)
-    return lambda run, x: [show(x.map_i), grey(x.contours_i), grey(x.contours_j),
-                           show(_carried(run, which, x.map_i, x.mask_i, x.contours_i, x.contours_j)), show(x.map_j * x.mask_j)]
+    return lambda run, x: [
+        show(x.map_i),
+        grey(x.contours_i),
+        grey(x.contours_j),
+        show(_carried(run, which, x.map_i, x.mask_i, x.contours_i, x.contours_j)),
+        show(x.map_j * x.mask_j),
+    ]
 
-def photo_rows(run:Runner, x)->list: # x: data.Photo
+
+def photo_rows(run: Runner, x) -> list:  # x: data.Photo
     "Picture; albedo and normals, predicted above the teacher's."
     p, t = run.maps(x.image), run.taught(x.image)
-    return [x.image, linear_to_srgb(p.albedo), linear_to_srgb(t.albedo), _unit(p.normals), _unit(t.normals), _lit(p)]
+    return [
+        x.image,
+        linear_to_srgb(p.albedo),
+        linear_to_srgb(t.albedo),
+        _unit(p.normals),
+        _unit(t.normals),
+        _lit(p),
+    ]
 
 # %% ../../nbs/62_stages.ipynb #377fe89e
 class Stream(NamedTuple):
     "A row of STREAMS."
-    recipes:tuple # of the sets it reads
-    command:str # what writes such sets
-    open:Callable # (stage, folders, environments, pictures or pairs per part, parts) → map-style stream
-    held:Callable # (stage, folders, environments, batches) → list of batches nobody trains on
-    loss:Callable # (Runner, batch) → terms
-    rows:Callable # (Runner, batch) → pictures (B, 3, S, S), one per row of the sheet
 
-def _test(kind): # held-out batches of a stream that takes a split
-    def open(s, f, e, n): stream = kind(f, *([e] if kind is SyntheticPairs else []), s.batch, n, 1, "test"); return [stream[i] for i in range(n)]
+    recipes: tuple  # of the sets it reads
+    command: str  # what writes such sets
+    open: Callable  # (stage, folders, environments, pictures or pairs per part, parts) → map-style stream
+    held: Callable  # (stage, folders, environments, batches) → list of batches nobody trains on
+    loss: Callable  # (Runner, batch) → terms
+    rows: Callable  # (Runner, batch) → pictures (B, 3, S, S), one per row of the sheet
+
+
+def _test(kind):  # held-out batches of a stream that takes a split
+    def open(s, f, e, n):
+        stream = kind(f, *([e] if kind is SyntheticPairs else []), s.batch, n, 1, "test")
+        return [stream[i] for i in range(n)]
+
     return open
 
-_SYNTH, _TRACED, _REAL = ("sfsnet-syn", "expre-syn", "caric-syn"), ("expre-syn", "caric-syn"), ("videos", "photos")
-_align = lambda k: Stream(("align-" + k,), "illures synth", lambda s, f, e, b, n: AlignPairs(f, b, n, s.seed), _test(AlignPairs), aligned_loss(k), align_rows(k))
+
+_SYNTH, _TRACED, _REAL = (
+    ("sfsnet-syn", "expre-syn", "caric-syn"),
+    ("expre-syn", "caric-syn"),
+    ("videos", "photos"),
+)
+_align = lambda k: Stream(
+    ("align-" + k,),
+    "illures synth",
+    lambda s, f, e, b, n: AlignPairs(f, b, n, s.seed),
+    _test(AlignPairs),
+    aligned_loss(k),
+    align_rows(k),
+)
 STREAMS = {
-    "photographs": Stream(_SYNTH, "illures synth", lambda s, f, e, b, n: Photographs(f, e, b, n, s.seed, s.traced), lambda s, f, e, n: held_out(f, e, n, s.batch), photographs_loss, photograph_rows),
-    "multilit": Stream(_SYNTH, "illures synth", lambda s, f, e, b, n: MultiLit(f, e, b, n, s.seed, s.traced), lambda s, f, e, n: [], multilit_loss, multilit_rows),
-    "pairs": Stream(_TRACED, "illures synth", lambda s, f, e, b, n: SyntheticPairs(f, e, b, n, s.seed), _test(SyntheticPairs), pairs_loss, pair_rows),
-    "videos": Stream(("videos",), "illures videos", lambda s, f, e, b, n: VideoPairs(f, b, n, s.seed), _test(VideoPairs), pairs_loss, pair_rows),
-    "photos": Stream(_REAL, "illures videos", lambda s, f, e, b, n: Photos(f, b, n, s.seed), _test(Photos), photos_loss, photo_rows),
-    "align-albedo": _align("albedo"), "align-normals": _align("normals")}
+    "photographs": Stream(
+        _SYNTH,
+        "illures synth",
+        lambda s, f, e, b, n: Photographs(f, e, b, n, s.seed, s.traced),
+        lambda s, f, e, n: held_out(f, e, n, s.batch),
+        photographs_loss,
+        photograph_rows,
+    ),
+    "multilit": Stream(
+        _SYNTH,
+        "illures synth",
+        lambda s, f, e, b, n: MultiLit(f, e, b, n, s.seed, s.traced),
+        lambda s, f, e, n: [],
+        multilit_loss,
+        multilit_rows,
+    ),
+    "pairs": Stream(
+        _TRACED,
+        "illures synth",
+        lambda s, f, e, b, n: SyntheticPairs(f, e, b, n, s.seed),
+        _test(SyntheticPairs),
+        pairs_loss,
+        pair_rows,
+    ),
+    "videos": Stream(
+        ("videos",),
+        "illures videos",
+        lambda s, f, e, b, n: VideoPairs(f, b, n, s.seed),
+        _test(VideoPairs),
+        pairs_loss,
+        pair_rows,
+    ),
+    "photos": Stream(
+        _REAL,
+        "illures videos",
+        lambda s, f, e, b, n: Photos(f, b, n, s.seed),
+        _test(Photos),
+        photos_loss,
+        photo_rows,
+    ),
+    "align-albedo": _align("albedo"),
+    "align-normals": _align("normals"),
+}
 
 # %% ../../nbs/62_stages.ipynb #d3be8770
-def sorted_folders(stage:Stage,
-                   folders, # sets of any kind
-                   every:bool=True # must every stream have a folder?
-                  )->dict: # stream → its folders
+def sorted_folders(
+    stage: Stage,
+    folders,  # sets of any kind
+    every: bool = True,  # must every stream have a folder?
+) -> dict:  # stream → its folders
     "Which stream reads which set; a set that no stream reads, or of pictures too small, is refused."
     sets = {Path(f): about(f) for f in listed(folders)}
-    found = {k: [f for f, a in sets.items() if a["recipe"] in STREAMS[k].recipes] for k in stage.streams}
+    found = {
+        k: [f for f, a in sets.items() if a["recipe"] in STREAMS[k].recipes] for k in stage.streams
+    }
     for f, a in sets.items():
-        if not any(f in fs for fs in found.values()): raise ValueError(f"{f} holds {a['recipe']}: {stage.name} is trained on {', '.join(stage.streams)}.")
-        if a["size"] < stage.size: raise ValueError(f"{f} holds pictures of {a['size']}² pixels; this stage trains on {stage.size}².")
+        if not any(f in fs for fs in found.values()):
+            raise ValueError(
+                f"{f} holds {a['recipe']}: {stage.name} is trained on {', '.join(stage.streams)}."
+            )
+        if a["size"] < stage.size:
+            raise ValueError(
+                f"{f} holds pictures of {a['size']}² pixels; this stage trains on {stage.size}²."
+            )
     for k, fs in found.items():
-        if every and not fs: raise ValueError(f"{stage.name} needs a set {' or '.join(STREAMS[k].recipes)} for its {k}: write one with `{STREAMS[k].command}`, and give it with --data.")
+        if every and not fs:
+            raise ValueError(
+                f"{stage.name} needs a set {' or '.join(STREAMS[k].recipes)} for its {k}: write one with `{STREAMS[k].command}`, and give it with --data."
+            )
     return {k: fs for k, fs in found.items() if fs}
 
 # %% ../../nbs/62_stages.ipynb #6550b1b9
 class Mixture(torch.utils.data.Dataset):
     "Step number i of a stage: which stream, and this process's share of the batch; the same whoever asks for it."
-    def __init__(self, stage:Stage,
-                 folders, # sets of any kind
-                 envs:np.ndarray, # (n, H, W, 3) environments
-                 rank:int=0, # of this process
-                 count:int=1 # of processes
-                ):
+
+    def __init__(
+        self,
+        stage: Stage,
+        folders,  # sets of any kind
+        envs: np.ndarray,  # (n, H, W, 3) environments
+        rank: int = 0,  # of this process
+        count: int = 1,  # of processes
+    ):
         if stage.drawn % count:
             can = " or ".join(str(n) for n in range(1, stage.drawn + 1) if stage.drawn % n == 0)
-            raise ValueError(f"{count} processes cannot share a batch of {stage.batch}, which is drawn in {stage.drawn} parts: start {can}.")
-        self.stage, self.mine = stage, range(rank * stage.drawn // count, (rank + 1) * stage.drawn // count)
+            raise ValueError(
+                f"{count} processes cannot share a batch of {stage.batch}, which is drawn in {stage.drawn} parts: start {can}."
+            )
+        self.stage, self.mine = (
+            stage,
+            range(rank * stage.drawn // count, (rank + 1) * stage.drawn // count),
+        )
         self.streams, part = {}, stage.batch // stage.drawn
         for k, f in sorted_folders(stage, folders).items():
-            if k == "multilit" and "photographs" in self.streams: f = self.streams["photographs"].sets # in memory once
+            if k == "multilit" and "photographs" in self.streams:
+                f = self.streams["photographs"].sets  # in memory once
             self.streams[k] = STREAMS[k].open(stage, f, envs, part, stage.steps * stage.drawn)
-        self.names, self.shares = list(self.streams), np.array([stage.streams[k] for k in self.streams])
-    def __len__(self): return self.stage.steps
+        self.names, self.shares = (
+            list(self.streams),
+            np.array([stage.streams[k] for k in self.streams]),
+        )
+
+    def __len__(self):
+        return self.stage.steps
+
     def __getitem__(self, step):
-        name = self.names[np.random.default_rng([self.stage.seed, step, 1]).choice(len(self.names), p=self.shares)]
-        return name, smaller(joined([self.streams[name][step * self.stage.drawn + p] for p in self.mine]), self.stage.size)
+        name = self.names[
+            np.random.default_rng([self.stage.seed, step, 1]).choice(len(self.names), p=self.shares)
+        ]
+        return name, smaller(
+            joined([self.streams[name][step * self.stage.drawn + p] for p in self.mine]),
+            self.stage.size,
+        )
+
 
 class Held(list):
     "Batches to validate on, (stream, batch), and the folders they were taken from."
-    def __init__(self, batches, sets): super().__init__(batches); self.sets = listed(sets)
 
-def held_batches(stage:Stage,
-                 folders, # sets no training has seen, of any kind; of path-traced ones the held-out people are taken
-                 envs:np.ndarray, # environments no training has seen
-                 n:int=3 # batches of each stream
-                )->Held: # of (stream, batch)
+    def __init__(self, batches, sets):
+        super().__init__(batches)
+        self.sets = listed(sets)
+
+
+def held_batches(
+    stage: Stage,
+    folders,  # sets no training has seen, of any kind; of path-traced ones the held-out people are taken
+    envs: np.ndarray,  # environments no training has seen
+    n: int = 3,  # batches of each stream
+) -> Held:  # of (stream, batch)
     "What to validate on, always the same."
     sets = sorted_folders(stage, folders, False).items()
-    return Held(((k, smaller(b, stage.size)) for k, f in sets for b in STREAMS[k].held(stage, f, envs, n)), folders)
+    return Held(
+        ((k, smaller(b, stage.size)) for k, f in sets for b in STREAMS[k].held(stage, f, envs, n)),
+        folders,
+    )
 
-def aligners_watched(stage:Stage,
-                     folders, # of sets the stage is trained on
-                     held:list # (stream, batch) to validate on
-                    )->list: # of (stream, batch): pairs of the subjects those sets hold out
+
+def aligners_watched(
+    stage: Stage,
+    folders,  # of sets the stage is trained on
+    held: list,  # (stream, batch) to validate on
+) -> list:  # of (stream, batch): pairs of the subjects those sets hold out
     "What shows whether AlignNets that learn beside a decomposer still move things, where `held` does not."
     known, found = {k for k, _ in held}, sorted_folders(stage, folders)
     beside = "decomposer" in stage.trains
     learn = [k for k in found if beside and k.replace("-", "_") in stage.trains and k not in known]
-    return [(k, smaller(b, stage.size)) for k in learn for b in STREAMS[k].held(stage, found[k], None, 2)]
+    return [
+        (k, smaller(b, stage.size))
+        for k in learn
+        for b in STREAMS[k].held(stage, found[k], None, 2)
+    ]
 
 # %% ../../nbs/62_stages.ipynb #1edaae1c
-def train_step(state:State, # changed in place
-               name:str, # of the stream
-               x, # its batch, on the state's device
-               bf16:bool=None, # autocast; None: where it helps
-               together:Together=None # processes that share the batch
-              )->dict: # loss terms as floats
+def train_step(
+    state: State,  # changed in place
+    name: str,  # of the stream
+    x,  # its batch, on the state's device
+    bf16: bool = None,  # autocast; None: where it helps
+    together: Together = None,  # processes that share the batch
+) -> dict:  # loss terms as floats
     "One optimiser step; raises FloatingPointError and leaves the weights alone when loss or gradient is not finite."
-    for p in state.opt.param_groups: p["lr"] = learning_rate(state.stage, state.step)
+    for p in state.opt.param_groups:
+        p["lr"] = learning_rate(state.stage, state.step)
     terms = STREAMS[name].loss(Runner(state.stage, state.nets, bf16), x)
     state.opt.zero_grad(set_to_none=True)
     terms["total"].backward()
     values = torch.stack([v.detach().float() for v in terms.values()])
-    if together: together.average([values, *(p.grad for p in state.weights if p.grad is not None)])
+    if together:
+        together.average([values, *(p.grad for p in state.weights if p.grad is not None)])
     norm = torch.nn.utils.clip_grad_norm_(state.weights, state.stage.clip)
-    *values, norm = torch.cat([values, norm.float()[None]]).tolist() # one wait for the GPU
+    *values, norm = torch.cat([values, norm.float()[None]]).tolist()  # one wait for the GPU
     terms = dict(zip(terms, values))
     if not math.isfinite(terms["total"] + norm):
-        raise FloatingPointError(f"The loss is {terms['total']:g}, its gradient {norm:g} on batch {state.step} ({name}) of seed {state.stage.seed}.")
-    state.opt.step(); state.update()
+        raise FloatingPointError(
+            f"The loss is {terms['total']:g}, its gradient {norm:g} on batch {state.step} ({name}) of seed {state.stage.seed}."
+        )
+    state.opt.step()
+    state.update()
     state.images += pictures(x) * (together.count if together else 1)
     return terms
 
 # %% ../../nbs/62_stages.ipynb #a1d4a727
-def _use(run, stream, x): # of an AlignNet: how far it moves things and reads the map, see `64_align`
+def _use(
+    run, stream, x
+):  # of an AlignNet: how far it moves things and reads the map, see `64_align`
     which = stream.removeprefix("align-")
-    if which == stream: return {}
+    if which == stream:
+        return {}
     use = contour_use(run.aligners[which], [smaller(x, run.stage.align_size)], which == "normals")
     return {k: use[k] for k in ("moved", "reads")}
 
+
 @torch.no_grad()
-def validate(run:Runner, # of networks in eval mode
-             held:list # of (stream, batch), on the networks' device
-            )->dict: # mean terms; names begin with the stream's where the stage has several
+def validate(
+    run: Runner,  # of networks in eval mode
+    held: list,  # of (stream, batch), on the networks' device
+) -> dict:  # mean terms; names begin with the stream's where the stage has several
     "Loss terms on held-out batches, and of AlignNets what they do."
     rows, several = {}, len(run.stage.streams) > 1
     for k, x in held:
         terms = STREAMS[k].loss(run, x) | _use(run, k, x)
-        for n, v in terms.items(): rows.setdefault(f"{k}/{n}" if several else n, []).append(float(v))
+        for n, v in terms.items():
+            rows.setdefault(f"{k}/{n}" if several else n, []).append(float(v))
     return {k: float(np.mean(v)) for k, v in rows.items()}
 
+
 @torch.no_grad()
-def training_sheet(run:Runner, # of networks in eval mode
-                   shown:list, # of (stream, batch): one sheet below the other
-                   n:int=8 # faces of each
-                  )->np.ndarray: # (rows, columns, 3) sRGB in [0, 1]
+def training_sheet(
+    run: Runner,  # of networks in eval mode
+    shown: list,  # of (stream, batch): one sheet below the other
+    n: int = 8,  # faces of each
+) -> np.ndarray:  # (rows, columns, 3) sRGB in [0, 1]
     "What the networks make of some batches."
-    sheets = [[torch.cat(list(r.float().cpu()), 2) for r in STREAMS[k].rows(run, _first(x, n))] for k, x in shown]
+    sheets = [
+        [torch.cat(list(r.float().cpu()), 2) for r in STREAMS[k].rows(run, _first(x, n))]
+        for k, x in shown
+    ]
     wide = max(r.shape[2] for rows in sheets for r in rows)
-    return torch.cat([nn.functional.pad(r, (0, wide - r.shape[2]), value=1.) for rows in sheets for r in rows], 1).permute(1, 2, 0).clamp(0, 1).numpy()
+    return (
+        torch.cat(
+            [
+                nn.functional.pad(r, (0, wide - r.shape[2]), value=1.0)
+                for rows in sheets
+                for r in rows
+            ],
+            1,
+        )
+        .permute(1, 2, 0)
+        .clamp(0, 1)
+        .numpy()
+    )
 
 # %% ../../nbs/62_stages.ipynb #b5a5ec9f
-FILES = {"decomposer": "weights.safetensors"} | {k: f"{k}.safetensors" for k in ("align_albedo", "align_normals")} # what a finished stage leaves
+FILES = {"decomposer": "weights.safetensors"} | {
+    k: f"{k}.safetensors" for k in ("align_albedo", "align_normals")
+}  # what a finished stage leaves
 
-def checkpoint(state:State, # written to out/state.safetensors
-               out:Path, # a folder
-               held:list, # (stream, batch) to validate on, if any
-               shown:list, # (stream, batch) to show where there are none
-               board:Board, # TensorBoard
-               **speed:float # more columns of the log
-              )->None:
+
+def checkpoint(
+    state: State,  # written to out/state.safetensors
+    out: Path,  # a folder
+    held: list,  # (stream, batch) to validate on, if any
+    shown: list,  # (stream, batch) to show where there are none
+    board: Board,  # TensorBoard
+    **speed: float,  # more columns of the log
+) -> None:
     "State, averaged weights, a sheet, a row of the log, a report."
     nets, stage = state.averaged(), state.stage
     run, kinds = Runner(stage, nets, False), {k: x for k, x in reversed(held)}
-    row = {"step": state.step, "images": state.images, **state.mean, **speed} | {f"val_{k}": v for k, v in (validate(run, held) if held else {}).items()}
+    row = {"step": state.step, "images": state.images, **state.mean, **speed} | {
+        f"val_{k}": v for k, v in (validate(run, held) if held else {}).items()
+    }
     sheet = training_sheet(run, list(reversed((dict(shown) | kinds).items())))
     try:
         for name in stage.trains:
             size = stage.size if name == "decomposer" else min(stage.size, stage.align_size)
-            told = {"contours": "drawn" if stage.contours else "none"} if name != "decomposer" else {}
-            meta = {"size": size, "steps": state.step, "batch": stage.batch, "images": state.images, "stage": stage.name} | told
+            told = (
+                {"contours": "drawn" if stage.contours else "none"} if name != "decomposer" else {}
+            )
+            meta = {
+                "size": size,
+                "steps": state.step,
+                "batch": stage.batch,
+                "images": state.images,
+                "stage": stage.name,
+            } | told
             write_whole(out / FILES[name], lambda part: save_weights(part, nets[name], meta))
         write_whole(out / "sheet.png", lambda part: write_image(part, sheet))
         add_row(out / "log.csv", row)
-        write_report(out, f"{stage.name}, {stage.preset}: step {state.step:,} of {stage.steps:,}", asdict(stage))
-        board.scalars(state.step, row); board.sheet(state.step, sheet)
-        state.save(out / "state.safetensors") # last: who is killed before it does the steps since the last one again, and all of the above
-    except (OSError, SafetensorError) as e: raise OSError(f"The checkpoint of step {state.step} could not be written to {out} ({e}).") from None
+        write_report(
+            out,
+            f"{stage.name}, {stage.preset}: step {state.step:,} of {stage.steps:,}",
+            asdict(stage),
+        )
+        board.scalars(state.step, row)
+        board.sheet(state.step, sheet)
+        state.save(
+            out / "state.safetensors"
+        )  # last: who is killed before it does the steps since the last one again, and all of the above
+    except (OSError, SafetensorError) as e:
+        raise OSError(
+            f"The checkpoint of step {state.step} could not be written to {out} ({e})."
+        ) from None
 
 # %% ../../nbs/62_stages.ipynb #005a5ca4
 def _begin(stage, init, together, out, known):
     "A new state, or the one found in `out`; a folder that cannot be written to is noticed here."
     state, path = State(stage, init, together.device, known), out / "state.safetensors"
-    if together.count > 1 and stage.moments: share_norms(state.nets)
-    if path.exists(): _go_on(state, path)
-    elif together.first: _start(state, path)
+    if together.count > 1 and stage.moments:
+        share_norms(state.nets)
+    if path.exists():
+        _go_on(state, path)
+    elif together.first:
+        _start(state, path)
     together.wait()
     return state
+
 
 def _go_on(state, path):
     state.load(path)
     if state.step > state.stage.steps:
-        raise ValueError(f"{path} has made {state.step} steps already, more than {state.stage.steps}: ask for more, or choose another folder.")
+        raise ValueError(
+            f"{path} has made {state.step} steps already, more than {state.stage.steps}: ask for more, or choose another folder."
+        )
+
 
 def _start(state, path):
     out = path.parent
     left = [n for n in ("log.csv", *FILES.values()) if (out / n).exists()]
-    if left: raise ValueError(f"{out} holds the {left[0]} of a run, but no state to go on from: choose another folder, or empty this one.")
+    if left:
+        raise ValueError(
+            f"{out} holds the {left[0]} of a run, but no state to go on from: choose another folder, or empty this one."
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
         state.save(path)
-    except (OSError, SafetensorError) as e: raise OSError(f"Nothing can be written to {out} ({e}).") from None
+    except (OSError, SafetensorError) as e:
+        raise OSError(f"Nothing can be written to {out} ({e}).") from None
 
-def _as_is(x): return x
 
-def loader(data:Mixture,
-           first:int, # step to begin with
-           workers:int # processes; 0: this one
-          )->torch.utils.data.DataLoader: # yields (stream, batch)
+def _as_is(x):
+    return x
+
+
+def loader(
+    data: Mixture,
+    first: int,  # step to begin with
+    workers: int,  # processes; 0: this one
+) -> torch.utils.data.DataLoader:  # yields (stream, batch)
     "Steps first, first + 1, … of the mixture, made by other processes."
-    return torch.utils.data.DataLoader(data, batch_size=None, sampler=range(first, len(data)), num_workers=workers,
-                                       prefetch_factor=4 if workers else None, worker_init_fn=one_thread, collate_fn=_as_is)
+    return torch.utils.data.DataLoader(
+        data,
+        batch_size=None,
+        sampler=range(first, len(data)),
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=one_thread,
+        collate_fn=_as_is,
+    )
 
-def _watched(batches, clock): # adds the seconds spent waiting for them
+
+def _watched(batches, clock):  # adds the seconds spent waiting for them
     batches = iter(batches)
     while True:
         begun = time.time()
-        try: x = next(batches)
-        except StopIteration: return
+        try:
+            x = next(batches)
+        except StopIteration:
+            return
         clock["waited"] += time.time() - begun
         yield x
 
-def _speed(clock, step): # since the clock was set; sets it anew
+
+def _speed(clock, step):  # since the clock was set; sets it anew
     passed = max(1e-9, time.time() - clock["begun"])
     figures = {"steps_per_s": (step - clock["step"]) / passed, "waiting": clock["waited"] / passed}
-    clock.update(begun=time.time(), step=step, waited=0.)
+    clock.update(begun=time.time(), step=step, waited=0.0)
     return figures
 
 # %% ../../nbs/62_stages.ipynb #1657997a
-def train(stage:Stage, # what
-          data, # folders of sets of any kind (`illures synth`, `illures videos`), or one
-          envs:np.ndarray, # (n, H, W, 3) environments (assets.Assets.environments)
-          out:Path, # state, weights, log.csv, sheet and report go here; a state of the same settings found here is continued
-          init=None, # weights to start from: a file or bundled preset, or several
-          device:str=None, # "cuda" when there is one
-          workers:int=1, # data processes
-          every:float=180., # seconds between checkpoints
-          held:list=None # (stream, batch) to validate on at every checkpoint, see `held_batches`
-         )->Path: # the averaged weights of what the stage trains first
+def train(
+    stage: Stage,  # what
+    data,  # folders of sets of any kind (`illures synth`, `illures videos`), or one
+    envs: np.ndarray,  # (n, H, W, 3) environments (assets.Assets.environments)
+    out: Path,  # state, weights, log.csv, sheet and report go here; a state of the same settings found here is continued
+    init=None,  # weights to start from: a file or bundled preset, or several
+    device: str = None,  # "cuda" when there is one
+    workers: int = 1,  # data processes
+    every: float = 180.0,  # seconds between checkpoints
+    held: list = None,  # (stream, batch) to validate on at every checkpoint, see `held_batches`
+) -> Path:  # the averaged weights of what the stage trains first
     """Train a stage; killed at any moment it loses what came after the last checkpoint, and the same call goes on from there.
     More steps, another device, workers and every may go on as well; other settings are refused."""
     out, together, held = Path(out), Together(device), held or []
     known = settings(stage, data, envs, init, getattr(held, "sets", ()))
-    mixture, bf16 = Mixture(stage, data, envs, together.rank, together.count), bf16_helps(together.device)
+    mixture, bf16 = (
+        Mixture(stage, data, envs, together.rank, together.count),
+        bf16_helps(together.device),
+    )
     state = _begin(stage, init, together, out, known)
     held, shown = [*held, *aligners_watched(stage, data, held)] if together.first else [], {}
     held = [(k, on(b, together.device)) for k, b in held]
-    kept, clock = state.step, {"begun": time.time(), "step": state.step, "waited": 0.} # the last checkpoint's step; what happened since
+    kept, clock = (
+        state.step,
+        {"begun": time.time(), "step": state.step, "waited": 0.0},
+    )  # the last checkpoint's step; what happened since
     title = f"{stage.name}, {stage.preset}, {together.device}{f' x {together.count}' * (together.count > 1)}, {'bf16' if bf16 else 'fp32'}"
     several, board = len(mixture.streams) > 1, Board(out, together.first and kept < stage.steps)
     with forkable(), Progress(stage.steps, kept, title, None if together.first else False) as bar:
         for name, x in _watched(loader(mixture, kept, workers), clock):
             x = shown[name] = on(x, together.device)
-            try: terms = train_step(state, name, x, bf16, together)
-            except FloatingPointError as e: raise FloatingPointError(f"{e} {out} keeps the checkpoint of step {kept}.") from None
-            for k, v in terms.items(): k = f"{name}/{k}" if several else k; state.mean[k] = .98 * state.mean.get(k, v) + .02 * v
-            bar.step({k: v for k, v in state.mean.items() if k.split("/")[-1] in ("total", "angle")})
-            if together.first and (time.time() - clock["begun"] > every or state.step == stage.steps):
-                checkpoint(state, out, held, list(shown.items()), board, **_speed(clock, state.step)); kept = state.step
+            try:
+                terms = train_step(state, name, x, bf16, together)
+            except FloatingPointError as e:
+                raise FloatingPointError(
+                    f"{e} {out} keeps the checkpoint of step {kept}."
+                ) from None
+            for k, v in terms.items():
+                k = f"{name}/{k}" if several else k
+                state.mean[k] = 0.98 * state.mean.get(k, v) + 0.02 * v
+            bar.step(
+                {k: v for k, v in state.mean.items() if k.split("/")[-1] in ("total", "angle")}
+            )
+            if together.first and (
+                time.time() - clock["begun"] > every or state.step == stage.steps
+            ):
+                checkpoint(
+                    state, out, held, list(shown.items()), board, **_speed(clock, state.step)
+                )
+                kept = state.step
                 clock["begun"] = time.time()
-    board.close(); together.wait()
+    board.close()
+    together.wait()
     return out / FILES[stage.trains[0]]
 
 # %% ../../nbs/62_stages.ipynb #d36380d5
-def _history(meta): # of a weights file: what it went through last, or what it was blended of
-    return f"({meta['blend']})" if "blend" in meta else f"{meta.get('stage', 'unknown')} {meta.get('steps', '')}".rstrip()
+def _history(meta):  # of a weights file: what it went through last, or what it was blended of
+    return (
+        f"({meta['blend']})"
+        if "blend" in meta
+        else f"{meta.get('stage', 'unknown')} {meta.get('steps', '')}".rstrip()
+    )
 
-def blend(weights:dict, # weights files or names of bundled ones → shares, which add up to 1
-          out:Path # a .safetensors file to write
-         )->Path:
+
+def blend(
+    weights: dict,  # weights files or names of bundled ones → shares, which add up to 1
+    out: Path,  # a .safetensors file to write
+) -> Path:
     "The weighted mean of networks that started from the same one; shares below 0 take away what a training changed."
     nets = {w: load_weights(w) for w in weights}
     net, *others = nets.values()
-    if any(o.preset != net.preset for o in others): raise ValueError(f"Networks of one kind can be blended, not {' and '.join(sorted({o.preset for o in nets.values()}))}.")
-    if abs(sum(weights.values()) - 1) > 1e-6: raise ValueError(f"The shares must add up to 1, not {sum(weights.values()):g}.")
+    if any(o.preset != net.preset for o in others):
+        raise ValueError(
+            f"Networks of one kind can be blended, not {' and '.join(sorted({o.preset for o in nets.values()}))}."
+        )
+    if abs(sum(weights.values()) - 1) > 1e-6:
+        raise ValueError(f"The shares must add up to 1, not {sum(weights.values()):g}.")
     states, mean = [n.state_dict() for n in nets.values()], build(net.preset)
     for k, v in mean.state_dict().items():
-        v.copy_(sum(s * x[k] for x, s in zip(states, weights.values())) if v.is_floating_point() else states[0][k])
-        if k.endswith("running_var"): v.copy_(v.maximum(torch.stack([x[k] for x in states]).amin(0))) # a difference of variances can fall below 0
+        v.copy_(
+            sum(s * x[k] for x, s in zip(states, weights.values()))
+            if v.is_floating_point()
+            else states[0][k]
+        )
+        if k.endswith("running_var"):
+            v.copy_(
+                v.maximum(torch.stack([x[k] for x in states]).amin(0))
+            )  # a difference of variances can fall below 0
     of = ", ".join(f"{s:g} of {_history(n.meta)}" for n, s in zip(nets.values(), weights.values()))
-    save_weights(out, mean, {k: v for k, v in net.meta.items() if k not in ("stage", "steps", "batch")} | {"blend": of})
+    save_weights(
+        out,
+        mean,
+        {k: v for k, v in net.meta.items() if k not in ("stage", "steps", "batch")} | {"blend": of},
+    )
     return Path(out)

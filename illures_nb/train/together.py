@@ -14,67 +14,105 @@ from torch import nn
 # %% ../../nbs/61_together.ipynb #3932e46a
 class Together:
     "The processes that train together: this one alone, or all that `accelerate launch` started."
-    def __init__(self, device:str=None # "cpu" or "cuda"; None: cuda where there is one
-                ):
-        self.device, self.rank, self.count = device or ("cuda" if torch.cuda.is_available() else "cpu"), 0, int(os.environ.get("WORLD_SIZE", 1))
-        if self.count == 1: return
-        try: from accelerate import PartialState
-        except ImportError: raise ImportError("accelerate is missing, which training in several processes needs: pip install 'illures_nb[train]'") from None
+
+    def __init__(
+        self,
+        device: str = None,  # "cpu" or "cuda"; None: cuda where there is one
+    ):
+        self.device, self.rank, self.count = (
+            device or ("cuda" if torch.cuda.is_available() else "cpu"),
+            0,
+            int(os.environ.get("WORLD_SIZE", 1)),
+        )
+        if self.count == 1:
+            return
+        try:
+            from accelerate import PartialState
+        except ImportError:
+            raise ImportError(
+                "accelerate is missing, which training in several processes needs: pip install 'illures_nb[train]'"
+            ) from None
         here = PartialState(cpu=self.device == "cpu")
-        self.device, self.rank, self.count = str(here.device), here.process_index, here.num_processes
+        self.device, self.rank, self.count = (
+            str(here.device),
+            here.process_index,
+            here.num_processes,
+        )
 
     @property
-    def first(self)->bool: return self.rank == 0 # the one that writes
+    def first(self) -> bool:
+        return self.rank == 0  # the one that writes
 
     @staticmethod
-    def first_here()->bool: return os.environ.get("RANK", "0") == "0" # the same, asked before anything has been set up
+    def first_here() -> bool:
+        return os.environ.get("RANK", "0") == "0"  # the same, asked before anything has been set up
 
-    def average(self, tensors:list # of one device, changed in place
-               )->None:
+    def average(
+        self,
+        tensors: list,  # of one device, changed in place
+    ) -> None:
         "Every tensor becomes its mean over the processes."
-        if self.count == 1: return
+        if self.count == 1:
+            return
         flat = torch.cat([t.reshape(-1).float() for t in tensors])
         torch.distributed.all_reduce(flat)
-        for t, x in zip(tensors, (flat / self.count).split([t.numel() for t in tensors])): t.copy_(x.view_as(t))
+        for t, x in zip(tensors, (flat / self.count).split([t.numel() for t in tensors])):
+            t.copy_(x.view_as(t))
 
-    def wait(self)->None:
+    def wait(self) -> None:
         "Until all are here."
-        if self.count > 1: torch.distributed.barrier()
+        if self.count > 1:
+            torch.distributed.barrier()
 
 # %% ../../nbs/61_together.ipynb #868364e0
 class _Mean(torch.autograd.Function):
     "The mean of a tensor over all processes, and of its gradient."
+
     @staticmethod
-    def forward(ctx, x): return _mean(x)
+    def forward(ctx, x):
+        return _mean(x)
+
     @staticmethod
-    def backward(ctx, grad): return _mean(grad)
+    def backward(ctx, grad):
+        return _mean(grad)
+
 
 def _mean(x):
     x = x.clone()
     torch.distributed.all_reduce(x)
     return x / torch.distributed.get_world_size()
 
+
 class SharedNorm(nn.BatchNorm2d):
     "Batch-norm whose mean and variance in training are those of all processes' shares together."
+
     def forward(self, x):
-        if not self.training: return super().forward(x)
+        if not self.training:
+            return super().forward(x)
         y = x.float()
         mean, square = _Mean.apply(torch.stack([y.mean((0, 2, 3)), y.square().mean((0, 2, 3))]))
         var = (square - mean.square()).clamp_min(0)
-        self._remember(mean.detach(), var.detach(), y.numel() // y.shape[1] * torch.distributed.get_world_size())
+        self._remember(
+            mean.detach(),
+            var.detach(),
+            y.numel() // y.shape[1] * torch.distributed.get_world_size(),
+        )
         scale = (var + self.eps).rsqrt() * (1 if self.weight is None else self.weight)
         shift = (0 if self.bias is None else self.bias) - mean * scale
         return (y * scale[:, None, None] + shift[:, None, None]).to(x.dtype)
 
     @torch.no_grad()
-    def _remember(self, mean, var, n): # n values per channel
+    def _remember(self, mean, var, n):  # n values per channel
         self.num_batches_tracked += 1
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(var * n / max(1, n - 1), self.momentum)
 
-def share_norms(net:nn.Module # its batch-norms are changed in place; names and weights stay
-               )->nn.Module:
+
+def share_norms(
+    net: nn.Module,  # its batch-norms are changed in place; names and weights stay
+) -> nn.Module:
     "Batch-norm over all processes."
     for m in net.modules():
-        if type(m) is nn.BatchNorm2d: m.__class__ = SharedNorm
+        if type(m) is nn.BatchNorm2d:
+            m.__class__ = SharedNorm
     return net

@@ -17,40 +17,73 @@ from ..synth.shards import write_samples, write_shards
 from .data import Pool, photograph
 
 # %% ../../nbs/61_toys.ipynb #286aa50d
-_EACH, _LIGHTS = 3, 3 # faces of a person, lights of a face
+_EACH, _LIGHTS = 3, 3  # faces of a person, lights of a face
 
-def _info(index): return {"recipe": "toy", "index": index, "identity": index // _EACH, "split": "train" if index >= _EACH else "test", "camera": {"yaw": 0.}}
 
-def traced_face(faces:list, # of raster.Geometry, one face each
-                envs:np.ndarray, # (n, H, W, 3) environments
-                index:int # which face
-               )->tuple: # arrays, info
+def _info(index):
+    return {
+        "recipe": "toy",
+        "index": index,
+        "identity": index // _EACH,
+        "split": "train" if index >= _EACH else "test",
+        "camera": {"yaw": 0.0},
+    }
+
+
+def traced_face(
+    faces: list,  # of raster.Geometry, one face each
+    envs: np.ndarray,  # (n, H, W, 3) environments
+    index: int,  # which face
+) -> tuple:  # arrays, info
     "A face in three lights, stored as a path-traced one."
     many = Geometry.cat([faces[index]] * _LIGHTS)
     lit = illuminate(many, sample_light(many, envs, np.random.default_rng(index)))
-    arrays = {k: getattr(many, k)[0].numpy() for k in ("albedo", "normals", "mask", "head", "landmarks")}
-    return arrays | dict(image=lit.image.clip(0, 6e4).numpy().astype(np.float16), light=lit.light.numpy()), _info(index) | {"lights": [{"scene": "toy"}] * _LIGHTS}
+    arrays = {
+        k: getattr(many, k)[0].numpy() for k in ("albedo", "normals", "mask", "head", "landmarks")
+    }
+    return arrays | dict(
+        image=lit.image.clip(0, 6e4).numpy().astype(np.float16), light=lit.light.numpy()
+    ), _info(index) | {"lights": [{"scene": "toy"}] * _LIGHTS}
 
-def frame(faces:list, envs:np.ndarray, index:int # as above
-         )->tuple: # arrays, info
+
+def frame(
+    faces: list,
+    envs: np.ndarray,
+    index: int,  # as above
+) -> tuple:  # arrays, info
     "A photograph of a face, stored as a frame of a clip."
     g, rng = faces[index], np.random.default_rng(index)
     b = photograph(illuminate(g, sample_light(g, envs, rng)), g.head[:, None] / 255, envs, rng)
     byte = lambda x: (x * 255).round().byte().numpy()
-    return {"frame": byte(b.image[0].permute(1, 2, 0)), "landmarks": g.landmarks[0].numpy(), "mask": byte(b.mask[0, 0])}, _info(index)
+    return {
+        "frame": byte(b.image[0].permute(1, 2, 0)),
+        "landmarks": g.landmarks[0].numpy(),
+        "mask": byte(b.mask[0, 0]),
+    }, _info(index)
 
 # %% ../../nbs/61_toys.ipynb #75811129
-def toy_sets(out:Path, # folder for the sets
-             size:int=32, # S, pixels
-             people:int=3 # in the sets that know people
-            )->dict: # recipe → folder
+def toy_sets(
+    out: Path,  # folder for the sets
+    size: int = 32,  # S, pixels
+    people: int = 3,  # in the sets that know people
+) -> dict:  # recipe → folder
     "Write one set of each kind: sfsnet-syn, expre-syn, videos, align-albedo, align-normals."
     out, envs, n = Path(out), painted_scenes(6), people * _EACH
-    sets = {k: out / k for k in ("sfsnet-syn", "expre-syn", "videos", "align-albedo", "align-normals")}
-    write_shards("sfsnet-syn", sets["sfsnet-syn"], Assets(), max(8, n) / 12500, size=size, workers=1)
+    sets = {
+        k: out / k for k in ("sfsnet-syn", "expre-syn", "videos", "align-albedo", "align-normals")
+    }
+    write_shards(
+        "sfsnet-syn", sets["sfsnet-syn"], Assets(), max(8, n) / 12500, size=size, workers=1
+    )
     pool = Pool(sets["sfsnet-syn"])
     faces = [pool.draw(np.random.default_rng(i), 1) for i in range(n)]
     for kind, make in (("expre-syn", traced_face), ("videos", frame)):
-        write_samples(sets[kind], lambda i, make=make: make(faces, envs, i), {"recipe": kind, "size": size, "samples": n, "per_shard": _EACH}, workers=1)
-    for kind in ("align-albedo", "align-normals"): write_shards(kind, sets[kind], Assets(), people / 540, size=size, workers=1)
+        write_samples(
+            sets[kind],
+            lambda i, make=make: make(faces, envs, i),
+            {"recipe": kind, "size": size, "samples": n, "per_shard": _EACH},
+            workers=1,
+        )
+    for kind in ("align-albedo", "align-normals"):
+        write_shards(kind, sets[kind], Assets(), people / 540, size=size, workers=1)
     return sets

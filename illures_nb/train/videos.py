@@ -22,8 +22,19 @@ import cv2
 import numpy as np
 import torch
 
-from ..face import (_INNER, TEMPLATE, _shrunk, contours, crop, crop_transform, detect_faces, face_mask, refine,
-                             transform_points, view_transform)
+from illures_nb.face import (
+    _INNER,
+    TEMPLATE,
+    _shrunk,
+    contours,
+    crop,
+    crop_transform,
+    detect_faces,
+    face_mask,
+    refine,
+    transform_points,
+    view_transform,
+)
 from ..image import read_image
 from ..synth.shards import _claim, _json, _locked, _opened, _save, pack, read_shard
 from .data import apart
@@ -32,33 +43,43 @@ from .data import apart
 CLIPS = (".mp4", ".m4v", ".mkv", ".mpg", ".mpeg", ".avi", ".webm", ".mov")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic")
 
-def upright(image:np.ndarray, # (H, W, 3) as it is stored
-            matrix # (9,) fixed-point numbers of a file's display matrix: (x, y) is shown at (a x + c y, b x + d y)
-           )->np.ndarray: # (H, W, 3) or (W, H, 3), turned by quarters and mirrored as it is to be shown
+
+def upright(
+    image: np.ndarray,  # (H, W, 3) as it is stored
+    matrix,  # (9,) fixed-point numbers of a file's display matrix: (x, y) is shown at (a x + c y, b x + d y)
+) -> np.ndarray:  # (H, W, 3) or (W, H, 3), turned by quarters and mirrored as it is to be shown
     "Turn a frame as the file wants it shown."
     a, b, _, c, d = matrix[:5]
     lying = abs(b) > abs(a)
-    if lying: image = image.swapaxes(0, 1)
+    if lying:
+        image = image.swapaxes(0, 1)
     x, y = (c, b) if lying else (a, d)
-    return np.ascontiguousarray(image[::-1 if y < 0 else 1, ::-1 if x < 0 else 1])
+    return np.ascontiguousarray(image[:: -1 if y < 0 else 1, :: -1 if x < 0 else 1])
 
-def _shown(frame): # av.VideoFrame → (H, W, 3) uint8 RGB
+
+def _shown(frame):  # av.VideoFrame → (H, W, 3) uint8 RGB
     image, how = frame.to_ndarray(format="rgb24"), frame.side_data.get("DISPLAYMATRIX")
     return image if how is None else upright(image, np.frombuffer(how, np.int32))
 
-def _decoded(file): # frames of its film (not of a cover picture), without damaged ones
+
+def _decoded(file):  # frames of its film (not of a cover picture), without damaged ones
     stream = file.streams.best("video")
     packets = file.demux(stream) if stream else iter(())
     while True:
-        try: yield from next(packets).decode()
-        except StopIteration: return
-        except av.FFmpegError: pass
+        try:
+            yield from next(packets).decode()
+        except StopIteration:
+            return
+        except av.FFmpegError:
+            pass
 
 # %% ../../nbs/65_videos.ipynb #c1a9e4d7
 @dataclass
 class Clip:
     "A video file: its frames by number, upright; raises `ValueError` if it is none."
-    path:Path
+
+    path: Path
+
     def __post_init__(self):
         try:
             with av.open(str(self.path)) as file:
@@ -69,174 +90,271 @@ class Clip:
                 counted = stream.frames
         except (av.FFmpegError, StopIteration):
             raise ValueError(f"{self.path} cannot be read as a video.") from None
-        self.fps = fps if .1 < fps < 1000 else 25. # frames a second
+        self.fps = fps if 0.1 < fps < 1000 else 25.0  # frames a second
         told = counted or round(seconds * self.fps)
-        self.length = told if 0 < told < 1e9 else 0 # frames, as the file says: 0 when it does not
-    def frames(self, wanted): # frame number → bool; yields (number, (H, W, 3) uint8 RGB)
+        self.length = told if 0 < told < 1e9 else 0  # frames, as the file says: 0 when it does not
+
+    def frames(self, wanted):  # frame number → bool; yields (number, (H, W, 3) uint8 RGB)
         with av.open(str(self.path)) as file:
             for k, frame in enumerate(_decoded(file)):
-                if wanted(k): yield k, _shown(frame)
+                if wanted(k):
+                    yield k, _shown(frame)
 
 # %% ../../nbs/65_videos.ipynb #5384ca3c
-def given(path:Path # of a clip
-         )->dict: # frame number → landmarks (68, 2), score 0 … 1
+def given(
+    path: Path,  # of a clip
+) -> dict:  # frame number → landmarks (68, 2), score 0 … 1
     "Landmarks that lie beside a clip."
     file = path.with_name(path.stem + ".landmarks68.npz")
-    if not file.is_file(): raise FileNotFoundError(f"{file.name} is missing: with `--landmarks given` it must lie beside {path.name}.")
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"{file.name} is missing: with `--landmarks given` it must lie beside {path.name}."
+        )
     try:
-        with np.load(file, allow_pickle=False) as z: frame, points, score = z["frame"], z["points"], z["score"] if "score" in z else np.ones(len(z["frame"]))
+        with np.load(file, allow_pickle=False) as z:
+            frame, points, score = (
+                z["frame"],
+                z["points"],
+                z["score"] if "score" in z else np.ones(len(z["frame"])),
+            )
         score = score.reshape(len(frame), -1) if len(frame) else np.ones((0, 1))
-        score = np.where(score[:, -1] > .8, 1, score.min(1)) # the landmarks' own score counts more than the detector's
-        if points.shape != (len(frame), 68, 2): raise ValueError("shape")
-    except (KeyError, ValueError, OSError, EOFError): raise ValueError(f"{file} holds no landmarks: it needs the arrays frame (n,), points (n, 68, 2), and perhaps score.") from None
+        score = np.where(
+            score[:, -1] > 0.8, 1, score.min(1)
+        )  # the landmarks' own score counts more than the detector's
+        if points.shape != (len(frame), 68, 2):
+            raise ValueError("shape")
+    except (KeyError, ValueError, OSError, EOFError):
+        raise ValueError(
+            f"{file} holds no landmarks: it needs the arrays frame (n,), points (n, 68, 2), and perhaps score."
+        ) from None
     return {int(f): (p.astype(np.float32), float(s)) for f, p, s in zip(frame, points, score)}
 
 # %% ../../nbs/65_videos.ipynb #fc69b755
 class Follow:
     "Faces in one frame after the other: found now and then, followed in between."
-    def __init__(self, every=8): # frames from one search to the next
+
+    def __init__(self, every=8):  # frames from one search to the next
         self.every, self.faces, self.rest, self.failed = every, [], 0, 0
+
     def __call__(self, image):
         self.rest -= 1
-        if self.faces and self.rest > 0 and (near := self.near(image)): self.faces = near; return near
-        if not self.faces and self.failed and self.rest > 0: return []
+        if self.faces and self.rest > 0 and (near := self.near(image)):
+            self.faces = near
+            return near
+        if not self.faces and self.failed and self.rest > 0:
+            return []
         self.faces = [(f.landmarks, f.score) for f in detect_faces(image, max_faces=4)]
         self.failed = 0 if self.faces else min(self.failed + 1, 4)
         self.rest = self.every if self.faces else 2**self.failed
         return self.faces
-    def near(self, image): # where they were a moment ago; nothing when one has been lost
+
+    def near(self, image):  # where they were a moment ago; nothing when one has been lost
         small, A = _shrunk(image, 480)
-        points, margin = refine([(small, A), (image, np.eye(2, 3))], [view_transform(p) for p, _ in self.faces])
-        if len(points) < len(self.faces) or margin.min() < 1: return []
+        points, margin = refine(
+            [(small, A), (image, np.eye(2, 3))], [view_transform(p) for p, _ in self.faces]
+        )
+        if len(points) < len(self.faces) or margin.min() < 1:
+            return []
         return [(p.astype(np.float32), float(1 / (1 + np.exp(-m)))) for p, m in zip(points, margin)]
 
-def weights_here()->bool:
+
+def weights_here() -> bool:
     "Whether face-alignment could run without a download."
     names = ("s3fd-619a316812.pth", "2DFAN4-11f355bf06.pth.tar")
     return all((Path(torch.hub.get_dir()) / "checkpoints" / n).is_file() for n in names)
 
-def finder(landmarks:str # "auto", "ours" or "face-alignment"
-          ): # → picture (H, W, 3) uint8 → [(landmarks (68, 2), score 0 … 1), …]
+
+def finder(
+    landmarks: str,  # "auto", "ours" or "face-alignment"
+):  # → picture (H, W, 3) uint8 → [(landmarks (68, 2), score 0 … 1), …]
     "What finds faces in the frames of one clip."
-    if landmarks == "ours" or landmarks == "auto" and not weights_here(): return Follow()
+    if landmarks == "ours" or landmarks == "auto" and not weights_here():
+        return Follow()
     return lambda image: [(f.landmarks, f.score) for f in detect_faces(image, "face-alignment")]
 
 # %% ../../nbs/65_videos.ipynb #6ea1e857
 @dataclass
 class Still:
     "A face in a frame, cropped."
-    number:int # of the frame
-    seconds:float # since the clip's beginning
-    score:float # 0 … 1 of its landmarks
-    frame:np.ndarray # (S, S, 3) uint8 RGB
-    landmarks:np.ndarray # (68, 2) px in the crop
-    mask:np.ndarray # (S, S) uint8 of the face
-    missing:float # share of the face that is outside the picture
-    side:float # of the crop, px of the picture: S or more is as sharp as it gets
-    centre:np.ndarray # (2,) of the face, px of the picture
 
-def still(image:np.ndarray, # (H, W, 3) uint8 RGB
-          landmarks:np.ndarray, # (68, 2) px
-          score:float, number:int=0, seconds:float=0., size:int=128 # S of the crop
-         )->Still:
+    number: int  # of the frame
+    seconds: float  # since the clip's beginning
+    score: float  # 0 … 1 of its landmarks
+    frame: np.ndarray  # (S, S, 3) uint8 RGB
+    landmarks: np.ndarray  # (68, 2) px in the crop
+    mask: np.ndarray  # (S, S) uint8 of the face
+    missing: float  # share of the face that is outside the picture
+    side: float  # of the crop, px of the picture: S or more is as sharp as it gets
+    centre: np.ndarray  # (2,) of the face, px of the picture
+
+
+def still(
+    image: np.ndarray,  # (H, W, 3) uint8 RGB
+    landmarks: np.ndarray,  # (68, 2) px
+    score: float,
+    number: int = 0,
+    seconds: float = 0.0,
+    size: int = 128,  # S of the crop
+) -> Still:
     "Crop one face."
     M = crop_transform(landmarks, size)
     frame, points = crop(image, M, size), transform_points(landmarks, M).astype(np.float32)
     mask = face_mask(points, size, frame.astype(np.float32) / 255)
-    inside = cv2.warpAffine(np.ones(image.shape[:2], np.float32), M, (size, size), flags=cv2.INTER_LINEAR)
+    inside = cv2.warpAffine(
+        np.ones(image.shape[:2], np.float32), M, (size, size), flags=cv2.INTER_LINEAR
+    )
     missing = 1 - (mask * inside).sum() / max(mask.sum(), 1e-6)
-    return Still(number, seconds, score, frame, points, np.round(255 * mask * inside).astype(np.uint8), float(missing),
-                 float(size / np.sqrt(np.linalg.det(M[:, :2]))), landmarks[_INNER].mean(0))
+    return Still(
+        number,
+        seconds,
+        score,
+        frame,
+        points,
+        np.round(255 * mask * inside).astype(np.uint8),
+        float(missing),
+        float(size / np.sqrt(np.linalg.det(M[:, :2]))),
+        landmarks[_INNER].mean(0),
+    )
 
 # %% ../../nbs/65_videos.ipynb #beda232f
 class Tracks:
     "Faces of successive frames, sorted by who they belong to."
-    def __init__(self): self.closed, self.open, self.thumb = [], [], None # tracks: lists of Still
+
+    def __init__(self):
+        self.closed, self.open, self.thumb = [], [], None  # tracks: lists of Still
+
     def cut(self, image):
         "Whether the whole picture has changed since the frame before."
-        old, self.thumb = self.thumb, cv2.resize(image, (32, 24), interpolation=cv2.INTER_AREA).astype(np.float32)
+        old, self.thumb = (
+            self.thumb,
+            cv2.resize(image, (32, 24), interpolation=cv2.INTER_AREA).astype(np.float32),
+        )
         return old is not None and abs(self.thumb - old).mean() > 35
+
     def add(self, image, stills):
         "The next frame, and the faces in it."
-        if self.cut(image): self.closed, self.open = self.closed + self.open, []
+        if self.cut(image):
+            self.closed, self.open = self.closed + self.open, []
         free = list(self.open)
         for s in sorted(stills, key=lambda s: -s.side):
-            mine = next((t for t in sorted(free, key=lambda t: np.linalg.norm(t[-1].centre - s.centre)) if self.same(t[-1], s)), None)
-            if mine is None: self.open.append([s])
-            else: mine.append(s); free = [t for t in free if t is not mine]
+            mine = next(
+                (
+                    t
+                    for t in sorted(free, key=lambda t: np.linalg.norm(t[-1].centre - s.centre))
+                    if self.same(t[-1], s)
+                ),
+                None,
+            )
+            if mine is None:
+                self.open.append([s])
+            else:
+                mine.append(s)
+                free = [t for t in free if t is not mine]
+
     @staticmethod
-    def same(a, b): # may b be a, a little later?
+    def same(a, b):  # may b be a, a little later?
         size = max(a.side, b.side)
-        return b.seconds - a.seconds < 1 and np.linalg.norm(a.centre - b.centre) < .5 * size and min(a.side, b.side) > .65 * size
+        return (
+            b.seconds - a.seconds < 1
+            and np.linalg.norm(a.centre - b.centre) < 0.5 * size
+            and min(a.side, b.side) > 0.65 * size
+        )
+
     @property
-    def main(self): # the longest and largest track
+    def main(self):  # the longest and largest track
         return max(self.closed + self.open, key=lambda t: sum(s.side for s in t), default=[])
 
 # %% ../../nbs/65_videos.ipynb #e6cfd35a
+# fmt: off
 DEPTH = np.array([-.36, -.35, -.31, -.28, -.23, -.16, -.09, -.01, 0, -.01, -.09, -.16, -.23, -.28, -.31, -.35, -.36, # jaw
                   -.13, -.08, -.03, 0, .02, .02, 0, -.03, -.08, -.13, .02, .06, .1, .14, .02, .05, .06, .05, .02, # brows, nose
                   -.1, -.06, -.05, -.07, -.05, -.06, -.07, -.05, -.06, -.1, -.06, -.05, # eyes
                   -.01, .04, .07, .08, .07, .04, -.01, .03, .05, .06, .05, .03, -.02, .04, .05, .04, -.02, .03, .04, .03]) # lips
+# fmt: on
 _X = np.c_[TEMPLATE * [1, -1], DEPTH][_INNER]
 _FIT = np.linalg.pinv(_X - _X.mean(0))
 
-def pose(landmarks:np.ndarray # (68, 2) px
-        )->tuple: # yaw (> 0 turns the face to the picture's right) and pitch (> 0 looks up), degrees
+
+def pose(
+    landmarks: np.ndarray,  # (68, 2) px
+) -> tuple:  # yaw (> 0 turns the face to the picture's right) and pitch (> 0 looks up), degrees
     "Where a face looks, by a weak-perspective fit of a generic head."
     p = (landmarks - landmarks[_INNER].mean(0))[_INNER] * [1, -1]
     u, _, v = np.linalg.svd((_FIT @ p).T, full_matrices=False)
     z = np.cross(*(u @ v))
-    return float(np.degrees(np.arctan2(-z[0], z[2]))), float(np.degrees(np.arcsin(np.clip(-z[1], -1, 1))))
+    return float(np.degrees(np.arctan2(-z[0], z[2]))), float(
+        np.degrees(np.arcsin(np.clip(-z[1], -1, 1)))
+    )
 
 # %% ../../nbs/65_videos.ipynb #fdb47136
-def sharpness(frame:np.ndarray, # (S, S, 3) uint8 crop
-              landmarks:np.ndarray # (68, 2) px in it
-             )->float: # about .2 … .5; .15 when it was blurred by 1.5 px at 128²
+def sharpness(
+    frame: np.ndarray,  # (S, S, 3) uint8 crop
+    landmarks: np.ndarray,  # (68, 2) px in it
+) -> float:  # about .2 … .5; .15 when it was blurred by 1.5 px at 128²
     "Fine detail over coarse detail, within the face."
     k, y = len(frame) / 128, cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    fine, coarse = (cv2.GaussianBlur(y, (0, 0), s * k) for s in (.8, 3))
+    fine, coarse = (cv2.GaussianBlur(y, (0, 0), s * k) for s in (0.8, 3))
     hull = cv2.convexHull(np.round(landmarks[17:].clip(-4096, 4096)).astype(np.int32))
     on = cv2.fillConvexPoly(np.zeros(y.shape, np.uint8), hull, 1) > 0
-    return float((y - fine)[on].std() / max((fine - coarse)[on].std(), 1e-3)) if on.any() else 0.
+    return float((y - fine)[on].std() / max((fine - coarse)[on].std(), 1e-3)) if on.any() else 0.0
 
 # %% ../../nbs/65_videos.ipynb #b02d6a49
 @dataclass(frozen=True)
 class Limits:
     "What a frame must keep to."
-    score:float = .6 # of the landmarks, at least
-    small:float = .55 # side of the crop in the picture over its size, at least
-    missing:float = .1 # share of the face outside the picture, at most
-    yaw:float = 40. # degrees, either way
-    pitch:float = 30. # degrees, either way from a slight look down, as cameras stand
-    sharp:float = .17 # see sharpness
-    softer:float = .65 # than the clip's median
-    jump:float = .08 # Procrustes distance
-    twin:float = .005 # Procrustes distance, and …
-    alike:float = 2. # … mean difference of the pixels (of 255)
+
+    score: float = 0.6  # of the landmarks, at least
+    small: float = 0.55  # side of the crop in the picture over its size, at least
+    missing: float = 0.1  # share of the face outside the picture, at most
+    yaw: float = 40.0  # degrees, either way
+    pitch: float = 30.0  # degrees, either way from a slight look down, as cameras stand
+    sharp: float = 0.17  # see sharpness
+    softer: float = 0.65  # than the clip's median
+    jump: float = 0.08  # Procrustes distance
+    twin: float = 0.005  # Procrustes distance, and …
+    alike: float = 2.0  # … mean difference of the pixels (of 255)
+
+
 LIMITS = Limits()
 
-def fault(s:Still, limits:Limits=LIMITS)->str: # or None
+
+def fault(s: Still, limits: Limits = LIMITS) -> str:  # or None
     "What is wrong with a frame by itself."
     yaw, pitch = pose(s.landmarks)
-    if s.score < limits.score: return "unsure landmarks"
-    if s.side < limits.small * len(s.frame): return "too small"
-    if s.missing > limits.missing: return "cut off"
-    if abs(yaw) > limits.yaw or abs(pitch - 4) > limits.pitch: return "turned away"
-    if sharpness(s.frame, s.landmarks) < limits.sharp: return "blurred"
+    if s.score < limits.score:
+        return "unsure landmarks"
+    if s.side < limits.small * len(s.frame):
+        return "too small"
+    if s.missing > limits.missing:
+        return "cut off"
+    if abs(yaw) > limits.yaw or abs(pitch - 4) > limits.pitch:
+        return "turned away"
+    if sharpness(s.frame, s.landmarks) < limits.sharp:
+        return "blurred"
 
-def jumps(stills:list, # of Still, one after the other
-          limits:Limits=LIMITS)->list: # of bool
+
+def jumps(
+    stills: list,  # of Still, one after the other
+    limits: Limits = LIMITS,
+) -> list:  # of bool
     "Whose landmarks are far from both neighbours and from their mean."
     out = [False] * len(stills)
     for k, (a, b, c) in enumerate(zip(stills, stills[1:], stills[2:]), 1):
-        if c.seconds - a.seconds > .5: continue # too far apart to tell
-        out[k] = apart(b.landmarks, np.stack([a.landmarks, c.landmarks, (a.landmarks + c.landmarks) / 2])).min() > limits.jump
+        if c.seconds - a.seconds > 0.5:
+            continue  # too far apart to tell
+        out[k] = (
+            apart(
+                b.landmarks, np.stack([a.landmarks, c.landmarks, (a.landmarks + c.landmarks) / 2])
+            ).min()
+            > limits.jump
+        )
     return out
 
 # %% ../../nbs/65_videos.ipynb #d118f7b5
-def select(stills:list, # of Still: a track
-           limits:Limits=LIMITS
-          )->tuple: # those to keep, Counter of reasons of the others
+def select(
+    stills: list,  # of Still: a track
+    limits: Limits = LIMITS,
+) -> tuple:  # those to keep, Counter of reasons of the others
     "The good frames of a track."
     why, kept = Counter(), []
     faults = [fault(s, limits) for s in stills]
@@ -245,49 +363,76 @@ def select(stills:list, # of Still: a track
     sharp = [sharpness(s.frame, s.landmarks) for s in stills]
     usual = np.median([x for x, f in zip(sharp, faults) if f is None] or [0])
     for s, f, x in zip(stills, faults, sharp):
-        reason = f or ("landmark jump" if s.number in jumped else "blurred" if x < limits.softer * usual else "twin" if kept and twins(kept[-1], s, limits) else None)
-        if reason: why[reason] += 1
-        else: kept.append(s)
+        reason = f or (
+            "landmark jump"
+            if s.number in jumped
+            else "blurred"
+            if x < limits.softer * usual
+            else "twin"
+            if kept and twins(kept[-1], s, limits)
+            else None
+        )
+        if reason:
+            why[reason] += 1
+        else:
+            kept.append(s)
     return kept, why
 
-def twins(a, b, limits=LIMITS): # the same picture again?
-    return apart(a.landmarks, b.landmarks[None])[0] < limits.twin and abs(a.frame.astype(np.int16) - b.frame).mean() < limits.alike
+
+def twins(a, b, limits=LIMITS):  # the same picture again?
+    return (
+        apart(a.landmarks, b.landmarks[None])[0] < limits.twin
+        and abs(a.frame.astype(np.int16) - b.frame).mean() < limits.alike
+    )
 
 # %% ../../nbs/65_videos.ipynb #114c767c
-def files(folder:Path, suffixes:tuple, what:str)->dict: # name → path
+def files(folder: Path, suffixes: tuple, what: str) -> dict:  # name → path
     "Files of a kind below a folder, by their path within it."
     folder = Path(folder)
-    if not folder.is_dir(): raise FileNotFoundError(f"There is no folder {folder}.")
-    found = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.suffix.lower() in suffixes and p.is_file()}
-    if not found: raise FileNotFoundError(f"{folder} holds no {what} ({', '.join(suffixes)}).")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {folder}.")
+    found = {
+        p.relative_to(folder).as_posix(): p
+        for p in sorted(folder.rglob("*"))
+        if p.suffix.lower() in suffixes and p.is_file()
+    }
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no {what} ({', '.join(suffixes)}).")
     return found
 
-def index(folder:Path)->dict: # file → {"identity", "licence", …}
+
+def index(folder: Path) -> dict:  # file → {"identity", "licence", …}
     "What index.csv says about the files of a folder; nothing where there is none."
     path = Path(folder) / "index.csv"
-    if not path.is_file(): return {}
-    with open(path, newline="", encoding="utf-8-sig") as f: rows = list(csv.DictReader(f))
-    if rows and not {"file", "identity"} <= rows[0].keys(): raise ValueError(f"{path} needs the columns file and identity.")
+    if not path.is_file():
+        return {}
+    with open(path, newline="", encoding="utf-8-sig") as f:
+        rows = list(csv.DictReader(f))
+    if rows and not {"file", "identity"} <= rows[0].keys():
+        raise ValueError(f"{path} needs the columns file and identity.")
     return {r["file"]: r for r in rows}
 
-def person(name:str # of a file: its path within the folder, with /
-          )->str:
+
+def person(
+    name: str,  # of a file: its path within the folder, with /
+) -> str:
     "Who is seen where no index says so: the first folder on the way to the file, or its own name where there is none."
     first, *rest = Path(name).parts
     return first if rest else Path(name).stem
 
 # %% ../../nbs/65_videos.ipynb #63d2b3ed
-def stills(path:Path, # of a clip
-           every:int=2, # take every n-th frame; of given landmarks, those that are there
-           landmarks:str="auto", # "auto", "given", "ours" or "face-alignment"
-           size:int=128, # S of the crops
-           most:int=500 # frames looked at: a longer clip is spread over
-          )->tuple: # the main person's track, frames looked at, Counter of reasons of the others
+def stills(
+    path: Path,  # of a clip
+    every: int = 2,  # take every n-th frame; of given landmarks, those that are there
+    landmarks: str = "auto",  # "auto", "given", "ours" or "face-alignment"
+    size: int = 128,  # S of the crops
+    most: int = 500,  # frames looked at: a longer clip is spread over
+) -> tuple:  # the main person's track, frames looked at, Counter of reasons of the others
     "Look at a clip."
     clip, why, tracks, seen = Clip(path), Counter(), Tracks(), 0
     known = given(path) if landmarks == "given" else None
     numbers = sorted(known) if known is not None else range(0, clip.length or most * every, every)
-    numbers = set(numbers[::max(1, -(-len(numbers) // most))])
+    numbers = set(numbers[:: max(1, -(-len(numbers) // most))])
     find = finder(landmarks) if known is None else None
     for k, image in clip.frames(numbers.__contains__):
         faces = find(image) if known is None else [known[k]]
@@ -299,138 +444,247 @@ def stills(path:Path, # of a clip
     return track, seen, +why
 
 # %% ../../nbs/65_videos.ipynb #e143bf7a
-def _sample(s, **more): # a Still as (index, arrays, info) of a shard
+def _sample(s, **more):  # a Still as (index, arrays, info) of a shard
     yaw, pitch = pose(s.landmarks)
-    numbers = dict(seconds=s.seconds, score=s.score, side=s.side, missing=s.missing, yaw=yaw, pitch=pitch, sharpness=sharpness(s.frame, s.landmarks))
-    return s.number, dict(frame=s.frame, landmarks=s.landmarks, mask=s.mask), more | {"number": s.number} | {k: round(float(v), 3) for k, v in numbers.items()}
+    numbers = dict(
+        seconds=s.seconds,
+        score=s.score,
+        side=s.side,
+        missing=s.missing,
+        yaw=yaw,
+        pitch=pitch,
+        sharpness=sharpness(s.frame, s.landmarks),
+    )
+    return (
+        s.number,
+        dict(frame=s.frame, landmarks=s.landmarks, mask=s.mask),
+        more | {"number": s.number} | {k: round(float(v), 3) for k, v in numbers.items()},
+    )
 
-def _spread(samples): # how much the frames of a clip differ: median Procrustes distance
-    if len(samples) < 2: return 0.
+
+def _spread(samples):  # how much the frames of a clip differ: median Procrustes distance
+    if len(samples) < 2:
+        return 0.0
     lm = np.stack([a["landmarks"] for _, a, _ in samples])
-    return float(np.median([apart(p, np.delete(lm, i, 0)) for i, p in list(enumerate(lm))[::1 + len(lm) // 60]]))
+    return float(
+        np.median(
+            [apart(p, np.delete(lm, i, 0)) for i, p in list(enumerate(lm))[:: 1 + len(lm) // 60]]
+        )
+    )
 
-def clip_shard(path:Path, identity:str, every:int, landmarks:str, size:int, most:int, **more # for every sample's info
-              )->tuple: # samples, and what became of the clip: a row of clips.json
+
+def clip_shard(
+    path: Path,
+    identity: str,
+    every: int,
+    landmarks: str,
+    size: int,
+    most: int,
+    **more,  # for every sample's info
+) -> tuple:  # samples, and what became of the clip: a row of clips.json
     "Make a clip's samples; what is wrong with the clip is said in its row."
-    try: track, seen, why = stills(path, every, landmarks, size, most)
-    except (ValueError, FileNotFoundError) as e: return [], dict(identity=identity, seen=0, kept=0, dropped={}, failed=str(e))
+    try:
+        track, seen, why = stills(path, every, landmarks, size, most)
+    except (ValueError, FileNotFoundError) as e:
+        return [], dict(identity=identity, seen=0, kept=0, dropped={}, failed=str(e))
     kept, faults = select(track)
     samples = [_sample(s, identity=identity, size=size, **more) for s in kept]
-    row = dict(identity=identity, seen=seen, kept=len(kept), dropped=dict(why + faults), apart=round(_spread(samples), 3))
+    row = dict(
+        identity=identity,
+        seen=seen,
+        kept=len(kept),
+        dropped=dict(why + faults),
+        apart=round(_spread(samples), 3),
+    )
     reasons = ", ".join(f"{n} {r}" for r, n in (why + faults).most_common())
-    if not seen: row["failed"] = f"{path} has none of the frames that landmarks are given for."
-    elif not track: row["failed"] = f"{path} shows no face in {seen} frame{'s' * (seen != 1)}."
-    elif not kept: row["failed"] = f"{path} has no frame that is good enough, of {seen}: {reasons}."
-    elif len(kept) == 1: row["note"] = f"{path} gives one frame: pairs need two{' (' + reasons + ')' * bool(reasons) if reasons else ''}."
+    if not seen:
+        row["failed"] = f"{path} has none of the frames that landmarks are given for."
+    elif not track:
+        row["failed"] = f"{path} shows no face in {seen} frame{'s' * (seen != 1)}."
+    elif not kept:
+        row["failed"] = f"{path} has no frame that is good enough, of {seen}: {reasons}."
+    elif len(kept) == 1:
+        row["note"] = (
+            f"{path} gives one frame: pairs need two{' (' + reasons + ')' * bool(reasons) if reasons else ''}."
+        )
     return samples, row
 
 # %% ../../nbs/65_videos.ipynb #69a82dfc
-def _name(name): return f"shard-{name.replace('%', '%25').replace('/', '%2F')}.tar"
+def _name(name):
+    return f"shard-{name.replace('%', '%25').replace('/', '%2F')}.tar"
 
-def _whole(path): # a shard that can be read, by its skeleton
+
+def _whole(path):  # a shard that can be read, by its skeleton
     try:
-        with _opened(path): return True
-    except (FileNotFoundError, ValueError): return False
+        with _opened(path):
+            return True
+    except (FileNotFoundError, ValueError):
+        return False
 
-def log(out:Path # a set of videos or photos
-       )->dict: # name → row
+
+def log(
+    out: Path,  # a set of videos or photos
+) -> dict:  # name → row
     "What became of every clip."
-    try: return json.loads((Path(out) / "clips.json").read_bytes())
-    except FileNotFoundError: return {}
-    except ValueError: raise ValueError(f"{Path(out) / 'clips.json'} is damaged: delete it, and every clip is looked at again.") from None
+    try:
+        return json.loads((Path(out) / "clips.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        raise ValueError(
+            f"{Path(out) / 'clips.json'} is damaged: delete it, and every clip is looked at again."
+        ) from None
+
 
 class Job(NamedTuple):
     "A clip, or some photographs, to be looked at."
-    stamp:list # tells whether its files have changed
-    facts:dict # what its row must say; rows of earlier versions may lack some
-    make:Callable # () → samples, row
 
-    def done(self, row:dict, path:Path)->bool: # its row, if any; its shard
+    stamp: list  # tells whether its files have changed
+    facts: dict  # what its row must say; rows of earlier versions may lack some
+    make: Callable  # () → samples, row
+
+    def done(self, row: dict, path: Path) -> bool:  # its row, if any; its shard
         "Whether nothing is left to do."
-        if not row or row["stamp"] != self.stamp: return False
-        if any(row.get(k, v) != v for k, v in self.facts.items()): return False
+        if not row or row["stamp"] != self.stamp:
+            return False
+        if any(row.get(k, v) != v for k, v in self.facts.items()):
+            return False
         return not row["kept"] or _whole(path)
 
-def _write(out, what, jobs, unit): # jobs: name → Job
+
+def _write(out, what, jobs, unit):  # jobs: name → Job
     from tqdm import tqdm
+
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     with _locked(out):
-        _claim(out, what | {"samples": 0, "per_shard": 1}) # how many is not known before
+        _claim(out, what | {"samples": 0, "per_shard": 1})  # how many is not known before
         rows = log(out)
         todo = [n for n, job in jobs.items() if not job.done(rows.get(n), out / _name(n))]
-        for n in tqdm(todo, initial=len(jobs) - len(todo), total=len(jobs), unit=unit, desc=what["recipe"]):
+        for n in tqdm(
+            todo, initial=len(jobs) - len(todo), total=len(jobs), unit=unit, desc=what["recipe"]
+        ):
             samples, row = jobs[n].make()
-            if samples: _save(out / _name(n), pack(samples))
-            else: (out / _name(n)).unlink(missing_ok=True)
+            if samples:
+                _save(out / _name(n), pack(samples))
+            else:
+                (out / _name(n)).unlink(missing_ok=True)
             rows[n] = row | jobs[n].facts | {"stamp": jobs[n].stamp}
             _save(out / "clips.json", _json(rows, indent=1))
     return {n: rows[n] for n in jobs}
 
-def _stamp(*paths): return [[s.st_size, s.st_mtime_ns // 10**6] for p in paths if p.exists() for s in [p.stat()]] # has a file changed?
+
+def _stamp(*paths):
+    return [
+        [s.st_size, s.st_mtime_ns // 10**6] for p in paths if p.exists() for s in [p.stat()]
+    ]  # has a file changed?
 
 # %% ../../nbs/65_videos.ipynb #e0fb5904
-def write_videos(folder:Path, # of clips, looked through with its subfolders
-                 out:Path, # folder of the set; what is there already is kept
-                 every:int=2, # take every n-th frame
-                 landmarks:str="auto", # "auto": face-alignment where its weights are, else ours; "ours", "face-alignment"; "given": NAME.landmarks68.npz beside NAME.mp4
-                 size:int=128, # S of the crops
-                 most:int=500, # frames looked at per clip
-                 held:tuple=() # identities kept out of training: the test split
-                )->dict: # clip → what became of it
+def write_videos(
+    folder: Path,  # of clips, looked through with its subfolders
+    out: Path,  # folder of the set; what is there already is kept
+    every: int = 2,  # take every n-th frame
+    landmarks: str = "auto",  # "auto": face-alignment where its weights are, else ours; "ours", "face-alignment"; "given": NAME.landmarks68.npz beside NAME.mp4
+    size: int = 128,  # S of the crops
+    most: int = 500,  # frames looked at per clip
+    held: tuple = (),  # identities kept out of training: the test split
+) -> dict:  # clip → what became of it
     "Make a set of frames from a folder of clips; killed at any moment it loses the clip in work, and the same call goes on."
     found, who, jobs = files(folder, CLIPS, "videos"), index(folder), {}
     for name, path in found.items():
         row = who.get(name, {})
-        facts = dict(identity=row.get("identity") or person(name), licence=row.get("licence") or "unknown")
+        facts = dict(
+            identity=row.get("identity") or person(name), licence=row.get("licence") or "unknown"
+        )
         split = "test" if facts["identity"] in held else "train"
-        make = partial(clip_shard, path, every=every, landmarks=landmarks, size=size, most=most, split=split, clip=name, **facts)
+        make = partial(
+            clip_shard,
+            path,
+            every=every,
+            landmarks=landmarks,
+            size=size,
+            most=most,
+            split=split,
+            clip=name,
+            **facts,
+        )
         jobs[name] = Job(_stamp(path, path.with_name(path.stem + ".landmarks68.npz")), facts, make)
     people = list(dict.fromkeys(job.facts["identity"] for job in jobs.values()))
     if missing := sorted(set(held) - set(people)):
         raise ValueError(f"Nobody in {folder} is called {missing[0]!r}, only {_names(people)}.")
-    what = dict(recipe="videos", size=size, every=every, landmarks=landmarks, most=most, held=sorted(held))
+    what = dict(
+        recipe="videos", size=size, every=every, landmarks=landmarks, most=most, held=sorted(held)
+    )
     return _write(out, what, jobs, "clip")
 
-def _names(people, most=12): # as a sentence says it
-    return ", ".join(people[:most]) + (f" and {len(people) - most:,} more" if len(people) > most else "")
+
+def _names(people, most=12):  # as a sentence says it
+    return ", ".join(people[:most]) + (
+        f" and {len(people) - most:,} more" if len(people) > most else ""
+    )
 
 # %% ../../nbs/65_videos.ipynb #bbbb14f5
-def given_photos(folder:Path)->dict: # file name → landmarks (68, 2)
+def given_photos(folder: Path) -> dict:  # file name → landmarks (68, 2)
     "Landmarks of a folder of photographs."
     file = Path(folder) / "landmarks68.npz"
-    if not file.is_file(): raise FileNotFoundError(f"{file} is missing: with `--landmarks given` it must lie there.")
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is missing: with `--landmarks given` it must lie there.")
     try:
-        with np.load(file, allow_pickle=False) as z: names, points = z["name"], z["points"]
-        if points.shape != (len(names), 68, 2): raise ValueError("shape")
-    except (KeyError, ValueError, OSError, EOFError): raise ValueError(f"{file} holds no landmarks: it needs the arrays name (n,) and points (n, 68, 2).") from None
+        with np.load(file, allow_pickle=False) as z:
+            names, points = z["name"], z["points"]
+        if points.shape != (len(names), 68, 2):
+            raise ValueError("shape")
+    except (KeyError, ValueError, OSError, EOFError):
+        raise ValueError(
+            f"{file} holds no landmarks: it needs the arrays name (n,) and points (n, 68, 2)."
+        ) from None
     return dict(zip(names.tolist(), points.astype(np.float32)))
 
-def known_points(given:dict, # what `given_photos` returned: file name, or path within the folder → landmarks
-                 found:dict # path within the folder → path
-                )->dict: # path → landmarks
+
+def known_points(
+    given: dict,  # what `given_photos` returned: file name, or path within the folder → landmarks
+    found: dict,  # path within the folder → path
+) -> dict:  # path → landmarks
     "Whose landmarks are whose; a bare file name is enough where only one photograph has it."
     bare, out = Counter(p.name for p in found.values()), {}
     for name, path in found.items():
         if name not in given and path.name in given and bare[path.name] > 1:
-            raise ValueError(f"landmarks68.npz says {path.name}, and several photographs are called so: name them by their paths, like {name}.")
+            raise ValueError(
+                f"landmarks68.npz says {path.name}, and several photographs are called so: name them by their paths, like {name}."
+            )
         points = given.get(name, given.get(path.name))
-        if points is not None: out[path] = points
+        if points is not None:
+            out[path] = points
     return out
 
-def photo(path:Path, known:dict, landmarks:str, size:int)->tuple: # Still or None, what is wrong or None
+
+def photo(
+    path: Path, known: dict, landmarks: str, size: int
+) -> tuple:  # Still or None, what is wrong or None
     "Look at a photograph."
-    if known is not None and path not in known: return None, "no landmarks"
-    try: image = np.round(255 * read_image(path)).astype(np.uint8)
-    except ValueError: return None, "unreadable"
-    if known is not None: faces = [(known[path], 1.)]
-    else: faces = finder(landmarks)(image)
-    if not faces: return None, "no face"
+    if known is not None and path not in known:
+        return None, "no landmarks"
+    try:
+        image = np.round(255 * read_image(path)).astype(np.uint8)
+    except ValueError:
+        return None, "unreadable"
+    if known is not None:
+        faces = [(known[path], 1.0)]
+    else:
+        faces = finder(landmarks)(image)
+    if not faces:
+        return None, "no face"
     s = still(image, *max(faces, key=lambda f: np.ptp(f[0], 0).max()), size=size)
     return s, fault(s)
 
-def photo_shard(found:dict, # path within the folder → path
-                known:dict, landmarks:str, size:int, **more)->tuple: # samples, row
+
+def photo_shard(
+    found: dict,  # path within the folder → path
+    known: dict,
+    landmarks: str,
+    size: int,
+    **more,
+) -> tuple:  # samples, row
     "Make the samples of some photographs, everybody a person of his own."
     samples, why = [], Counter()
     for k, (name, path) in enumerate(found.items()):
@@ -439,56 +693,88 @@ def photo_shard(found:dict, # path within the folder → path
             why[reason] += 1
             continue
         s.number = k
-        samples.append(_sample(s, clip=name, identity=str(Path(name).with_suffix("")), size=size, **more))
+        samples.append(
+            _sample(s, clip=name, identity=str(Path(name).with_suffix("")), size=size, **more)
+        )
     return samples, dict(identity="", seen=len(found), kept=len(samples), dropped=dict(why))
 
 # %% ../../nbs/65_videos.ipynb #9557d638
-def write_photos(folder:Path, # of photographs, looked through with its subfolders
-                 out:Path, # folder of the set; what is there already is kept
-                 landmarks:str="auto", # as in write_videos; "given": landmarks68.npz in the folder
-                 size:int=128, # S of the crops
-                 licence:str="unknown" # kept with every sample
-                )->dict: # name of a shard → what became of its pictures
+def write_photos(
+    folder: Path,  # of photographs, looked through with its subfolders
+    out: Path,  # folder of the set; what is there already is kept
+    landmarks: str = "auto",  # as in write_videos; "given": landmarks68.npz in the folder
+    size: int = 128,  # S of the crops
+    licence: str = "unknown",  # kept with every sample
+) -> dict:  # name of a shard → what became of its pictures
     "Make a set of faces from a folder of photographs; killed at any moment it goes on where it was."
     found, jobs = files(folder, PICTURES, "photographs"), {}
     known = known_points(given_photos(folder), found) if landmarks == "given" else None
     names = list(found)
     for i in range(0, len(names), 64):
-        some = {n: found[n] for n in names[i:i + 64]}
+        some = {n: found[n] for n in names[i : i + 64]}
         make = partial(photo_shard, some, known, landmarks, size, split="train", licence=licence)
         jobs[f"{i // 64:05d}"] = Job(_stamp(*some.values()), dict(licence=licence), make)
     return _write(out, dict(recipe="photos", size=size, landmarks=landmarks), jobs, "shard")
 
 # %% ../../nbs/65_videos.ipynb #e6e75e85
-def table(rows:dict # of write_videos or write_photos
-         )->str:
+def table(
+    rows: dict,  # of write_videos or write_photos
+) -> str:
     "What became of every clip."
     wide = max(len(n) for n in rows) + 2
     reasons = lambda r: ", ".join(f"{k} {v}" for k, v in Counter(r["dropped"]).most_common())
-    line = lambda n, r: f"{n:{wide}s}{r['seen']:6d}{r['kept']:6d}{r['apart'] if r.get('apart') else '':>7}  {reasons(r)}"
+    line = lambda n, r: (
+        f"{n:{wide}s}{r['seen']:6d}{r['kept']:6d}{r['apart'] if r.get('apart') else '':>7}  {reasons(r)}"
+    )
     total = Counter()
-    for r in rows.values(): total.update(r["dropped"])
+    for r in rows.values():
+        total.update(r["dropped"])
     people = list(dict.fromkeys(r["identity"] for r in rows.values() if r["identity"]))
     who = [f"people ({len(people)}): {_names(people)}"] if people else []
-    all_ = dict(seen=sum(r["seen"] for r in rows.values()), kept=sum(r["kept"] for r in rows.values()), dropped=total)
-    return "\n".join([f"{'':{wide}s}  seen  kept  apart  left out", *(line(n, r) for n, r in rows.items()), line("all", all_), *who])
+    all_ = dict(
+        seen=sum(r["seen"] for r in rows.values()),
+        kept=sum(r["kept"] for r in rows.values()),
+        dropped=total,
+    )
+    return "\n".join(
+        [
+            f"{'':{wide}s}  seen  kept  apart  left out",
+            *(line(n, r) for n, r in rows.items()),
+            line("all", all_),
+            *who,
+        ]
+    )
 
-def marked(frame:np.ndarray, landmarks:np.ndarray, mask:np.ndarray)->np.ndarray: # (S, S, 3) uint8
+
+def marked(
+    frame: np.ndarray, landmarks: np.ndarray, mask: np.ndarray
+) -> np.ndarray:  # (S, S, 3) uint8
     "A crop with its contours, and the outline of its mask."
-    out = np.maximum(frame, np.uint8(255 * contours(landmarks, len(frame)))[..., None] * np.uint8([0, 1, 0]))
-    edge = cv2.findContours((mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    out = np.maximum(
+        frame, np.uint8(255 * contours(landmarks, len(frame)))[..., None] * np.uint8([0, 1, 0])
+    )
+    edge = cv2.findContours(
+        (mask > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )[0]
     cv2.drawContours(out, edge, -1, (255, 200, 0), 1)
     return out
 
-def frames_sheet(folder:Path, # a set of videos or photographs
-                 columns:int=10, # pictures of a clip, or in a row
-                 most:int=40 # clips
-                )->np.ndarray: # (H, W, 3) float32 sRGB
+
+def frames_sheet(
+    folder: Path,  # a set of videos or photographs
+    columns: int = 10,  # pictures of a clip, or in a row
+    most: int = 40,  # clips
+) -> np.ndarray:  # (H, W, 3) float32 sRGB
     "A contact sheet: a row to a clip."
     paths, rows = sorted(Path(folder).glob("shard-*.tar")), []
-    for p in [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, most).astype(int))] if paths else []:
+    for p in (
+        [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, most).astype(int))]
+        if paths
+        else []
+    ):
         found = [marked(**a) for a, _ in read_shard(p)]
         row = [found[i] for i in np.unique(np.linspace(0, len(found) - 1, columns).astype(int))]
         rows.append(np.hstack(row + [np.full_like(row[0], 255)] * (columns - len(row))))
-    if not rows: raise FileNotFoundError(f"{folder} holds no pictures yet.")
+    if not rows:
+        raise FileNotFoundError(f"{folder} holds no pictures yet.")
     return np.vstack(rows).astype(np.float32) / 255
