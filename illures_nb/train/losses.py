@@ -55,7 +55,7 @@ def albedo_loss(
     tone = masked_mean((encode(pred) - encode(true)).abs(), mask)
     return tone + 0.2 * pattern_loss(pred, true, mask)
 
-# %% ../../nbs/train/24_losses.ipynb #17c2abf9
+# %% ../../nbs/train/24_losses.ipynb #4e6e76bf
 def edge_loss(
     pred: torch.Tensor,  # (B, C, S, S)
     true: torch.Tensor,  # (B, C, S, S)
@@ -65,9 +65,9 @@ def edge_loss(
     # Both neighbours count: beyond the head there is nothing to differ from.
     right = mask[..., 1:] * mask[..., :-1]
     below = mask[..., 1:, :] * mask[..., :-1, :]
-    across = masked_mean((pred.diff(dim=-1) - true.diff(dim=-1)).abs(), right)
-    down = masked_mean((pred.diff(dim=-2) - true.diff(dim=-2)).abs(), below)
-    return across + down
+    across = pred.diff(dim=-1) - true.diff(dim=-1)
+    down = pred.diff(dim=-2) - true.diff(dim=-2)
+    return masked_mean(across.abs(), right) + masked_mean(down.abs(), below)
 
 
 def normal_loss(
@@ -142,7 +142,7 @@ def align_loss(
         terms["cosine"] = _cosine_loss(pred, true, mask)
     return terms | {"total": sum(terms.values())}
 
-# %% ../../nbs/train/24_losses.ipynb #f8df7b2a
+# %% ../../nbs/train/24_losses.ipynb #a91e57af
 LANDMARK_WEIGHT = 2.0  # λ of landmark_loss beside equation 5 or 6
 
 
@@ -159,17 +159,19 @@ def landmark_loss(
     at_i, at_j = ((2 * points + 1) / S - 1 for points in (points_i, points_j))
     seen = _sampled(mask_i, at_i) * _sampled(mask_j, at_j)
     error = _sampled(displacement, at_j) - (at_i - at_j).mT
-    return (error.abs().sum(1, keepdim=True) * seen).sum() / seen.sum().clamp_min(1)
+    distance = error.abs().sum(1, keepdim=True)
+    return (distance * seen).sum() / seen.sum().clamp_min(1)
 
 
 def _sampled(x, points):
     "Read a map (B, C, S, S) at points (B, N, 2) in [-1, 1]; (B, C, N)."
     return F.grid_sample(x.float(), points[:, None], align_corners=False)[:, :, 0]
 
-# %% ../../nbs/train/24_losses.ipynb #5b4e13fe
+# %% ../../nbs/train/24_losses.ipynb #37d68356
 def _face_mean(x, mask):
     "Average over the mask of each face, (B, C, 1, 1)."
-    return (x * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True).clamp_min(1)
+    pixels = mask.sum((2, 3), keepdim=True).clamp_min(1)
+    return (x * mask).sum((2, 3), keepdim=True) / pixels
 
 
 def contrast(
