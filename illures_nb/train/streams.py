@@ -272,11 +272,12 @@ class _AlignStream(Stream):
         yield from _each(AlignPairs(folders, stage.batch, n, 1, "test"))
 
     def loss(self, nets, batch):
-        "Compute equation 5 or 6, and how far from the landmarks the network looks."
+        "Compute equation 5 or 6, and how far from the landmarks the network reads."
         x = smaller(batch, nets.stage.align_size)
         aligner, is_normals = nets.aligners[self.kind], self.kind == "normals"
-        displacement, *drawn = carry(aligner.look, x.map_i, x.mask_i, x.contours_i, x.contours_j)
-        pred = aligner.redraw(x.map_i * x.mask_i, displacement, *drawn)
+        frames = x.mask_i, x.contours_i, x.contours_j
+        displacement, correction, axis = carry(aligner.look, x.map_i, *frames)
+        pred = aligner.redraw(x.map_i * x.mask_i, displacement, correction, axis)
         terms = align_loss(pred, x.map_j, x.mask_j, is_normals)
         points = x.landmarks_i, x.landmarks_j
         distance = landmark_loss(displacement, *points, x.mask_i, x.mask_j)
