@@ -1,6 +1,6 @@
-"What the trainer is fed with: photographs whose layers explain them, pairs that belong together, the same for whoever asks."
+"What the trainer is fed with: photographs whose layers explain them, pairs that belong together."
 
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from illures_nb.light import shade_maps  # noqa: E402
 from illures_nb.synth.assets import painted_scenes  # noqa: E402
 from illures_nb.synth.shards import one_thread, write_samples  # noqa: E402
 from illures_nb.train import photograph as camera  # noqa: E402
-from illures_nb.train.batches import Batch, to_device  # noqa: E402
+from illures_nb.train.batches import joined, to_device  # noqa: E402
 from illures_nb.train.faces import Pool, Traced  # noqa: E402
 from illures_nb.train.pairs import AlignPairs, SyntheticPairs  # noqa: E402
 from illures_nb.train.photograph import (  # noqa: E402
@@ -55,7 +55,7 @@ def equal(a, b):
     if torch.is_tensor(a):
         return torch.equal(a, b)
     if is_dataclass(a):
-        return all(equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
+        return equal(tuple(vars(a).values()), tuple(vars(b).values()))
     if isinstance(a, tuple):
         return all(map(equal, a, b))
     return a is b
@@ -73,11 +73,12 @@ def colours_apart(x, axis):
 
 @pytest.mark.parametrize("kind", [0, 1], ids=["rasterised", "path-traced"])
 def test_layers_explain_the_photograph(both, kind, monkeypatch):
-    "With wear, backgrounds and occluders out of the way A ∘ f(N, L) + R is the photograph, up to burning out at 1."
+    "With nothing in the way A ∘ f(N, L) + R is the photograph, up to burning out at 1."
+    black = np.zeros((64, 64, 3), np.float32)
     monkeypatch.setattr(camera, "degrade", lambda x, rng: x)
     monkeypatch.setattr(camera, "occlude", lambda *_: None)
     monkeypatch.setattr(camera, "cut_off", lambda *_: None)
-    monkeypatch.setattr(camera, "background", lambda rng, S, envs: np.zeros((S, S, 3), np.float32))
+    monkeypatch.setattr(camera, "background", lambda *_: black)
     b = taken(both[kind])
     linear = b.albedo * shade_maps(b.normals, b.light) + b.residual
     assert (linear_to_srgb(linear).clamp(0, 1) - b.image).abs().max() < 2e-3
@@ -89,9 +90,9 @@ def test_layers_explain_the_photograph(both, kind, monkeypatch):
 
 
 def test_a_black_and_white_photograph_has_such_layers(both):
-    "A fifth of them; what a coloured light counted more on lips than on a cheek goes into the residual."
+    "A fifth of all photographs are."
     batches = [taken(faces, seed) for seed in range(4) for faces in both]
-    x = {f.name: torch.cat([getattr(b, f.name) for b in batches]) for f in fields(Batch)}
+    x = vars(joined(batches))
     grey = colours_apart(x["image"] * (x["mask"] == 1), 1) < 1e-6  # what frames it may have colour
     assert 0.05 < grey.float().mean() < 0.4
     for name, axis in (("albedo", 1), ("residual", 1), ("light", 2)):
@@ -113,7 +114,8 @@ def test_little_of_a_black_and_white_picture_moves_to_the_residual(both):
 def test_photographs_are_the_same_for_whoever_asks(sets):
     pool = sets["sfsnet-syn"]
     stream = Photographs(pool, ENVS, 4, 250)
-    assert len(stream) == 250 and equal(stream[7], Photographs([pool], ENVS, 4, 250)[7])
+    again = Photographs([pool], ENVS, 4, 250)
+    assert len(stream) == 250 and equal(stream[7], again[7])
     assert not equal(stream[7], stream[8])
     assert not equal(stream[7], Photographs(pool, ENVS, 4, 250, seed=1)[7])
 
@@ -137,7 +139,8 @@ def test_held_out_photographs_are_always_the_same(sets):
 
 def test_sets_share_the_batches(sets, small):
     pool, traced = sets["sfsnet-syn"], sets["expre-syn"]
-    assert np.allclose(Photographs([pool, traced], ENVS, 4, 3, traced=0.3).shares, [0.7, 0.3])
+    mixed = Photographs([pool, traced], ENVS, 4, 3, traced=0.3)
+    assert np.allclose(mixed.shares, [0.7, 0.3])
     assert np.allclose(Photographs([traced, traced], ENVS, 4, 3).shares, 0.5)
     with pytest.raises(ValueError, match="one size"):
         open_sets([small["sfsnet-syn"], traced])
@@ -147,7 +150,8 @@ def test_sets_share_the_batches(sets, small):
 
 def test_photographs_are_made_of_faces(tmp_path):
     about = {"recipe": "align-normals", "samples": 1, "per_shard": 1, "size": 32}
-    write_samples(tmp_path, lambda i: ({"maps": np.zeros(3)}, {"split": "train"}), about, workers=1)
+    sample = {"maps": np.zeros(3)}, {"split": "train"}
+    write_samples(tmp_path, lambda i: sample, about, workers=1)
     with pytest.raises(ValueError, match="photographs are made of"):
         open_sets(tmp_path)
 
@@ -171,24 +175,27 @@ def test_two_lights_show_the_same_face(sets, traced):
 
 def test_occluders_come_and_go_between_two_lights(sets):
     stream = MultiLit(sets["sfsnet-syn"], ENVS, 12, 5)
-    assert any(not torch.equal(a.mask, b.mask) for a, b in (stream[i] for i in range(4)))
+    batches = [stream[i] for i in range(4)]
+    assert any(not torch.equal(a.mask, b.mask) for a, b in batches)
 
 
 def test_synthetic_pairs_are_photographs_of_one_person(sets):
     folder = sets["expre-syn"]
     stream = SyntheticPairs(folder, ENVS, 4, 10)
-    p = stream[2]
-    assert equal(p, SyntheticPairs([folder], ENVS, 4, 10)[2]) and not equal(p, stream[3])
+    p, again = stream[2], SyntheticPairs([folder], ENVS, 4, 10)
+    assert equal(p, again[2]) and not equal(p, stream[3])
     assert not equal(p, SyntheticPairs(folder, ENVS, 4, 10, seed=1)[2])
-    for truth, image, mask in ((p.truth_i, p.image_i, p.mask_i), (p.truth_j, p.image_j, p.mask_j)):
+    frame_i, frame_j = (p.truth_i, p.image_i, p.mask_i), (p.truth_j, p.image_j, p.mask_j)
+    for truth, image, mask in (frame_i, frame_j):
         assert torch.equal(truth.image, image) and (mask <= truth.mask + 1e-6).all()
         assert 0.03 < mask.mean() < truth.mask.mean()
     lines = p.contours_i > 0.5
     beside = F.max_pool2d(p.truth_i.mask, 15, 1, 7) < 0.5
     assert (lines & beside).sum() < 0.15 * lines.sum()  # contours lie on the face
     for seed in range(20):
-        where = stream.sets[0].pairs(np.random.default_rng(seed), 4)
-        assert all(a[0] == b[0] and a[1] != b[1] for a, b in zip(where, where[4:]))
+        where = np.array(stream.sets[0].pairs(np.random.default_rng(seed), 4))
+        (shards_i, faces_i), (shards_j, faces_j) = where[:4].T, where[4:].T
+        assert (shards_i == shards_j).all() and (faces_i != faces_j).all()
 
 
 def test_both_of_a_pair_are_grey_or_neither(sets):
@@ -206,8 +213,8 @@ def test_pairs_want_one_person_a_shard(sets):
 
 def test_maps_of_subjects(sets):
     folders = sets["align-albedo"], sets["align-normals"]
-    stream = AlignPairs(folders[0], 6, 10)
-    assert equal(stream[0], AlignPairs(folders[0], 6, 10)[0]) and not equal(stream[0], stream[1])
+    stream, again = (AlignPairs(folders[0], 6, 10) for _ in range(2))
+    assert equal(stream[0], again[0]) and not equal(stream[0], stream[1])
     assert len(AlignPairs(folders[0], 2, 3, split="test").sets[0]) == 1
     with pytest.raises(ValueError, match="one AlignNet"):
         AlignPairs(folders, 2, 3)
@@ -215,9 +222,10 @@ def test_maps_of_subjects(sets):
 
 def test_frames_of_clips(sets):
     folder = sets["videos"]
-    stream = VideoPairs(folder, 4, 10)
-    assert equal(stream[0], VideoPairs([folder], 4, 10)[0]) and not equal(stream[0], stream[1])
-    assert stream[0].truth_j is None and Photos(folder, 6, 10)[1].image.shape == (6, 3, 64, 64)
+    stream, again = VideoPairs(folder, 4, 10), VideoPairs([folder], 4, 10)
+    assert equal(stream[0], again[0]) and not equal(stream[0], stream[1])
+    assert stream[0].truth_j is None
+    assert Photos(folder, 6, 10)[1].image.shape == (6, 3, 64, 64)
 
 
 def test_what_a_stream_cannot_be_made_of_is_said(sets, small):
