@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("numba", reason="train.data needs numba: pip install 'illures_nb[train]'")
+pytest.importorskip("numba", reason="train.photos needs numba: pip install 'illures_nb[train]'")
 from illures_nb.cli import main  # noqa: E402
 from illures_nb.face import detect_faces  # noqa: E402
 from illures_nb.synth.shards import read_shard  # noqa: E402
-from illures_nb.train.data import Photos, VideoPairs  # noqa: E402
+from illures_nb.train.photos import Photos, VideoPairs  # noqa: E402
 from illures_nb.train.videos import Clip  # noqa: E402
 
 

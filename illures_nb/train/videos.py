@@ -37,7 +37,7 @@ from illures_nb.face import (
 )
 from ..image import read_image
 from ..synth.shards import _claim, _json, _locked, _opened, _save, pack, read_shard
-from .data import apart
+from .stored import apart
 
 # %% ../../nbs/65_videos.ipynb #9193b1d7
 CLIPS = (".mp4", ".m4v", ".mkv", ".mpg", ".mpeg", ".avi", ".webm", ".mov")
