@@ -77,7 +77,7 @@ def warmth_rgb(
     mired = np.interp(warmth, [-1, 0, 1], [50, 1e6 / DAYLIGHT, 1e6 / 2700])
     return kelvin_rgb(1e6 / mired)
 
-# %% ../nbs/08_colour.ipynb #17234eef
+# %% ../nbs/08_colour.ipynb #5ace93a9
 SRGB_XY = dict(white=(0.3127, 0.3290), red=(0.64, 0.33), green=(0.30, 0.60), blue=(0.15, 0.06))
 P3_XY = dict(white=(0.3127, 0.3290), red=(0.680, 0.320), green=(0.265, 0.690), blue=(0.150, 0.060))
 ADOBE_XY = SRGB_XY | dict(green=(0.21, 0.71))
@@ -93,7 +93,7 @@ _BRADFORD = np.array([  # XYZ → responses of the cones
     [0.0389, -0.0685, 1.0296]])
 # fmt: on
 
-
+# %% ../nbs/08_colour.ipynb #4d888a96
 def _xyz(xy):
     "XYZ of a point of the diagram, with Y = 1."
     x, y = np.asarray(xy, float)

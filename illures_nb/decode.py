@@ -97,7 +97,7 @@ def open_picture(
     check_size(*im.size, most)
     return im
 
-# %% ../nbs/13_decode.ipynb #d07a0ef5
+# %% ../nbs/13_decode.ipynb #dde1480a
 def deep_mode(
     im,  # Pillow picture, not yet decoded
 ) -> str:
@@ -125,7 +125,7 @@ def _rows_of(im, top, end):
     "Samples of some rows of a picture, with room for 16 bits."
     return np.asarray(im.crop((0, top, im.width, end))).astype(np.uint16)
 
-
+# %% ../nbs/13_decode.ipynb #ae95a4d1
 def decode_deep(
     data,  # bytes of a PNG
     mode,  # from `deep_mode`
@@ -149,7 +149,7 @@ def decode_deep(
 
     return high, rows
 
-# %% ../nbs/13_decode.ipynb #b496090f
+# %% ../nbs/13_decode.ipynb #8c05127e
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "F")
 
 
@@ -180,7 +180,7 @@ def decoded_samples(
     is_clear = (x == np.uint16(clear)).all(-1, keepdims=True)  # the PNG's one clear colour
     return np.concatenate([x, np.where(is_clear, 0, 65535).astype(np.uint16)], -1)
 
-# %% ../nbs/13_decode.ipynb #72a2b1d2
+# %% ../nbs/13_decode.ipynb #c3ff0875
 def over_white(
     x,  # (H, W) or (H, W, 1 to 4) samples
     colour=unit_samples,  # function of (H, W, 3) samples → sRGB in [0, 1]
@@ -198,7 +198,7 @@ def over_white(
     rgb = colour(np.broadcast_to(x[..., :-1], size))
     return np.ascontiguousarray(rgb * alpha + (1 - alpha))
 
-# %% ../nbs/13_decode.ipynb #3df7d5b1
+# %% ../nbs/13_decode.ipynb #f7328847
 def _converter(said):
     "The function from samples to sRGB that a file's words mean."
     if not said:
@@ -230,7 +230,7 @@ def pillow_bands(
 
     return Bands(height, im.width, rows(), orientation_of(im))
 
-# %% ../nbs/13_decode.ipynb #eb1849ca
+# %% ../nbs/13_decode.ipynb #58f6d183
 _RANGES = ((1, 0, 0), (255, 32, 2), (65535, 4096, 512))  # scale, least maximum, least mean
 
 
@@ -265,7 +265,7 @@ def _plain_tiff(data, tags, most=None):
     rows = (over_white(x, colour) for x in bands.rows)
     return Bands(bands.height, bands.width, rows, bands.turn)
 
-# %% ../nbs/13_decode.ipynb #1b407521
+# %% ../nbs/13_decode.ipynb #37652532
 def _loaded(im, data, kind, most):
     "A Pillow picture, decoded, and its bytes; a JPEG that lacks only the mark of its end, too."
     try:

@@ -53,7 +53,7 @@ class Metadata(NamedTuple):
 
 NO_METADATA = Metadata()
 
-# %% ../nbs/14_encode.ipynb #7af7463c
+# %% ../nbs/14_encode.ipynb #af7bbd7a
 _XMP_IN_PNG = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language
 _GREY, _RGB, _GREY_ALPHA, _RGBA = 0, 2, 4, 6
 _BLUE_FIRST = (2, 1, 0, 3)  # as OpenCV has colours
@@ -82,7 +82,7 @@ def _png_metadata(about):
         chunks.append((b"iTXt", _XMP_IN_PNG + about.xmp))
     return b"".join(_chunk(*chunk) for chunk in colours + chunks)
 
-
+# %% ../nbs/14_encode.ipynb #3a842879
 def _png_start(height, width, band, about):
     "Signature, header and metadata of a PNG."
     channels = band.size // len(band) // width
@@ -124,7 +124,7 @@ def _encode_png(x, about):
     data = cv2.imencode(".png", np.ascontiguousarray(x[..., order]))[1].tobytes()
     return data[:33] + _png_metadata(about) + data[33:]
 
-# %% ../nbs/14_encode.ipynb #122671f8
+# %% ../nbs/14_encode.ipynb #815bfcd2
 _CHANNELS = {1: "Y", 3: "BGR", 4: "ABGR"}  # the format wants them in the alphabet's order
 
 
@@ -149,7 +149,7 @@ def _exr_head(height, width, channels):
         head += f"{name}\0{kind}\0".encode() + struct.pack("<i", len(content)) + content
     return head + b"\0"
 
-
+# %% ../nbs/14_encode.ipynb #8c99a25a
 def _exr_zip(b):
     "Compress bytes (uint8): even then odd ones, differences plus 128, deflate; or leave them."
     d = np.concatenate([b[::2], b[1::2]])
@@ -163,7 +163,7 @@ def _exr_lines(x):
     channels_first = x[..., ::-1].transpose(0, 2, 1)
     return np.ascontiguousarray(channels_first, "<f4").view(np.uint8).reshape(len(x), -1)
 
-
+# %% ../nbs/14_encode.ipynb #13d5e5c7
 def write_exr(
     file,  # open for writing bytes and seeking, empty
     height,  # of the picture
@@ -195,7 +195,7 @@ def _encode_exr(x):  # float32 (H, W, 1, 3 or 4)
     write_exr(file, *x.shape[:2], [x])
     return file.getvalue()
 
-# %% ../nbs/14_encode.ipynb #e9482ecd
+# %% ../nbs/14_encode.ipynb #173ec531
 _XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 _LONGEST = 65533  # bytes of a segment
 
@@ -218,7 +218,7 @@ def _jpeg_metadata(about):
         iptc = b"Photoshop 3.0\0" + head + about.iptc + b"\0" * (size % 2)
     return _segment(0xE1, xmp) + _segment(0xED, iptc)
 
-
+# %% ../nbs/14_encode.ipynb #30390a8c
 def _webp_options(about, exif):
     "How a WebP is written: packed as small at quality 20 as at 80, in a fifth of the time."
     packing = {"lossless": True, "exact": True, "method": 3, "quality": 20}
@@ -243,7 +243,7 @@ def _encode_by_pillow(x, kind, about):  # (H, W[, 3 or 4]) uint8, JPEG or WEBP
         raise ValueError(f"cannot hold {x.shape[1]} x {x.shape[0]} pixels ({e})") from None
     return file.getvalue()
 
-# %% ../nbs/14_encode.ipynb #fbd637bc
+# %% ../nbs/14_encode.ipynb #9ecd6dbc
 # of a TIFF's own: description, camera, software, date, artist, copyright
 EXIF_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432)
 EXIF_DIRECTORIES = (34665, 34853)  # the camera's settings, and where it was
@@ -284,7 +284,7 @@ def _encode_tiff(x, about):  # (H, W, 1 to 4) uint8 or uint16
     directory.tagtype[273] = 4  # 32 bits: Pillow adds where the directory ends: the pixels' place
     return b"II*\0" + struct.pack("<I", 8) + directory.tobytes(8) + pixels
 
-# %% ../nbs/14_encode.ipynb #44fabf7b
+# %% ../nbs/14_encode.ipynb #c51e6d7d
 # fmt: off
 WRITTEN = {  # suffix: bits
     ".png": (8, 16), ".tif": (8, 16), ".tiff": (8, 16), ".jpg": (8,), ".jpeg": (8,),

@@ -50,7 +50,7 @@ def project_envmap(
         coeffs += np.einsum("hwk,hwc,h->kc", *parts, optimize=True)
     return coeffs / np.pi
 
-# %% ../nbs/17_envmap.ipynb #53bf27e6
+# %% ../nbs/17_envmap.ipynb #a3e8b897
 class EnvmapShapeError(ValueError):
     "A picture that is no equirectangular map; `kind` says what it is, where its shape tells."
 
@@ -71,7 +71,7 @@ def _is_one_colour(x, rows, columns, places):  # (row, column) on a grid of rows
     pixels = np.concatenate(fields)
     return bool((np.ptp(pixels, 0) <= 0.02 * np.ptp(x)).all())
 
-
+# %% ../nbs/17_envmap.ipynb #5db75781
 _BESIDE_CROSS = [(0, 0), (0, 2), (0, 3), (2, 0), (2, 2), (2, 3)]  # of 3 × 4 fields
 _BESIDE_TALL_CROSS = [(0, 0), (0, 2), (2, 0), (2, 2), (3, 0), (3, 2)]  # of 4 × 3
 _CORNERS = [(0, 0), (0, 7), (7, 0), (7, 7)]  # of 8 × 8
@@ -113,7 +113,7 @@ def _check_shape(
     error.kind = kind
     raise error
 
-# %% ../nbs/17_envmap.ipynb #4da1bb47
+# %% ../nbs/17_envmap.ipynb #2b39debe
 MAP_PIXELS = 2**21  # an environment map of more pixels is averaged down while it is read
 
 

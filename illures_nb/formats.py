@@ -39,7 +39,7 @@ def check_size(
         size = f"{width} x {height} = {width * height / 1e6:.0f} megapixels"
         raise ImageReadError(f"has {size}; at most {most / 1e6:.0f} are read")
 
-# %% ../nbs/09_formats.ipynb #32cf0183
+# %% ../nbs/09_formats.ipynb #f0806101
 # fmt: off
 READ = {  # pattern of the first bytes: kind
     b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP",
@@ -66,6 +66,8 @@ UNREAD = {  # pattern of the first bytes: what it is
     b"version https://git-lfs": "a Git LFS pointer",
 }
 # fmt: on
+
+# %% ../nbs/09_formats.ipynb #d1277152
 CAMERA_RAW = "is a camera raw file, which is not read; develop it and save it as JPEG, PNG or TIFF"
 
 
@@ -107,7 +109,7 @@ def kind_of(
         raise ImageReadError(f"is not a picture ({', '.join(READ.values())} are read)")
     return "AVIF" if kind == "HEIF" and b"avif" in data[8:32] else kind
 
-# %% ../nbs/09_formats.ipynb #04c3c1fc
+# %% ../nbs/09_formats.ipynb #9eef107e
 def png_parts(
     data,  # bytes of a PNG
 ):  # list of (type, content, is the checksum right?), up to where the file is cut
@@ -136,7 +138,7 @@ def check_png(
             name = kind.decode("latin1")
             raise ImageReadError(f"is damaged (the checksum of its part {name} is wrong)")
 
-# %% ../nbs/09_formats.ipynb #143d28dd
+# %% ../nbs/09_formats.ipynb #e4f383df
 def ended_jpeg(
     data,  # bytes of a JPEG that a decoder found incomplete
     decode,  # bytes → array
@@ -164,7 +166,7 @@ def jpeg_kind(
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return ""
 
-# %% ../nbs/09_formats.ipynb #6028202b
+# %% ../nbs/09_formats.ipynb #d080644d
 @dataclass
 class Bands:
     "A picture that comes in bands of rows."
@@ -189,7 +191,7 @@ class Bands:
             raise ImageReadError("is damaged or cut short (rows are missing)")
         return out
 
-
+# %% ../nbs/09_formats.ipynb #b7888164
 def of_height(
     bands,  # iterable of arrays (any, ...)
     n,  # rows
@@ -208,7 +210,7 @@ def of_height(
     if count:
         yield np.concatenate(waiting)
 
-# %% ../nbs/09_formats.ipynb #9cd548a5
+# %% ../nbs/09_formats.ipynb #5b51ba9e
 def averaged(
     bands,  # `Bands` of float linear light, (n, width, 3)
     most,  # pixels that the result may have
@@ -227,7 +229,7 @@ def averaged(
         small.append(cv2.resize(clean, size, interpolation=cv2.INTER_AREA))
     return np.concatenate(small)
 
-# %% ../nbs/09_formats.ipynb #1366279f
+# %% ../nbs/09_formats.ipynb #6e2b6dcd
 def as_array(
     source,  # NumPy array, or torch tensor on any device
 ):  # NumPy array in the machine's byte order; (C, H, W) tensors as (H, W, C), bool as 0 and 255

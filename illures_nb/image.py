@@ -77,7 +77,7 @@ def _naming(source):
             problem = str(e).splitlines()[0].rstrip(".")[:100]
         raise ImageReadError(f"{damaged} ({problem}).") from e
 
-# %% ../nbs/16_image.ipynb #80a41a46
+# %% ../nbs/16_image.ipynb #fd459176
 def _file_bytes(path):
     "All bytes of a file."
     try:
@@ -104,7 +104,7 @@ def _stream_bytes(file):
         raise ImageReadError("was opened as text; open it with mode 'rb'")
     return data
 
-
+# %% ../nbs/16_image.ipynb #fffc5def
 def _load_bytes(source):
     "All bytes of a file, or the bytes given."
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -121,7 +121,7 @@ def _load_bytes(source):
         raise ImageReadError("is empty (zero bytes)")
     return data
 
-# %% ../nbs/16_image.ipynb #9b8eb853
+# %% ../nbs/16_image.ipynb #5cfc8584
 def _rgb_light(x, matrix):
     "Grey, RGB or RGBA light as linear sRGB."
     height, width, channels = x.shape
@@ -140,7 +140,7 @@ def _light_as_srgb(bands):
         light = light + (1 - x[..., 3:])
     return over_white(np.clip(linear_to_srgb(light), 0, 1))
 
-# %% ../nbs/16_image.ipynb #fc7d3f21
+# %% ../nbs/16_image.ipynb #b45239c1
 def _colour_bands(source):
     "A file or a Pillow picture as `Bands` of float32 (n, W, 3) sRGB."
     if isinstance(source, Image.Image):
@@ -166,7 +166,7 @@ def read_image(
         bands = _colour_bands(source)
         return np.ascontiguousarray(upright(bands.whole(), bands.turn))
 
-# %% ../nbs/16_image.ipynb #31080c8c
+# %% ../nbs/16_image.ipynb #5aae665d
 _LIGHT = srgb_to_linear(np.arange(65536, dtype=np.float32) / 65535)
 
 
@@ -208,7 +208,7 @@ def read_linear(
         x = averaged(bands, most) if is_large else bands.whole()
         return np.ascontiguousarray(upright(x, bands.turn))
 
-# %% ../nbs/16_image.ipynb #dd9ef8e1
+# %% ../nbs/16_image.ipynb #5c1f1958
 def write_image(
     path: str,  # one of `WRITTEN` says its kind; its folder must exist
     x,  # (H, W) or (H, W, 1 to 4): uint8, uint16 or float; sRGB in [0, 1], clipped;
@@ -224,7 +224,7 @@ def write_image(
     with whole_file(path) as part:
         part.write_bytes(data)
 
-# %% ../nbs/16_image.ipynb #702f6512
+# %% ../nbs/16_image.ipynb #5095a399
 def resize(
     x,  # (H, W) or (H, W, C), uint8 or float
     size,  # (height, width), or one number: the longer side, keeping the proportions
@@ -243,7 +243,7 @@ def resize(
         y = cv2.resize(y, (w, h), interpolation=cv2.INTER_LINEAR)
     return y.reshape(h, w, *x.shape[2:])
 
-# %% ../nbs/16_image.ipynb #9ca91f31
+# %% ../nbs/16_image.ipynb #c48104e6
 def _box_mean(x, radius):
     "Mean over the window around each pixel."
     side = 2 * radius + 1
@@ -274,7 +274,7 @@ def guided_coefficients(
     offset = offset + p0 - slope * i0
     return slope.reshape(np.shape(low)), offset.reshape(np.shape(low))
 
-
+# %% ../nbs/16_image.ipynb #e60745e0
 def guided_upsample(
     low,  # (h, w) or (h, w, C) float32 map, such as the ratio relit/original
     guide_low,  # (h, w) float32 grey photo, small, [0, 1]

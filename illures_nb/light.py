@@ -111,7 +111,7 @@ def _preset(name):
         raise ValueError(f"there is no light preset {reprlib.repr(name)}; {known}")
     return PRESETS[key]
 
-# %% ../nbs/18_light.ipynb #39e95355
+# %% ../nbs/18_light.ipynb #df5bc720
 def _checked(coeffs):
     "Coefficients as a read-only float32 array (9, 3); refuse what is none."
     if isinstance(coeffs, torch.Tensor):
@@ -128,6 +128,38 @@ def _checked(coeffs):
     return c
 
 
+def _nine_by_three(coeffs):  # (9,) grey, (9, 1) or (9, 3)
+    "Other people's coefficients as three columns."
+    c = np.asarray(coeffs, float)
+    if c.shape not in ((9,), (9, 1), (9, 3)):
+        raise ValueError(f"light coefficients must have shape (9,) or (9, 3), not {c.shape}")
+    return np.broadcast_to(c.reshape(9, -1), (9, 3))
+
+# %% ../nbs/18_light.ipynb #4a23d4ad
+def _checked_lamp(azimuth, elevation, strength, ambient, color, warmth, softness):
+    "Coefficients of a lamp as people say it; refuse what makes no sense."
+    azimuth = number_within("azimuth", azimuth)
+    elevation = number_within("elevation", elevation)
+    strength = number_within("strength", strength, 0)
+    ambient = number_within("ambient", ambient, 0)
+    warmth = number_within("warmth", warmth, -1, 1)
+    softness = number_within("softness", softness, 0, 1)
+    if np.shape(color) != (3,):
+        raise ValueError(f"color must be three numbers R, G, B, not {color!r}")
+    tint = np.array([number_within("color", v, 0) for v in color]) * warmth_rgb(warmth)
+    return direct_light(azimuth, elevation, strength, ambient, tint, softness)
+
+
+def _dominant_direction(coeffs):
+    "Where most of the light comes from, (3,) float32; zeros for a light that is even all around."
+    x, y, z = 2, 3, 1  # rows of the linear terms
+    direction = luminance(coeffs[[x, y, z]])
+    length = np.linalg.norm(direction)
+    if length > 1e-6 * np.abs(coeffs[0]).max():
+        return direction / length
+    return np.zeros(3, np.float32)
+
+
 def _ball_picture(coeffs, size, background):
     "A white ball under a light, (S, S, 3) float32 sRGB, on a grey or a colour."
     normals, cover = ball_normals(size)
@@ -136,15 +168,7 @@ def _ball_picture(coeffs, size, background):
     around = np.asarray(background, np.float32)
     return (lit * inside + around * (1 - inside)).astype(np.float32)
 
-
-def _nine_by_three(coeffs):  # (9,) grey, (9, 1) or (9, 3)
-    "Other people's coefficients as three columns."
-    c = np.asarray(coeffs, float)
-    if c.shape not in ((9,), (9, 1), (9, 3)):
-        raise ValueError(f"light coefficients must have shape (9,) or (9, 3), not {c.shape}")
-    return np.broadcast_to(c.reshape(9, -1), (9, 3))
-
-# %% ../nbs/18_light.ipynb #cf6de547
+# %% ../nbs/18_light.ipynb #48fb2702
 _MEANING = (
     "1, z, x, y, 2z2-x2-y2, xz, yz, x2-y2, xy; columns R, G, B; x right, y up, z to the viewer; "
     "the Lambertian factors pi, 2pi/3, pi/4 are in the basis, not in the coefficients"
@@ -182,7 +206,7 @@ def _parsed(
     except (ValueError, RecursionError):
         raise ValueError(f"{name} {_NO_LIGHT}") from None
 
-
+# %% ../nbs/18_light.ipynb #96525d1e
 def _coefficients_in(
     text,  # JSON text, or the object in it: a dict with "coeffs", or the nine rows
     name,  # for error messages
@@ -197,7 +221,7 @@ def _coefficients_in(
     except ValueError as e:
         raise ValueError(f"{name} is not a light: {e}") from None
 
-
+# %% ../nbs/18_light.ipynb #c6d8cd52
 def _holds_json(path):
     "Does a file begin as JSON does, behind byte-order marks and in wide characters too?"
     with open(path, "rb") as file:
@@ -223,7 +247,7 @@ def _light_file(path):
     except OSError as e:
         raise OSError(f"cannot read {path}: {e.strerror}") from None
 
-# %% ../nbs/18_light.ipynb #7588a21c
+# %% ../nbs/18_light.ipynb #c3975d80
 @dataclass(frozen=True, eq=False, repr=False)
 class SHLight:
     "Light of a portrait: nine spherical-harmonics coefficients per colour."
@@ -278,16 +302,8 @@ class SHLight:
         softness=0.0,  # 0 = a point far away .. 1 = half of the sky
     ):  # SHLight
         "Make one light from a direction, and an even light of the same colour all around."
-        azimuth = number_within("azimuth", azimuth)
-        elevation = number_within("elevation", elevation)
-        strength = number_within("strength", strength, 0)
-        ambient = number_within("ambient", ambient, 0)
-        warmth = number_within("warmth", warmth, -1, 1)
-        softness = number_within("softness", softness, 0, 1)
-        if np.shape(color) != (3,):
-            raise ValueError(f"color must be three numbers R, G, B, not {color!r}")
-        tint = np.array([number_within("color", v, 0) for v in color]) * warmth_rgb(warmth)
-        return cls(direct_light(azimuth, elevation, strength, ambient, tint, softness))
+        lamp = _checked_lamp(azimuth, elevation, strength, ambient, color, warmth, softness)
+        return cls(lamp)
 
     @classmethod
     def preset(
@@ -410,11 +426,7 @@ class SHLight:
         self,
     ):  # (3,) float32 unit vector towards the light; zeros for a light that is even all around
         "Return where most of the light comes from (its linear terms, weighted by luminance)."
-        x, y, z = 2, 3, 1  # rows of the linear terms
-        v = luminance(self.coeffs[[x, y, z]])
-        length = np.linalg.norm(v)
-        even = length <= 1e-6 * np.abs(self.coeffs[0]).max()
-        return np.zeros(3, np.float32) if even else v / length
+        return _dominant_direction(self.coeffs)
 
     def dominant_angles(
         self,

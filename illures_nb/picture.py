@@ -53,7 +53,7 @@ from illures_nb.tiff import (
 
 _all_ = ["Colours", "srgb_colours"]  # what its numbers mean, from notebook 10
 
-# %% ../nbs/19_picture.ipynb #9809df09
+# %% ../nbs/19_picture.ipynb #f5f3e020
 _SHORT, _LONG = 3, 4  # types of an EXIF value: 16 and 32 bits
 _ORIENTATION, _CAMERA, _COLOUR_SPACE = 274, 34665, 40961
 _SIZE_TAGS, _CAMERA_SIZE_TAGS = (256, 257), (40962, 40963)  # width, height
@@ -79,7 +79,7 @@ def _overwrite(exif, entry, value, order, kind=_LONG):
     else:
         struct.pack_into(order + "HH", exif, place + 8, value, 0)
 
-
+# %% ../nbs/19_picture.ipynb #93db59a4
 def _remove_preview(exif, link, order):
     "Unlink the second directory of EXIF, a small picture, and blank it."
     (second,) = struct.unpack_from(order + "I", exif, link)
@@ -126,7 +126,7 @@ def settled_exif(
         return None
     return bytes(out)
 
-# %% ../nbs/19_picture.ipynb #fbf06b8c
+# %% ../nbs/19_picture.ipynb #e98a01c7
 _XMP_SIZES = {
     b"tiff:ImageWidth": 0,
     b"tiff:ImageLength": 1,
@@ -153,7 +153,7 @@ def settled_xmp(
         xmp = _with_number(xmp, name, size[axis])
     return re.sub(rb"<(xmp|xap):Thumbnails>.*?</\1:Thumbnails>", b"", xmp, flags=re.DOTALL)
 
-# %% ../nbs/19_picture.ipynb #6ba250fb
+# %% ../nbs/19_picture.ipynb #64b33d6f
 def _exif_of(im):
     "EXIF of a Pillow picture, a TIFF structure; of a TIFF the tags that are no part of its pixels."
     exif = im.getexif()
@@ -185,7 +185,7 @@ def _png_texts(data):
         at += 12 + size
     return tuple(texts)
 
-
+# %% ../nbs/19_picture.ipynb #3f364db8
 def _dpi_of(im):
     "Pixels an inch across and down, upright; None where the file says nothing or nonsense."
     try:
@@ -227,7 +227,7 @@ def metadata_of(
         comment=_bytes_or_none(info.get("comment")),
     )
 
-# %% ../nbs/19_picture.ipynb #84bbfb39
+# %% ../nbs/19_picture.ipynb #b02bd91c
 @dataclass(frozen=True, eq=False)
 class Picture:
     "A picture as its file holds it, upright. A value: changes make a new one."
@@ -318,7 +318,7 @@ class Picture:
         with whole_file(path) as part:
             part.write_bytes(data)
 
-# %% ../nbs/19_picture.ipynb #2864810a
+# %% ../nbs/19_picture.ipynb #fed8ffb7
 def _over_white(x):  # (H, W, 4) uint8 → (H, W, 3)
     "Levels laid over white."
     colours, alpha = np.split(x / np.float32(255), [3], axis=2)
@@ -359,7 +359,7 @@ def _for_file(picture, suffix):
         x = x[..., [0, *range(3, x.shape[2])]]
     return x, picture.about
 
-# %% ../nbs/19_picture.ipynb #417f5831
+# %% ../nbs/19_picture.ipynb #d1e59724
 # fmt: off
 SUFFIXES = {  # kind: what it comes back as
     "JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "EXR": ".exr", "HDR": ".exr"}
@@ -379,7 +379,7 @@ def is_picture(path: str) -> bool:
     except (OSError, ImageReadError):
         return False
 
-
+# %% ../nbs/19_picture.ipynb #878aef2c
 def kept(
     image,  # whatever `read_image` takes
 ):  # the same, to be read again whatever becomes of its file; None where that would bring no more
@@ -414,7 +414,7 @@ def stored_orientation(
     except (OSError, ImageReadError):
         return 1  # a kind that only our reader knows
 
-# %% ../nbs/19_picture.ipynb #3c02ffaa
+# %% ../nbs/19_picture.ipynb #bbcff7e4
 def _converted(x, said, about):
     "Levels as sRGB, and metadata that names no other colours."
     bits = 8 if x.dtype == np.uint8 else 16
@@ -438,7 +438,7 @@ def _from_levels(x, said, about, **settings):
         colours = None
     return Picture(np.ascontiguousarray(x), about, colours=colours, grey=grey, **settings)
 
-# %% ../nbs/19_picture.ipynb #f014bad6
+# %% ../nbs/19_picture.ipynb #8d94c3e3
 _MORE_THAN_RGB = ("LA", "RGBA", "PA", "La", "RGBa", "F")
 
 
@@ -490,7 +490,7 @@ def _from_pillow(im, data, kind, picture):
     about = about._replace(gamma=None, icc=None if converted else about.icc)
     return Picture(picture, about, grey=im.mode == "L", **settings)
 
-# %% ../nbs/19_picture.ipynb #a19bdc0e
+# %% ../nbs/19_picture.ipynb #540135a9
 def _from_tiff(data, tags, picture):
     "A picture of a plain TIFF."
     said, bands = said_tiff_colours(tags), tiff_bands(data, tags)

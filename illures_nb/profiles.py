@@ -86,7 +86,7 @@ def srgb_colours(
     curve = srgb_to_linear(np.arange(top + 1) / top).astype(np.float32)
     return Colours(np.stack([curve] * 3), np.eye(3, dtype=np.float32))
 
-# %% ../nbs/10_profiles.ipynb #b149cb61
+# %% ../nbs/10_profiles.ipynb #def70448
 def _icc_tags(icc):
     "The tag table of an ICC profile: {signature: content}."
     count = int.from_bytes(icc[128:132], "big")
@@ -126,7 +126,7 @@ def icc_curve(
     power = np.maximum(a * x + b, 0) ** g + e
     return np.where(x >= d, power, c * x + f)
 
-
+# %% ../nbs/10_profiles.ipynb #9dc0acb1
 def icc_colours(
     icc,  # bytes of a matrix or grey profile
     top,  # 255 or 65535
@@ -147,7 +147,7 @@ def icc_colours(
     matrix = np.linalg.inv(SRGB_D50) @ xyz
     return Colours(curves.astype(np.float32), matrix.astype(np.float32))
 
-# %% ../nbs/10_profiles.ipynb #1161538c
+# %% ../nbs/10_profiles.ipynb #73c6d13b
 class NamedColours(NamedTuple):
     "Colours that a file names: how samples in [0, 1] become light."
 
@@ -175,7 +175,7 @@ def named_colours(
     curves = curve if isinstance(curve, list) else [curve or srgb_to_linear] * 3
     return NamedColours(curves, np.eye(3) if matrix is None else matrix)
 
-# %% ../nbs/10_profiles.ipynb #4f4fcbaf
+# %% ../nbs/10_profiles.ipynb #decd2d00
 def _pq(x):
     "Light per reference white of PQ, BT.2100 table 4."
     p = x ** (32 / 2523)
@@ -198,7 +198,7 @@ def _power(exponent):
 def _as_it_is(x):
     return x
 
-
+# %% ../nbs/10_profiles.ipynb #a9ba43f1
 _BT2020_XY = SRGB_XY | dict(red=(0.708, 0.292), green=(0.170, 0.797), blue=(0.131, 0.046))
 _PAL_XY = SRGB_XY | dict(green=(0.29, 0.60))
 _NTSC_XY = SRGB_XY | dict(red=(0.630, 0.340), green=(0.310, 0.595), blue=(0.155, 0.070))
@@ -239,7 +239,7 @@ def gamma_colours(
     usual = gamma is None or abs(gamma - 0.45455) < 0.006 or not 0.05 < gamma < 20
     return named_colours(None if usual else _power(1 / gamma), points)
 
-# %% ../nbs/10_profiles.ipynb #332fff2a
+# %% ../nbs/10_profiles.ipynb #a842bf31
 DAMAGED_EXIF = (
     SyntaxError,
     ValueError,
@@ -262,7 +262,7 @@ def _is_adobe_rgb(im):
     text = rule.decode("latin1") if isinstance(rule, bytes) else str(rule)
     return space == 2 or text[:3] == "R03"
 
-
+# %% ../nbs/10_profiles.ipynb #9909996b
 def _video_numbers(data):
     "Primaries and transfer that a PNG (cICP), an AVIF or a HEIC says, or None."
     if data[:4] == b"\x89PNG":
@@ -290,7 +290,7 @@ def said_colours(
         return gamma_colours(info.get("gamma"), info.get("chromaticity"))
     return named_colours(_power(563 / 256), ADOBE_XY) if _is_adobe_rgb(im) else None
 
-# %% ../nbs/10_profiles.ipynb #15dd023d
+# %% ../nbs/10_profiles.ipynb #7b93cf06
 def _has_table(profile):
     "Has an ICC profile a table from its colours to those of the eye?"
     return b"A2B0" in profile[132:1332]
@@ -318,7 +318,7 @@ def level_colours(
         return None
     return None if colours.is_srgb() else colours
 
-
+# %% ../nbs/10_profiles.ipynb #b980bc30
 def by_lcms(
     im,  # Pillow picture
     icc,  # bytes of a profile, or None

@@ -15,7 +15,7 @@ from PIL import Image
 
 from .formats import CAMERA_RAW, Bands, ImageReadError, check_size
 
-# %% ../nbs/11_tiff.ipynb #d7fba31c
+# %% ../nbs/11_tiff.ipynb #91f67ba0
 # fmt: off
 _KIND, _OLD_KIND, _WIDTH, _HEIGHT = 254, 255, 256, 257  # kind: 1 = preview, 4 = mask
 _BITS, _PACKING, _COLOURS, _ORDER_OF_BITS = 258, 259, 262, 266
@@ -29,6 +29,8 @@ _TYPES = {
     10: "i8", 11: "f4", 12: "f8", 13: "u4", 16: "u8", 17: "i8", 18: "u8",
 }
 # fmt: on
+
+# %% ../nbs/11_tiff.ipynb #94cc13bb
 # is it a BigTIFF? → bytes of an offset and of an entry, types of a count and of an offset
 _SHAPES = {False: (4, 12, "H", "I"), True: (8, 20, "Q", "Q")}
 
@@ -53,7 +55,7 @@ def _directory(data, at, order, big):
             tags[tag] = np.frombuffer(data, dtype, n, place)
     return tags, struct.unpack_from(order + wide, data, at + count * step)[0]
 
-
+# %% ../nbs/11_tiff.ipynb #61c41071
 def tiff_directories(
     data,  # bytes
 ):  # list of dict: tags, and under "at" the place of the directory
@@ -81,7 +83,7 @@ def _one(tags, number, default=0):
     "The first value of a tag."
     return int(tags[number][0]) if len(tags.get(number, ())) else default
 
-# %% ../nbs/11_tiff.ipynb #44f4b78b
+# %% ../nbs/11_tiff.ipynb #1d14a827
 _RAW_COLOURS = (32803, 34892)  # a colour filter array, linear raw
 _RAW_PACKINGS = (32767, 32769, 32770, 34713, 65535)
 
@@ -122,7 +124,7 @@ def tiff_pointing(
     end = start + len(at)
     return data if data[start:end] == at else data[:start] + at + data[end:]
 
-# %% ../nbs/11_tiff.ipynb #5e70c12a
+# %% ../nbs/11_tiff.ipynb #054ac566
 _PACKINGS = {1, 5, 8, 32773, 32946, 34925, 50000}  # none, LZW, deflate ×2, PackBits, LZMA, Zstd
 _CHANNELS = {0: 1, 1: 1, 2: 3}  # grey (white is 0), grey, RGB
 _UNSIGNED, _SIGNED, _FLOATS = 1, 2, 3
@@ -156,7 +158,7 @@ def tiff_holds_floats(
     "Are the samples floats?"
     return _one(tags, _FORM) == _FLOATS
 
-
+# %% ../nbs/11_tiff.ipynb #b9abf54d
 def tiff_words(
     tags,  # from `tiff_picture`
 ) -> str:
@@ -172,7 +174,7 @@ def tiff_words(
         "save it with 8 or 16 bits"
     )
 
-# %% ../nbs/11_tiff.ipynb #d39224d6
+# %% ../nbs/11_tiff.ipynb #b1b0d5a8
 def _as_bytes_picture(parts, packing, height, width, rows):
     "A grey 8-bit TIFF of packed blocks, one below the other."
     n = len(parts)
@@ -215,7 +217,7 @@ def _unpacked(data, tags, blocks, height, width):  # numbers of blocks, rows of 
     file = io.BytesIO(_as_bytes_picture(parts, packing, height, width, rows))
     return np.asarray(Image.open(file, formats=["TIFF"]))
 
-# %% ../nbs/11_tiff.ipynb #275a7664
+# %% ../nbs/11_tiff.ipynb #52460d65
 def _float_bytes(x, samples, size):
     "Undo the predictor of floats: bytes of all samples by their weight, then their differences."
     differences = x.reshape(*x.shape[:-1], -1, samples)
@@ -253,7 +255,7 @@ def _thin_strips(tags, stride, height, rows=64):
     sizes = [rows * stride] * len(starts)
     return tags | {_STRIPS: starts, _STRIP_SIZES: sizes, _STRIP_ROWS: [rows]}
 
-# %% ../nbs/11_tiff.ipynb #5fe34765
+# %% ../nbs/11_tiff.ipynb #14e49f77
 class _Layout:
     "How the blocks of a plain TIFF lie: strips or tiles, in one plane or several."
 
@@ -294,7 +296,7 @@ class _Layout:
             parts = [self.plane(data, number, first, n) for number in planes]
             yield np.concatenate(parts, -1) if self.planar else parts[0]
 
-# %% ../nbs/11_tiff.ipynb #6b09f9c6
+# %% ../nbs/11_tiff.ipynb #ac08a203
 def _divided(colours, alpha, top):
     "Colours that alpha was multiplied into, without it."
     smallest = 1 if top > 1 else 1e-9
@@ -332,7 +334,7 @@ def tiff_bands(
     rows = (_grey_or_rgb(x, tags) for x in _Layout(tags).rows(data))
     return Bands(height, width, rows, _one(tags, _TURN, 1))
 
-# %% ../nbs/11_tiff.ipynb #dcec7c78
+# %% ../nbs/11_tiff.ipynb #039abfd2
 def _fractions(pairs, order):
     "Fractions stored as pairs of 32-bit numbers."
     low, high = pairs & 0xFFFFFFFF, pairs >> 32
