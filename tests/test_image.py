@@ -1,4 +1,4 @@
-"Pictures in and out: round trips, one portrait as many files, refusals, damage by the hundred, guided upsampling."
+"Pictures in and out: round trips, many kinds of files, refusals, damage, guided upsampling."
 
 import base64
 import io
@@ -45,7 +45,8 @@ def exr(x):
 @pytest.fixture(scope="module")
 def signed():
     "Floats of either sign, one of them not a number."
-    x = ((np.random.default_rng(0).random((45, 37, 3)) - 0.5) * 100).astype(np.float32)
+    x = 100 * (np.random.default_rng(0).random((45, 37, 3)) - 0.5)
+    x = x.astype(np.float32)
     x[3, 4] = np.nan
     return x
 
@@ -115,13 +116,15 @@ def test_noise_is_stored_unpacked_and_whole_numbers_are_read():
 def in_bands(write, x, step):
     "The bytes of a picture that is written in bands."
     file = io.BytesIO()
-    write(file, *x.shape[:2], (x[y : y + step] for y in range(0, len(x), step)))
+    height, width = x.shape[:2]
+    write(file, height, width, (x[y : y + step] for y in range(0, height, step)))
     return file.getvalue()
 
 
 def test_bands_make_the_same_pictures(floats, signed):
     assert in_bands(write_exr, signed, 32) == in_bands(write_exr, signed, 48) == exr(signed)
-    for x in (PHOTO, CUT, GREY, CUT[..., 2:], quantise(floats, 16), quantise(CUT, 16)):
+    deep = [quantise(x, 16) for x in (floats, CUT)]
+    for x in (PHOTO, CUT, GREY, CUT[..., 2:], *deep):
         for step in (1, 17, 96):
             assert np.array_equal(read_image(in_bands(write_png, x, step)), read_image(x)), step
 
@@ -142,7 +145,8 @@ OFFICIAL = (
 
 def test_an_exr_of_the_official_library_is_read():
     row, column = np.mgrid[:4, :8]
-    ramps = np.stack([row + column / 8, 2.5 * column + 0 * row, 1000.0 * row * column], -1)
+    red, green, blue = row + column / 8, 2.5 * column + 0 * row, 1000.0 * row * column
+    ramps = np.stack([red, green, blue], -1)
     assert np.array_equal(read_linear(base64.b64decode(OFFICIAL)), ramps.astype(np.float16))
 
 
@@ -199,7 +203,8 @@ def test_opencv_reads_ours_and_we_its(signed, tmp_path):
 def test_what_an_exr_stores_is_put_where_it_belongs():
     light = srgb_to_linear(astronaut()[0:256:4, 96:352:4] / 255).astype(np.float32)
     data = exr(light[8:40, 8:56])
-    for window, corners in (("dataWindow", (8, 8, 55, 39)), ("displayWindow", (0, 0, 63, 63))):
+    windows = {"dataWindow": (8, 8, 55, 39), "displayWindow": (0, 0, 63, 63)}
+    for window, corners in windows.items():
         at = data.index(window.encode() + b"\0box2i\0") + len(window) + 11
         data = data[:at] + struct.pack("<4i", *corners) + data[at + 16 :]
     table = data.index(b"screenWindowWidth\0float\0") + 33
@@ -264,7 +269,8 @@ def chunk(kind, data):
 def png(x, colour, *chunks):
     "A 16-bit PNG written byte by byte (colour 0 grey, 2 RGB, 4 grey and alpha, 6 RGBA)."
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in x)
-    head = struct.pack(">IIBBBBB", x.shape[1], x.shape[0], 16, colour, 0, 0, 0)
+    height, width = x.shape[:2]
+    head = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
     extra = b"".join(chunk(*part) for part in chunks)
     start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra
     return start + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
@@ -272,15 +278,18 @@ def png(x, colour, *chunks):
 
 def press_profile(n=9):
     "A CMYK press that prints with cyan and yellow exchanged: a table of Lab at n⁴ inks (`mft1`)."
-    inks = np.stack(np.meshgrid(*[np.linspace(0, 1, n)] * 4, indexing="ij"))
-    c, m, y, k = inks
-    rgb = (1 - np.stack([y, m, c], -1)) * (1 - k[..., None])
+    steps = np.linspace(0, 1, n)
+    c, m, y, k = np.meshgrid(steps, steps, steps, steps, indexing="ij")
+    rgb = np.stack([1 - y, 1 - m, 1 - c], -1) * (1 - k[..., None])
     xyz = srgb_to_linear(rgb) @ SRGB_D50.T / [0.9642, 1, 0.8249]
     x, y, z = np.moveaxis(np.cbrt(np.maximum(xyz, 1e-3)), -1, 0)  # the toe of Lab is left out
-    lab = np.stack([(116 * y - 16) * 2.55, 500 * (x - y) + 128, 200 * (y - z) + 128], -1)
+    lightness, a, b = (116 * y - 16) * 2.55, 500 * (x - y) + 128, 200 * (y - z) + 128
+    lab = np.stack([lightness, a, b], -1)
     table = lab.clip(0, 255).round().astype(np.uint8).tobytes()
-    ramp, tag = bytes(range(256)), fixed(b"mft1", 1, 0, 0, 0, 1, 0, 0, 0, 1)
-    tag = tag[:8] + bytes([4, 3, n, 0]) + tag[8:] + ramp * 4 + table + ramp * 3
+    ramp = bytes(range(256))
+    identity = fixed(b"mft1", 1, 0, 0, 0, 1, 0, 0, 0, 1)
+    tag = identity[:8] + bytes([4, 3, n, 0]) + identity[8:]
+    tag += ramp * 4 + table + ramp * 3
     return make_icc(b"CMYK", {b"A2B0": tag}, b"Lab ", b"prtr")
 
 
@@ -373,15 +382,18 @@ def test_grey_stays_grey_and_what_is_transparent_turns_white():
         assert "grey" not in label or np.ptp(x, 2).max() == 0, label
         if "cut-out" in label:
             inside = (GREY if "grey" in label else PHOTO).reshape(96, 96, -1) / 255
-            assert abs(x - np.where(RING[..., None], inside, 1)).mean() < 2.5 / 255, label
+            expected = np.where(RING[..., None], inside, 1)
+            assert abs(x - expected).mean() < 2.5 / 255, label
 
 
 def test_depth_is_kept_to_the_last_bit():
     x = np.random.default_rng(0).integers(0, 65536, (5, 7, 3), dtype=np.uint16)
-    by_opencv = [cv2.imencode(suffix, x[..., ::-1])[1].tobytes() for suffix in (".tiff", ".png")]
+    blue_first = x[..., ::-1]
+    by_opencv = [cv2.imencode(suffix, blue_first)[1].tobytes() for suffix in (".tiff", ".png")]
     for source in (png(x, 2), *by_opencv, x):
         assert np.array_equal(read_image(source), x / np.float32(65535))
-    assert np.array_equal(read_image(png(x[..., 0], 0))[..., 1], x[..., 0] / np.float32(65535))
+    grey = x[..., 0]
+    assert np.array_equal(read_image(png(grey, 0))[..., 1], grey / np.float32(65535))
     rgba = np.dstack([x, np.full((5, 7), 40000, np.uint16)])
     assert np.array_equal(read_image(rgba), read_image(png(rgba, 6)))
 
@@ -451,7 +463,8 @@ def damaged(data, rng):
     "A copy of a file, damaged in one to three places, most often in the header."
     b, n = bytearray(data), len(data)
     for _ in range(rng.integers(1, 4)):
-        at = int(rng.integers(8, min(n, 200)) if rng.random() < 0.6 else rng.integers(4, n))
+        in_head = rng.random() < 0.6
+        at = int(rng.integers(8, min(n, 200)) if in_head else rng.integers(4, n))
         size = int(rng.integers(1, 9))
         how = rng.integers(5)
         if how == 0:
@@ -512,7 +525,8 @@ def test_damaged_files_are_read_or_refused_without_a_sound():
 def test_shrinking_keeps_means_and_growing_does_not_overshoot():
     stripes = np.tile(np.float32([0, 1]), (64, 32))
     assert np.allclose(resize(stripes, (16, 16)), 0.5)
-    assert np.allclose(resize(np.full((9, 7, 3), 0.3, np.float32), (4, 20)), 0.3)
+    even = np.full((9, 7, 3), 0.3, np.float32)
+    assert np.allclose(resize(even, (4, 20)), 0.3)
     assert resize(PHOTO, 24).shape == (24, 24, 3) and resize(PHOTO, 24).dtype == np.uint8
     assert resize(PHOTO[:48], 24).shape == (12, 24, 3)
     assert resize(np.zeros((8, 8, 1)), (3, 20)).shape == (3, 20, 1)
@@ -524,7 +538,8 @@ def test_shrinking_keeps_means_and_growing_does_not_overshoot():
 @pytest.fixture(scope="module")
 def guides():
     "A large grey guide and the same small."
-    large = resize(np.random.default_rng(0).random((30, 40)).astype(np.float32), (120, 160))
+    noise = np.random.default_rng(0).random((30, 40)).astype(np.float32)
+    large = resize(noise, (120, 160))
     return large, resize(large, (30, 40))
 
 

@@ -1,4 +1,4 @@
-"Light as nine numbers: the harmonics against other ways to compute them, and what a light promises."
+"Light as nine numbers: harmonics against other ways to compute them, and what a light promises."
 
 import copy
 import json
@@ -45,6 +45,12 @@ DIRECTIONS = sphere_directions(20_000)
 FEW = DIRECTIONS[::40]
 FLOATS = DIRECTIONS[:50].astype(np.float32)
 COEFFS = np.random.default_rng(0).normal(size=(9, 3))
+
+
+LAMPS = [(0, 0, 0), (-70, 20, 0.3), (120, -40, 1)]  # azimuth, elevation, softness
+TURNS = [(30, 0, 0), (0, -50, 0), (0, 0, 77), (20, 130, -60)]  # yaw, pitch, roll
+ANGLES = [(0, 0), (35, 20), (-120, -50), (179, 80)]  # azimuth, elevation
+PLACES = [(0, 0), (90, 0), (-45, 45), (170, -60)]  # azimuth, elevation
 
 
 def refused(sentence, error, call, *args, **settings):
@@ -114,12 +120,13 @@ def test_angles_are_the_convention():
     assert np.allclose(light_direction(180, 0), [0, 0, -1])
 
 
-@pytest.mark.parametrize("azimuth, elevation, softness", [(0, 0, 0), (-70, 20, 0.3), (120, -40, 1)])
+@pytest.mark.parametrize("azimuth, elevation, softness", LAMPS)
 def test_a_surface_that_faces_the_lamp_is_the_brightest(azimuth, elevation, softness):
     d = light_direction(azimuth, elevation)
     lamp = direct_light(azimuth, elevation, 2, 0.25, (1, 0.5, 0), softness)
     assert np.allclose(shade(d, lamp), np.array([1, 0.5, 0]) * 2.25)
-    assert shade(d, lamp)[0] > shade(sphere_directions(500), lamp)[:, 0].max() - 1e-3
+    around = shade(sphere_directions(500), lamp)[:, 0]
+    assert shade(d, lamp)[0] > around.max() - 1e-3
 
 
 def test_softness_is_the_mean_over_a_disc():
@@ -127,10 +134,11 @@ def test_softness_is_the_mean_over_a_disc():
     disc = disc[disc[:, 2] > np.cos(0.6 * np.pi / 2)]
     slow = (sh_basis(disc) / LAMBERT).mean(0)
     front = sh_basis([0.0, 0, 1])
-    assert np.allclose(direct_light(0, 0, softness=0.6)[:, 0], slow / (front @ slow), atol=1e-3)
+    soft = direct_light(0, 0, softness=0.6)[:, 0]
+    assert np.allclose(soft, slow / (front @ slow), atol=1e-3)
 
 
-@pytest.mark.parametrize("yaw, pitch, roll", [(30, 0, 0), (0, -50, 0), (0, 0, 77), (20, 130, -60)])
+@pytest.mark.parametrize("yaw, pitch, roll", TURNS)
 def test_turning_the_light_is_turning_the_normals_back(yaw, pitch, roll):
     R = rotation_matrix(yaw, pitch, roll)
     D = sh_rotation(R)
@@ -146,7 +154,8 @@ def test_rotations_compose_and_mirrors_are_signs():
     assert np.allclose(rotation_matrix(roll=90) @ [1, 0, 0], [0, 1, 0])  # anticlockwise
     first, second = rotation_matrix(50, 0, 5), rotation_matrix(10, 20)
     assert np.allclose(sh_rotation(second @ first), sh_rotation(second) @ sh_rotation(first))
-    assert np.allclose(sh_rotation(np.diag([-1, 1, 1])), np.diag(MIRROR_SIGNS), atol=1e-12)
+    mirror = sh_rotation(np.diag([-1, 1, 1]))
+    assert np.allclose(mirror, np.diag(MIRROR_SIGNS), atol=1e-12)
     refused("orthogonal", ValueError, sh_rotation, np.ones((3, 3)))
 
 
@@ -158,12 +167,15 @@ def legendre_harmonic(d, degree, m):
     polynomial = np.polynomial.legendre.Legendre.basis(degree)
     if m:
         polynomial = polynomial.deriv(abs(m))
-    associated = (1 - d[:, 2] ** 2) ** (abs(m) / 2) * polynomial(d[:, 2])
+    z = d[:, 2]
+    associated = (1 - z**2) ** (abs(m) / 2) * polynomial(z)
     factorials = math.factorial(degree - abs(m)) / math.factorial(degree + abs(m))
     scale = math.sqrt((2 * degree + 1) / (4 * math.pi) * factorials)
     phi = np.arctan2(d[:, 1], d[:, 0])
-    wave = 1 if m == 0 else math.sqrt(2) * (np.cos(m * phi) if m > 0 else np.sin(-m * phi))
-    return scale * associated * wave
+    if m == 0:
+        return scale * associated
+    wave = np.cos(m * phi) if m > 0 else np.sin(-m * phi)
+    return scale * associated * math.sqrt(2) * wave
 
 
 def legendre_sh(d):  # (n, 3) unit vectors → (n, 9)
@@ -173,10 +185,12 @@ def legendre_sh(d):  # (n, 3) unit vectors → (n, 9)
 
 
 def test_orders_and_axes_are_those_of_others():
-    attenuation = np.repeat([np.pi, 2 * np.pi / 3, np.pi / 4], [1, 3, 5])
+    factors = np.pi, 2 * np.pi / 3, np.pi / 4
+    attenuation = np.repeat(factors, [1, 3, 5])
     standard = (legendre_sh(FEW) * attenuation) @ to_standard_order(COEFFS)
     assert np.allclose(standard, shade(FEW, COEFFS))
-    in_dpr = np.stack([FEW[:, 0], -FEW[:, 2], FEW[:, 1]], -1)  # X = x, Y = -z, Z = y
+    x, y, z = FEW.T
+    in_dpr = np.stack([x, -z, y], -1)
     dpr = (legendre_sh(in_dpr) * attenuation) @ to_dpr_order(COEFFS)
     assert np.allclose(dpr, shade(FEW, COEFFS))
     pairs = [(to_standard_order, from_standard_order), (to_dpr_order, from_dpr_order)]
@@ -193,7 +207,7 @@ def test_pixels_of_a_map_are_directions():
     d = envmap_directions(h, w)
     assert np.isclose(envmap_solid_angles(h, w).sum() * w, 4 * np.pi)
     assert np.allclose(np.linalg.norm(d, axis=-1), 1)
-    for azimuth, elevation in [(0, 0), (90, 0), (-45, 45), (170, -60)]:
+    for azimuth, elevation in PLACES:
         row, column = int((0.5 - elevation / 180) * h), int((0.5 - azimuth / 360) * w)
         assert d[row, column] @ light_direction(azimuth, elevation) > 0.999
 
@@ -203,7 +217,8 @@ def test_real_environments_keep_what_a_matte_surface_sees():
     file = shared / "data/envmaps/envmaps.npz"
     if not file.exists():
         pytest.skip("the shared environment maps are not there")
-    maps = np.load(file)["maps"][:, ::2, ::2].astype(np.float32).clip(0, 65504)
+    maps = np.load(file)["maps"][:, ::2, ::2]
+    maps = maps.astype(np.float32).clip(0, 65504)
     normals = sphere_directions(150)
     cosines = np.maximum(0, normals @ envmap_directions(64, 128).reshape(-1, 3).T)
     weights = cosines * np.repeat(envmap_solid_angles(64, 128), 128) / np.pi
@@ -222,7 +237,8 @@ def world():
     up = d[..., 1:2]
     sky = np.array([0.35, 0.5, 0.8]) * (0.6 + 0.6 * up)
     sun = (d @ light_direction(-60, 30) > np.cos(np.deg2rad(7)))[..., None]
-    lit = np.where(up > 0, sky, [0.25, 0.18, 0.12]) + 60 * np.array([1, 0.75, 0.45]) * sun
+    ground, glare = np.array([0.25, 0.18, 0.12]), 60 * np.array([1, 0.75, 0.45])
+    lit = np.where(up > 0, sky, ground) + glare * sun
     return lit.astype(np.float32)
 
 
@@ -260,10 +276,11 @@ def test_maps_of_all_kinds_are_read(world, levels, folder):
 
 def test_odd_pixels_become_harmless(folder):
     odd = np.ones((4, 8, 3), np.float32)
-    odd[0, 0], odd[1, 1], odd[2, 2] = np.nan, -5, np.inf
+    diagonal = [0, 1, 2], [0, 1, 2]
+    odd[diagonal] = np.array([[np.nan], [-5], [np.inf]])
     write_image(folder / "odd.exr", odd)
     for x in [as_radiance(odd), read_envmap(folder / "odd.exr")]:
-        assert x[[0, 1, 2], [0, 1, 2], 0].tolist() == [0, 0, 65504]
+        assert x[diagonal][:, 0].tolist() == [0, 0, 65504]
 
 
 def test_map_files_that_cannot_be_used_say_so(folder):
@@ -287,7 +304,9 @@ def test_map_files_that_cannot_be_used_say_so(folder):
 def test_maps_of_other_shapes_are_named(world):
     empty = np.zeros((48, 64, 3), np.float32)
     cross, probe = empty.copy(), np.zeros((64, 64, 3), np.float32)
-    cross[16:32], cross[:16, 16:32], cross[32:, 16:32] = 1, 2, 3
+    cross[:, 16:32] = 2
+    cross[16:32] = 1
+    cross[32:, 16:32] = 3
     probe[8:56, 8:56] = 1
     strips = [np.ones((16, 96, 3)), np.ones((96, 16, 3))]
     parts = [world[:24], world[:, :48], empty + world[:, :64]]
@@ -319,7 +338,8 @@ def test_presets_shine_from_where_they_say():
     assert bright("golden_hour", 60, 0) > bright("golden_hour", -60, 0)
     assert bright("top", 0, 80) > 5 * bright("top", 0, -40)
     assert bright("under", 0, -70) > 5 * bright("under", 0, 40)
-    assert bright("rim", 85, 0) > 3 * bright("rim", 0, 0) < 3 * bright("rim", -85, 0)
+    front = bright("rim", 0, 0)
+    assert bright("rim", 85, 0) > 3 * front and 3 * front < 3 * bright("rim", -85, 0)
 
 
 # a light as a value
@@ -334,11 +354,13 @@ def test_lights_add_scale_and_compare():
     assert KEY.coeffs.dtype == np.float32 and KEY.coeffs.shape == (9, 3)
     assert not KEY.coeffs.flags.writeable
     assert KEY + FILL == FILL + KEY == sum([KEY, FILL])
-    assert KEY * 2 == KEY + KEY == 2 * KEY == np.float32(2) * KEY and (KEY * 4) / 4 == KEY
+    assert KEY * 2 == KEY + KEY == 2 * KEY == np.float32(2) * KEY
+    assert (KEY * 4) / 4 == KEY
     assert KEY != FILL and KEY != "key" and copy.deepcopy(KEY) == KEY
     assert len({KEY, SHLight.preset("Rembrandt left"), FILL}) == 2
     up = np.array([[0.0, 1, 0], [0, 0, 1]])
-    assert np.allclose((KEY * (1, 0.5, 0)).shade(up), KEY.shade(up) * [1, 0.5, 0], atol=1e-6)
+    tint = (1, 0.5, 0)
+    assert np.allclose((KEY * tint).shade(up), KEY.shade(up) * tint, atol=1e-6)
     assert SHLight(torch.tensor(KEY.coeffs, requires_grad=True)) == KEY
     assert SHLight(-0 * KEY.coeffs) == BLACK
     assert KEY.mirror() == SHLight.preset("REMBRANDT-RIGHT") and KEY.mirror().mirror() == KEY
@@ -361,19 +383,23 @@ def test_a_light_shades_without_negative_values():
 def test_a_light_draws_itself():
     ball = KEY.ball(64, background=(0.2, 0.4, 0.6))
     assert ball.shape == (64, 64, 3) and ball.dtype == np.float32
-    assert 0 <= ball.min() and ball.max() <= 1 and np.allclose(ball[0, 0], (0.2, 0.4, 0.6))
-    assert KEY.ball(64)[:, :32].mean() > KEY.ball(64)[:, 32:].mean()  # left is left
+    assert 0 <= ball.min() and ball.max() <= 1
+    assert np.allclose(ball[0, 0], (0.2, 0.4, 0.6))
+    left, right = np.split(KEY.ball(64), 2, axis=1)
+    assert left.mean() > right.mean()
     assert KEY._repr_png_()[:4] == b"\x89PNG" and "azimuth -5" in repr(KEY)
 
 
 def test_lights_are_exposed_and_matched_by_their_peak():
     seen = sphere_directions(200_000)
     seen = seen[seen[:, 2] > 0]  # the normals that a camera sees
-    lights = [KEY, FILL, OWN, KEY * (0.1, 2, 0.3), KEY.rotate(yaw=170), SHLight.preset("rim")]
+    rim, green = SHLight.preset("rim"), KEY * (0.1, 2, 0.3)
+    lights = [KEY, FILL, OWN, green, KEY.rotate(yaw=170), rim]
     for light in lights:
         assert np.isclose(light.peak, light.shade(seen).max(), rtol=2e-3)
         assert np.isclose((light * 3).peak, 3 * light.peak)
-        for scaled, peak in [(light.exposed(0.7), 0.7), (light.matched(OWN), OWN.peak)]:
+        ways = {0.7: light.exposed(0.7), OWN.peak: light.matched(OWN)}
+        for peak, scaled in ways.items():
             assert np.isclose(scaled.peak, peak)  # direction and colour stay
             assert np.allclose(scaled.coeffs * light.peak, light.coeffs * peak, atol=1e-5)
         assert np.allclose(light.matched(light).coeffs, light.coeffs, atol=1e-6)
@@ -384,7 +410,7 @@ def test_lights_are_exposed_and_matched_by_their_peak():
     refused("brightest", ValueError, KEY.exposed, -1)
 
 
-@pytest.mark.parametrize("a, e", [(0, 0), (35, 20), (-120, -50), (179, 80)])
+@pytest.mark.parametrize("a, e", ANGLES)
 def test_a_light_knows_where_it_comes_from_and_turns(a, e):
     light = SHLight.from_direction(a, e, strength=0.8, ambient=0.2)
     assert np.allclose(light.dominant_direction(), light_direction(a, e), atol=1e-5)
@@ -481,7 +507,8 @@ def test_files_and_words_that_are_no_light_are_refused(folder):
 
 
 def test_numbers_that_are_no_light_are_refused():
-    for bad in [np.zeros(9), np.zeros((3, 9)), "light", None, [[1, 2], [3]]]:
+    ragged = [[1, 2], [3]]
+    for bad in [np.zeros(9), np.zeros((3, 9)), "light", None, ragged]:
         refused("light coefficients must", ValueError, SHLight, bad)
     refused("NaN or infinite", ValueError, SHLight, np.full((9, 3), np.nan))
     refused("(9,) or (9, 3)", ValueError, SHLight.from_dpr, np.zeros(8))

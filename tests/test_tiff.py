@@ -1,5 +1,6 @@
 "Plain TIFFs of every layout come back to the last bit."
 
+import itertools
 import struct
 import zlib
 
@@ -56,8 +57,8 @@ def blocks_of(x, planar, tile, rows):
             for left in range(0, width, wide):
                 block = plane[top : top + tall, left : left + wide]
                 if tile:
-                    missing = (0, tall - block.shape[0]), (0, wide - block.shape[1]), (0, 0)
-                    block = np.pad(block, missing)
+                    missing = tall - block.shape[0], wide - block.shape[1], 0
+                    block = np.pad(block, [(0, n) for n in missing])
                 yield block
 
 
@@ -81,7 +82,15 @@ def file_of(fields, where, blocks, order):
 
 
 def tiff(
-    x, order="<", planar=False, packing=1, predictor=1, rows=3, tile=None, alpha=None, orientation=1
+    x,  # (H, W, C)
+    order="<",
+    planar=False,
+    packing=1,
+    predictor=1,
+    rows=3,  # of a strip
+    tile=None,  # height, width
+    alpha=None,  # 1: multiplied in, 2: not
+    orientation=1,
 ):
     "A TIFF of any layout, written byte by byte: no compression (1) or deflate (8)."
     height, width, channels = x.shape
@@ -101,7 +110,8 @@ def random_samples(dtype):
     rng = np.random.default_rng(0)
     if dtype.startswith("f"):
         return rng.normal(size=(37, 21, 4)).astype(dtype)
-    return rng.integers(0, 256, (37, 21, 4, np.dtype(dtype).itemsize), np.uint8).view(dtype)[..., 0]
+    size = np.dtype(dtype).itemsize
+    return rng.integers(0, 256, (37, 21, 4, size), np.uint8).view(dtype)[..., 0]
 
 
 def comes_back(data, x):
@@ -113,9 +123,7 @@ def comes_back(data, x):
 def test_every_layout_comes_back_to_the_bit(dtype, layout):
     x = random_samples(dtype)
     predictors = (1, 2, 3) if dtype.startswith("f") else (1, 2)
-    ways = [
-        (n, order, p, q) for n in (1, 3, 4) for order in "<>" for p in predictors for q in (1, 8)
-    ]
+    ways = itertools.product((1, 3, 4), "<>", predictors, (1, 8))
     for channels, order, predictor, packing in ways:
         part = x[..., :channels]
         data = tiff(part, order, predictor=predictor, packing=packing, **LAYOUTS[layout])
@@ -125,13 +133,15 @@ def test_every_layout_comes_back_to_the_bit(dtype, layout):
 @pytest.mark.parametrize("planar", [False, True])
 @pytest.mark.parametrize("rows", [64, 100, 128, 192, 300])
 def test_tall_strips_are_taken_in_pieces_where_they_can_be(rows, planar):
-    tall = np.random.default_rng(0).integers(0, 65536, (300, 5, 3), dtype=np.uint16)
+    rng = np.random.default_rng(0)
+    tall = rng.integers(0, 65536, (300, 5, 3), dtype=np.uint16)
     assert comes_back(tiff(tall, planar=planar, rows=rows), tall)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientations_and_alpha_are_read(orientation):
-    x = np.random.default_rng(0).integers(0, 65536, (5, 7, 3), dtype=np.uint16)
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 65536, (5, 7, 3), dtype=np.uint16)
     read = read_image(tiff(x, orientation=orientation))
     assert np.array_equal(read, upright(x, orientation) / np.float32(65535))
     rgba = np.dstack([x, np.full((5, 7), 40000, np.uint16)])
@@ -142,6 +152,7 @@ def test_orientations_and_alpha_are_read(orientation):
 
 
 def test_floats_are_light_as_stored():
-    light = np.random.default_rng(0).normal(1, 0.3, (64, 64, 3)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    light = rng.normal(1, 0.3, (64, 64, 3)).astype(np.float32)
     data = tiff(light, predictor=3, packing=8)
     np.testing.assert_allclose(read_linear(data), light, atol=1e-7)
