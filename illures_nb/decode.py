@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['orientation_of', 'upright', 'open_picture', 'deep_mode', 'decode_deep', 'decoded_samples', 'over_white',
-           'pillow_bands', 'said_tiff_colours', 'decoded_bands']
+           'pillow_bands', 'tiff_profile', 'decoded_bands']
 
-# %% ../nbs/13_decode.ipynb #aa9d0296
+# %% ../nbs/13_decode.ipynb #5131807e
 import io
 
 import numpy as np
@@ -23,7 +23,7 @@ from illures_nb.formats import (
     png_parts,
     unit_samples,
 )
-from .profiles import DAMAGED_EXIF, by_lcms, named_colours, said_colours, to_srgb
+from .profiles import DAMAGED_EXIF, by_lcms, named_colours, colour_profile, to_srgb
 from illures_nb.tiff import (
     tiff_bands,
     tiff_colours,
@@ -198,12 +198,12 @@ def over_white(
     rgb = colour(np.broadcast_to(x[..., :-1], size))
     return np.ascontiguousarray(rgb * alpha + (1 - alpha))
 
-# %% ../nbs/13_decode.ipynb #f7328847
-def _converter(said):
-    "The function from samples to sRGB that a file's words mean."
-    if not said:
+# %% ../nbs/13_decode.ipynb #1d4d1a95
+def _converter(profile):
+    "The function from samples to sRGB that a profile means."
+    if not profile:
         return unit_samples
-    return lambda samples: to_srgb(samples, said)
+    return lambda samples: to_srgb(samples, profile)
 
 
 def pillow_bands(
@@ -213,7 +213,7 @@ def pillow_bands(
     step=None,  # rows of a band; None: all
 ):  # `Bands` of float32 (n, W, 3) sRGB
     "Return a Pillow picture's colours over white."
-    said, height = said_colours(im, data), im.height
+    profile, height = colour_profile(im, data), im.height
     step = step or height
 
     def rows():
@@ -222,15 +222,15 @@ def pillow_bands(
             is_whole = deep or end - top == height
             part = im if is_whole else im.crop((0, top, im.width, end))
             if part.mode in ("CMYK", "LAB"):
-                profile = said if isinstance(said, bytes) else None
-                yield over_white(np.asarray(by_lcms(part, profile)))
+                icc = profile if isinstance(profile, bytes) else None
+                yield over_white(np.asarray(by_lcms(part, icc)))
                 continue
             samples = decoded_samples(part, deep and deep(top, end))
-            yield over_white(samples, unit_samples if part.mode == "F" else _converter(said))
+            yield over_white(samples, unit_samples if part.mode == "F" else _converter(profile))
 
     return Bands(height, im.width, rows(), orientation_of(im))
 
-# %% ../nbs/13_decode.ipynb #58f6d183
+# %% ../nbs/13_decode.ipynb #9806f157
 _RANGES = ((1, 0, 0), (255, 32, 2), (65535, 4096, 512))  # scale, least maximum, least mean
 
 
@@ -248,7 +248,7 @@ def _unit_range(x):
     )
 
 
-def said_tiff_colours(
+def tiff_profile(
     tags,  # from `tiff_picture`
 ):  # ICC profile (bytes), `NamedColours`, or None: sRGB
     "Return what the samples of a plain TIFF mean."
@@ -259,7 +259,7 @@ def said_tiff_colours(
 def _plain_tiff(data, tags, most=None):
     "A plain TIFF's colours over white, float32 (n, W, 3) sRGB in `Bands`."
     bands = tiff_bands(data, tags, most)
-    colour = _converter(said_tiff_colours(tags))
+    colour = _converter(tiff_profile(tags))
     if tiff_holds_floats(tags):
         bands.rows = iter([_unit_range(bands.whole())])
     rows = (over_white(x, colour) for x in bands.rows)

@@ -218,7 +218,7 @@ def _jpeg_metadata(about):
         iptc = b"Photoshop 3.0\0" + head + about.iptc + b"\0" * (size % 2)
     return _segment(0xE1, xmp) + _segment(0xED, iptc)
 
-# %% ../nbs/14_encode.ipynb #30390a8c
+# %% ../nbs/14_encode.ipynb #aaf7c0db
 def _webp_options(about, exif):
     "How a WebP is written: packed as small at quality 20 as at 80, in a fifth of the time."
     packing = {"lossless": True, "exact": True, "method": 3, "quality": 20}
@@ -227,9 +227,9 @@ def _webp_options(about, exif):
 
 def _jpeg_options(about, exif):
     "How a JPEG is written: quality 95, full-resolution colour."
-    said = {"dpi": about.dpi or (0, 0), "comment": about.comment or b""}
-    said |= {"exif": exif if len(exif) <= _LONGEST else b"", "extra": _jpeg_metadata(about)}
-    return said | {"quality": 95, "subsampling": 0}
+    options = {"dpi": about.dpi or (0, 0), "comment": about.comment or b""}
+    options |= {"exif": exif if len(exif) <= _LONGEST else b"", "extra": _jpeg_metadata(about)}
+    return options | {"quality": 95, "subsampling": 0}
 
 
 def _encode_by_pillow(x, kind, about):  # (H, W[, 3 or 4]) uint8, JPEG or WEBP

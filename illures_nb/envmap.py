@@ -71,7 +71,7 @@ def _is_one_colour(x, rows, columns, places):  # (row, column) on a grid of rows
     pixels = np.concatenate(fields)
     return bool((np.ptp(pixels, 0) <= 0.02 * np.ptp(x)).all())
 
-# %% ../nbs/17_envmap.ipynb #5db75781
+# %% ../nbs/17_envmap.ipynb #000236e8
 _BESIDE_CROSS = [(0, 0), (0, 2), (0, 3), (2, 0), (2, 2), (2, 3)]  # of 3 × 4 fields
 _BESIDE_TALL_CROSS = [(0, 0), (0, 2), (2, 0), (2, 2), (3, 0), (3, 2)]  # of 4 × 3
 _CORNERS = [(0, 0), (0, 7), (7, 0), (7, 7)]  # of 8 × 8
@@ -106,10 +106,10 @@ def _check_shape(
     if _near(w, 2 * h):
         return
     kind = _map_kind(x)
-    said = f"{kind}, {w}x{h} pixels" if kind else f"{w}x{h} pixels"
-    error = EnvmapShapeError(
-        f"{name} is {said}, but an equirectangular map is twice as wide as high"
-    )
+    size = f"{w}x{h} pixels"
+    found = f"{kind}, {size}" if kind else size
+    wanted = "an equirectangular map is twice as wide as high"
+    error = EnvmapShapeError(f"{name} is {found}, but {wanted}")
     error.kind = kind
     raise error
 

@@ -59,7 +59,7 @@ def exposed(
         raise ValueError("a light without any positive shading cannot be exposed")
     return coeffs * (number_within("brightest", brightest, 0) / peak)
 
-# %% ../nbs/18_light.ipynb #00efcf5e
+# %% ../nbs/18_light.ipynb #27030c44
 def _lamp(azimuth, elevation, strength=1.0, softness=0.15, kelvin=6504, color=None, ambient=0.0):
     "One lamp of a preset."
     color = kelvin_rgb(kelvin) if color is None else color
@@ -69,8 +69,8 @@ def _lamp(azimuth, elevation, strength=1.0, softness=0.15, kelvin=6504, color=No
 def _left_right(name, *lamps):  # (azimuth, elevation, other arguments), for a key light on the left
     "A preset and its mirror image."
     return {
-        f"{name}_left": [_lamp(a, e, **more) for a, e, more in lamps],
-        f"{name}_right": [_lamp(-a, e, **more) for a, e, more in lamps],
+        f"{name}_left": [_lamp(a, e, **settings) for a, e, settings in lamps],
+        f"{name}_right": [_lamp(-a, e, **settings) for a, e, settings in lamps],
     }
 
 

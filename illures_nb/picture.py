@@ -6,7 +6,7 @@
 __all__ = ['SUFFIXES', 'PICTURES', 'settled_exif', 'settled_xmp', 'metadata_of', 'Picture', 'is_picture', 'kept',
            'stored_orientation', 'read_picture', 'Colours', 'srgb_colours']
 
-# %% ../nbs/19_picture.ipynb #a115d68c
+# %% ../nbs/19_picture.ipynb #f335c6dc
 import os
 import re
 import struct
@@ -24,7 +24,7 @@ from illures_nb.decode import (
     deep_mode,
     open_picture,
     orientation_of,
-    said_tiff_colours,
+    tiff_profile,
     upright,
 )
 from .encode import EXIF_DIRECTORIES, EXIF_TAGS, NO_METADATA, Metadata
@@ -39,7 +39,7 @@ from illures_nb.profiles import (
     NamedColours,
     is_table,
     level_colours,
-    said_colours,
+    colour_profile,
     srgb_colours,
     to_srgb,
 )
@@ -414,48 +414,48 @@ def stored_orientation(
     except (OSError, ImageReadError):
         return 1  # a kind that only our reader knows
 
-# %% ../nbs/19_picture.ipynb #bbcff7e4
-def _converted(x, said, about):
+# %% ../nbs/19_picture.ipynb #6b85af52
+def _converted(x, profile, about):
     "Levels as sRGB, and metadata that names no other colours."
     bits = 8 if x.dtype == np.uint8 else 16
-    colours = quantise(to_srgb(x[..., :3], said), bits)
+    colours = quantise(to_srgb(x[..., :3], profile), bits)
     levels = np.concatenate([colours, x[..., 3:]], 2)
     return levels, about._replace(icc=None, gamma=None)
 
 
-def _from_levels(x, said, about, **settings):
-    "A picture of samples (H, W, 1 to 4) that mean what a file says; None: sRGB."
+def _from_levels(x, profile, about, **settings):
+    "A picture of samples (H, W, 1 to 4) with a profile; None: sRGB."
     if x.dtype not in (np.uint8, np.uint16):
         x = quantise(x, 16)
     grey = x.shape[2] < 3
     if grey:
         x = np.concatenate([x[..., :1]] * 3 + [x[..., 1:]], 2)
-    colours = level_colours(said, np.iinfo(x.dtype).max)
+    colours = level_colours(profile, np.iinfo(x.dtype).max)
     unsaid = colours and not (about.icc or about.gamma)  # what no file of ours could say
     one_way = colours and not colours.reversible
-    if is_table(said) or unsaid or one_way:
-        x, about = _converted(x, said, about)
+    if is_table(profile) or unsaid or one_way:
+        x, about = _converted(x, profile, about)
         colours = None
     return Picture(np.ascontiguousarray(x), about, colours=colours, grey=grey, **settings)
 
-# %% ../nbs/19_picture.ipynb #8d94c3e3
+# %% ../nbs/19_picture.ipynb #b40c0317
 _MORE_THAN_RGB = ("LA", "RGBA", "PA", "La", "RGBa", "F")
 
 
-def _holds_more(im, deep, said):
+def _holds_more(im, deep, profile):
     "Is more in a Pillow picture, not yet decoded, than 8 bits of opaque sRGB?"
     if deep or "transparency" in im.info or im.mode in _MORE_THAN_RGB or im.mode[0] == "I":
         return True
-    wide = im.mode in ("L", "RGB") and (is_table(said) or level_colours(said, 255))
+    wide = im.mode in ("L", "RGB") and (is_table(profile) or level_colours(profile, 255))
     return bool(wide)
 
 
-def _gamma_alone(im, said):
+def _gamma_alone(im, profile):
     "The gamma of a PNG whose colours that says wholly; None otherwise."
     gamma = im.info.get("gamma")
     if not gamma or im.format != "PNG" or "chromaticity" in im.info:
         return None
-    alone = isinstance(said, NamedColours) and np.array_equal(said.matrix, np.eye(3))
+    alone = isinstance(profile, NamedColours) and np.array_equal(profile.matrix, np.eye(3))
     return gamma if alone else None
 
 
@@ -473,37 +473,37 @@ def _upright_samples(im, data, deep):
 
 def _from_pillow(im, data, kind, picture):
     "A picture of a Pillow one; of `picture`, undecoded, where its file holds nothing more."
-    deep, said = deep_mode(im) if data else "", said_colours(im, data)
-    gamma = _gamma_alone(im, said)
-    named = isinstance(said, NamedColours) and not gamma  # by EXIF, cICP, cHRM: are converted
+    deep, profile = deep_mode(im) if data else "", colour_profile(im, data)
+    gamma = _gamma_alone(im, profile)
+    named = isinstance(profile, NamedColours) and not gamma  # by EXIF, cICP, cHRM: are converted
     about = metadata_of(im, data, picture.shape[1::-1], named)._replace(gamma=gamma)
-    if not isinstance(said, bytes):
+    if not isinstance(profile, bytes):
         about = about._replace(icc=None)
     settings = {"suffix": SUFFIXES.get(kind, ".png"), "orientation": orientation_of(im)}
-    more = _holds_more(im, deep, said)
-    own = _upright_samples(im, data, deep) if more and im.mode != "F" else None
+    holds_more = _holds_more(im, deep, profile)
+    own = _upright_samples(im, data, deep) if holds_more and im.mode != "F" else None
     if own is not None:
-        return _from_levels(own.reshape(*own.shape[:2], -1), said, about, **settings)
+        return _from_levels(own.reshape(*own.shape[:2], -1), profile, about, **settings)
     if deep or im.mode in ("F", "I"):
         picture = quantise(read_image(data or im), 16)
-    converted = more or im.mode not in ("L", "RGB")  # by the reader, to sRGB
+    converted = holds_more or im.mode not in ("L", "RGB")  # by the reader, to sRGB
     about = about._replace(gamma=None, icc=None if converted else about.icc)
     return Picture(picture, about, grey=im.mode == "L", **settings)
 
-# %% ../nbs/19_picture.ipynb #540135a9
+# %% ../nbs/19_picture.ipynb #385accb7
 def _from_tiff(data, tags, picture):
     "A picture of a plain TIFF."
-    said, bands = said_tiff_colours(tags), tiff_bands(data, tags)
+    profile, bands = tiff_profile(tags), tiff_bands(data, tags)
     try:
         about = metadata_of(open_picture(data, "TIFF"), data, picture.shape[1::-1])
     except (OSError, ImageReadError):
         about = NO_METADATA  # a layout that only our reader knows
-    about = about._replace(icc=_bytes_or_none(said))
+    about = about._replace(icc=_bytes_or_none(profile))
     settings = {"suffix": ".tif", "orientation": bands.turn}
     if tiff_holds_floats(tags):
         levels = quantise(read_image(data), 16)
         return Picture(levels, about._replace(icc=None), **settings)
-    return _from_levels(upright(bands.whole(), bands.turn), said, about, **settings)
+    return _from_levels(upright(bands.whole(), bands.turn), profile, about, **settings)
 
 
 def _from_light(bands):

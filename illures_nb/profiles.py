@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DAMAGED_EXIF', 'Colours', 'srgb_colours', 'icc_curve', 'icc_colours', 'NamedColours', 'named_colours',
-           'video_colours', 'gamma_colours', 'said_colours', 'is_table', 'level_colours', 'by_lcms', 'to_srgb']
+           'video_colours', 'gamma_colours', 'colour_profile', 'is_table', 'level_colours', 'by_lcms', 'to_srgb']
 
 # %% ../nbs/10_profiles.ipynb #f892ca54
 import io
@@ -262,63 +262,68 @@ def _is_adobe_rgb(im):
     text = rule.decode("latin1") if isinstance(rule, bytes) else str(rule)
     return space == 2 or text[:3] == "R03"
 
-# %% ../nbs/10_profiles.ipynb #9909996b
-def _video_numbers(data):
-    "Primaries and transfer that a PNG (cICP), an AVIF or a HEIC says, or None."
-    if data[:4] == b"\x89PNG":
-        said = next((bytes(c) for kind, c, _ in png_parts(data) if kind == b"cICP"), b"")
-        return tuple(said[:2]) if len(said) == 4 else None
+# %% ../nbs/10_profiles.ipynb #bc961257
+def _png_numbers(data):
+    "Primaries and transfer that a PNG says (cICP), or None."
+    if data[:4] != b"\x89PNG":
+        return None
+    content = next((bytes(c) for kind, c, _ in png_parts(data) if kind == b"cICP"), b"")
+    return tuple(content[:2]) if len(content) == 4 else None
+
+
+def _box_numbers(data):
+    "Primaries and transfer that an AVIF or a HEIC says (colr), or None."
     at = data.find(b"colrnclx", 0, 2**20) if data[4:8] == b"ftyp" else -1
     return struct.unpack_from(">HH", data, at + 8) if at > 0 else None
 
 
-def said_colours(
+def colour_profile(
     im,  # Pillow picture
     data=b"",  # the file it comes from
 ):  # ICC profile (bytes), `NamedColours`, or None: sRGB
     "Return what the samples of a picture mean, by the first that the file says."
     info = im.info
-    numbers = _video_numbers(data)
-    profile = info.get("icc_profile")
-    if numbers and data[:4] == b"\x89PNG":
+    numbers = _png_numbers(data)
+    if numbers:
         return video_colours(*numbers)
-    if profile:
-        return profile
+    if info.get("icc_profile"):
+        return info["icc_profile"]
+    numbers = _box_numbers(data)
     if numbers:
         return video_colours(*numbers)
     if "srgb" not in info and ("gamma" in info or "chromaticity" in info):
         return gamma_colours(info.get("gamma"), info.get("chromaticity"))
     return named_colours(_power(563 / 256), ADOBE_XY) if _is_adobe_rgb(im) else None
 
-# %% ../nbs/10_profiles.ipynb #7b93cf06
+# %% ../nbs/10_profiles.ipynb #dbd1740d
 def _has_table(profile):
     "Has an ICC profile a table from its colours to those of the eye?"
     return b"A2B0" in profile[132:1332]
 
 
 def is_table(
-    said,  # from `said_colours`
+    profile,  # from `colour_profile`
 ) -> bool:
     "Is this a profile of RGB that only a table describes?"
-    return isinstance(said, bytes) and said[16:20] == b"RGB " and _has_table(said)
+    return isinstance(profile, bytes) and profile[16:20] == b"RGB " and _has_table(profile)
 
 
 def level_colours(
-    said,  # from `said_colours`
+    profile,  # from `colour_profile`
     top,  # 255 or 65535
 ) -> Colours | None:  # None: sRGB, or the profile makes no sense and is not looked at
     "Return what levels mean."
-    if said is None:
+    if profile is None:
         return None
     try:
         with np.errstate(all="ignore"):
-            named = isinstance(said, NamedColours)
-            colours = said.table(top) if named else icc_colours(said, top)
+            named = isinstance(profile, NamedColours)
+            colours = profile.table(top) if named else icc_colours(profile, top)
     except (KeyError, ValueError, IndexError, struct.error):
         return None
     return None if colours.is_srgb() else colours
 
-# %% ../nbs/10_profiles.ipynb #b980bc30
+# %% ../nbs/10_profiles.ipynb #196fd327
 def by_lcms(
     im,  # Pillow picture
     icc,  # bytes of a profile, or None
@@ -345,17 +350,17 @@ def by_lcms(
 
 def to_srgb(
     x,  # (H, W, 3) samples
-    said,  # from `said_colours`
+    profile,  # from `colour_profile`
 ):  # (H, W, 3) float32 sRGB in [0, 1]
     "Convert samples through what the file says of them."
     if x.dtype not in (np.uint8, np.uint16):
         x = np.round(unit_samples(x) * 65535).astype(np.uint16)
     top = np.iinfo(x.dtype).max
-    if isinstance(said, bytes):
-        if said[16:20] not in (b"RGB ", b"GRAY"):
+    if isinstance(profile, bytes):
+        if profile[16:20] not in (b"RGB ", b"GRAY"):
             return unit_samples(x)
-        if _has_table(said):
-            eight_bits = (x // (top // 255)).astype(np.uint8)
-            return unit_samples(np.asarray(by_lcms(Image.fromarray(eight_bits), said)))
-    colours = level_colours(said, top)
+        if _has_table(profile):
+            eight_bits = Image.fromarray((x // (top // 255)).astype(np.uint8))
+            return unit_samples(np.asarray(by_lcms(eight_bits, profile)))
+    colours = level_colours(profile, top)
     return unit_samples(x) if colours is None else colours.srgb(x)
