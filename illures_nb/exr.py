@@ -136,7 +136,7 @@ def _exr_rows(data, attributes, at, lines):
             planes.append(block[:, first:end].copy().view(dtype))
         yield np.stack(planes, -1).astype(np.float32)
 
-# %% ../nbs/12_exr.ipynb #662ef7b7
+# %% ../nbs/12_exr.ipynb #e49a570a
 def _library_windows(part):
     "Data and display window of a part that the OpenEXR library read."
     corners = [part.header[f"{name}Window"] for name in ("data", "display")]
@@ -187,7 +187,7 @@ def _exr_library_rows(planes):
         rows = [channel[y : y + 256] for channel in channels]
         yield np.stack(rows, -1).astype(np.float32)
 
-# %% ../nbs/12_exr.ipynb #b9d295e8
+# %% ../nbs/12_exr.ipynb #7fff26d1
 def _placed(rows, stored, shown):  # the data window and the display window
     "Rows of the data window where they belong in the display window; 0 where nothing is stored."
     left, y = stored.left - shown.left, stored.top - shown.top
@@ -205,7 +205,7 @@ def _placed(rows, stored, shown):  # the data window and the display window
         y += len(band)
     yield blank.repeat(max(0, shown.height - max(y, 0)), 0)
 
-# %% ../nbs/12_exr.ipynb #54200612
+# %% ../nbs/12_exr.ipynb #5f06f8ec
 _LINES = {0: 1, 2: 1, 3: 16}  # compression (none, ZIPS, ZIP): scan lines of a block
 _TILES_OR_PARTS = 0x12
 
@@ -240,7 +240,7 @@ def exr_bands(
     matrix = _exr_matrix(attributes)
     return Bands(shown.height, shown.width, _placed(rows, stored, shown), matrix=matrix)
 
-# %% ../nbs/12_exr.ipynb #f9dffc10
+# %% ../nbs/12_exr.ipynb #4ecfc0d1
 def _hdr_lines(data, at, width, height):
     "Where each packed scan line begins, and where the last one ends."
     starts = [at]
@@ -290,7 +290,7 @@ def _hdr_rows(data, starts, width, factor):
             raise ImageReadError(f"{_DAMAGED} (its scan lines make no sense)")
         yield x[..., ::-1] * factor
 
-# %% ../nbs/12_exr.ipynb #1f2d6e72
+# %% ../nbs/12_exr.ipynb #c02ef552
 _HDR_SIZE = rb"\n\r?\n([-+][XY]) (\d+) ([-+][XY]) (\d+)\r?\n"
 _HDR_TURNS = {  # as EXIF counts them
     b"-Y+X": 1,
@@ -334,7 +334,7 @@ def hdr_bands(
     starts = _hdr_lines(data, size.end(), width, height)
     return Bands(height, width, _hdr_rows(data, starts, width, factor), turn, matrix)
 
-# %% ../nbs/12_exr.ipynb #230f4de4
+# %% ../nbs/12_exr.ipynb #b570149d
 def pfm_bands(
     data,  # bytes
     most=None,  # pixels

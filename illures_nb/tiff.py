@@ -217,7 +217,7 @@ def _unpacked(data, tags, blocks, height, width):  # numbers of blocks, rows of 
     file = io.BytesIO(_as_bytes_picture(parts, packing, height, width, rows))
     return np.asarray(Image.open(file, formats=["TIFF"]))
 
-# %% ../nbs/11_tiff.ipynb #52460d65
+# %% ../nbs/11_tiff.ipynb #a73fc8be
 def _float_bytes(x, samples, size):
     "Undo the predictor of floats: bytes of all samples by their weight, then their differences."
     differences = x.reshape(*x.shape[:-1], -1, samples)
@@ -255,7 +255,7 @@ def _thin_strips(tags, stride, height, rows=64):
     sizes = [rows * stride] * len(starts)
     return tags | {_STRIPS: starts, _STRIP_SIZES: sizes, _STRIP_ROWS: [rows]}
 
-# %% ../nbs/11_tiff.ipynb #14e49f77
+# %% ../nbs/11_tiff.ipynb #4cf01a2d
 class _Layout:
     "How the blocks of a plain TIFF lie: strips or tiles, in one plane or several."
 
@@ -296,7 +296,7 @@ class _Layout:
             parts = [self.plane(data, number, first, n) for number in planes]
             yield np.concatenate(parts, -1) if self.planar else parts[0]
 
-# %% ../nbs/11_tiff.ipynb #ac08a203
+# %% ../nbs/11_tiff.ipynb #6a414855
 def _divided(colours, alpha, top):
     "Colours that alpha was multiplied into, without it."
     smallest = 1 if top > 1 else 1e-9
@@ -334,7 +334,7 @@ def tiff_bands(
     rows = (_grey_or_rgb(x, tags) for x in _Layout(tags).rows(data))
     return Bands(height, width, rows, _one(tags, _TURN, 1))
 
-# %% ../nbs/11_tiff.ipynb #039abfd2
+# %% ../nbs/11_tiff.ipynb #0801f6dc
 def _fractions(pairs, order):
     "Fractions stored as pairs of 32-bit numbers."
     low, high = pairs & 0xFFFFFFFF, pairs >> 32
