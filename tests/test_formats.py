@@ -16,7 +16,8 @@ from PIL import Image, ImageCms
 
 from illures_nb import SHLight
 from illures_nb.decompose import fit_light
-from illures_nb.formats import exr_header, of_height
+from illures_nb.exr import exr_header
+from illures_nb.formats import of_height
 from illures_nb.image import (
     ImageReadError,
     linear_to_srgb,
@@ -828,7 +829,7 @@ def bigger(sky, k):
     ["hdr", "exr", "exr by the library", "png", "png16", "jpg", "tif", "pfm", "png of gamma 1"],
 )
 def test_large_maps_are_averaged_while_they_are_read(sky, kind, tmp_path, monkeypatch):
-    monkeypatch.setattr("illures_nb.light.MAP_PIXELS", 32 * 64)
+    monkeypatch.setattr("illures_nb.envmap.MAP_PIXELS", 32 * 64)
     large = bigger(sky, 16)  # 512 × 1024: four times four times too large
     low = np.clip(linear_to_srgb(large / 20), 0, 1)
     if kind == "hdr":
@@ -887,7 +888,7 @@ def test_a_map_beyond_the_limit_of_photos(tmp_path, monkeypatch):
     )
     assert "2048 x 1024" in refusal(file)
     monkeypatch.setattr("illures_nb.image.MAX_MAP_PIXELS", 2 * 10**6)
-    monkeypatch.setattr("illures_nb.light.MAP_PIXELS", 10**5)
+    monkeypatch.setattr("illures_nb.envmap.MAP_PIXELS", 10**5)
     with pytest.raises(ImageReadError, match="2048 x 1024"):
         SHLight.from_envmap(file)
 

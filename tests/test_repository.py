@@ -220,6 +220,15 @@ def test_weights_are_safetensors_only():
     assert not [relative(o) for o in MODULES if loads.search(o.read_text(encoding="utf-8"))]
 
 
+def is_one_class(source):
+    "Is a cell one class, which may be a long cell of short methods?"
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:  # a shell command
+        return False
+    return len(body) == 1 and isinstance(body[0], ast.ClassDef)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
 def test_notebook_is_presentable(path):
     "Title, subtitle and Colab badge; outputs with pictures and without errors; short cells."
@@ -236,9 +245,8 @@ def test_notebook_is_presentable(path):
     assert any(kind.startswith("image/") for o in outputs for kind in o.get("data", {})), (
         "no picture in its outputs"
     )
-    assert (
-        max(len("".join(c["source"]).splitlines()) for c in code) <= 90
-    )  # a class may be one long cell
+    sources = ["".join(c["source"]) for c in code]
+    assert not [o for o in sources if len(o.splitlines()) > (260 if is_one_class(o) else 90)]
     assert path.stat().st_size < 3e6
     assert f"({relative(path)})" in (ROOT / "README.md").read_text(encoding="utf-8"), (
         "not in the README's table"
