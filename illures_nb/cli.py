@@ -813,7 +813,8 @@ def assets(
     args,  # action, paths, ict, makehuman, envs, licence, out
 ) -> int:  # exit code
     "Run `illures assets`."
-    from illures_nb.synth.assets import GUIDE, check_assets, import_assets
+    from illures_nb.synth.checks import check_assets
+    from illures_nb.synth.upstream import GUIDE, import_assets
 
     if args.action is None:
         print(GUIDE)
