@@ -1,4 +1,4 @@
-"`python -m illures_nb.cli`, as `accelerate launch -m` wants it: the same command as `python -m illures_nb`."
+"`python -m illures_nb.cli`, as `accelerate launch -m` wants it: the command `illures`."
 
 import sys
 

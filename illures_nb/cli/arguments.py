@@ -77,7 +77,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
     def _iter_indented_subactions(self, action):
         return getattr(action, "_get_subactions", list)()
 
-
+# %% ../../nbs/cli/30_arguments.ipynb #c4a03869
 class Parser(argparse.ArgumentParser):
     "The parser of a command, whose arguments are declared when the command is called."
 

@@ -26,10 +26,11 @@ class Benchmark:
     def add_arguments(
         self,
         parser,  # argparse
+        paths,  # the action that reads paths
     ) -> None:
         "Declare what it wants to know."
         add = parser.add_argument
-        folders = partial(add, "folders", type=Path, action=Paths, metavar="DIR")
+        folders = partial(add, "folders", type=Path, action=paths, metavar="DIR")
         folders(nargs="+" if self.several else 1, help="where the data is")
         text = "also write the tables, and pictures beside them"
         add("--out", type=Path, metavar="FILE.md", help=text)
@@ -40,17 +41,11 @@ class Benchmark:
         for flag, settings in self.arguments:
             add(flag, **settings)
 
-    def check(
-        self,
-        args,  # parsed arguments
-    ) -> None:
-        "Complain before anything is loaded; `benchmarks.run` does so itself."
-
     def run(
         self,
         args,  # parsed arguments
     ) -> str:  # markdown
-        "Measure, write what was asked for, and return the tables."
+        "Complain before anything is loaded, measure, write, and return the tables."
         from illures_nb.benchmarks import run
 
         names = ("weights", "device", "envs", "everyone", "most")
@@ -98,7 +93,7 @@ _ALL = (
 )
 
 
-def benchmarks() -> dict:  # name → a benchmark, which has help, add_arguments, check and run
+def benchmarks() -> dict:  # name → a benchmark, which has help, add_arguments and run
     "Return all benchmarks."
     return {benchmark.name: benchmark for benchmark in _ALL}
 
@@ -107,9 +102,7 @@ def evaluate(
     args,  # benchmark, and what it declares
 ) -> int:  # exit code
     "Run `illures evaluate BENCHMARK`."
-    benchmark = benchmarks()[args.benchmark]
-    benchmark.check(args)
-    print(benchmark.run(args))
+    print(benchmarks()[args.benchmark].run(args))
     return 0
 
 # %% ../../nbs/cli/70_measuring.ipynb #fbd7b528
@@ -169,10 +162,12 @@ well the photo is explained, and how much changes when it is exposed less.""",
 # %% ../../nbs/cli/70_measuring.ipynb #4fbc4f3b
 def _commands():
     "The sub-commands of `illures evaluate`."
-    return {
-        name: Command(b.help, b.add_arguments, evaluate, _BENCHMARK_NOTES.get(name, ""))
-        for name, b in benchmarks().items()
-    }
+    commands = {}
+    for name, benchmark in benchmarks().items():
+        arguments = partial(benchmark.add_arguments, paths=Paths)
+        notes = _BENCHMARK_NOTES.get(name, "")
+        commands[name] = Command(benchmark.help, arguments, evaluate, notes)
+    return commands
 
 
 EVALUATE = Command(

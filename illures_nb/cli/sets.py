@@ -110,7 +110,10 @@ ASSETS = Command(
             _CHECK_NOTES,
         ),
         "import": Command(
-            "turn downloads into a folder of assets", _import_arguments, assets_import, _IMPORT_NOTES
+            "turn downloads into a folder of assets",
+            _import_arguments,
+            assets_import,
+            _IMPORT_NOTES,
         ),
     },
 )
