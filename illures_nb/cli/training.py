@@ -8,6 +8,7 @@ __all__ = ['TRAINING', 'TRAIN', 'train', 'train_ablations']
 # %% ../../nbs/cli/60_training.ipynb #b90f2192
 from functools import partial
 from pathlib import Path
+from textwrap import fill
 
 from .arguments import Command, Paths, number_from, number_up_to
 from .paths import check_folder
@@ -261,8 +262,9 @@ _EXAMPLES = {  # stage → examples
 # %% ../../nbs/cli/60_training.ipynb #c18b4b7b
 def _notes(stage):
     "What the help of a stage shows below its arguments."
+    needed = fill(f"needs in --data: {TRAINING[stage][1]}", 98, subsequent_indent="  ")
     after = "Stopped or killed, the same command goes on from the last checkpoint."
-    return f"needs in --data: {TRAINING[stage][1]}\n\nexamples:\n{_EXAMPLES[stage]}\n\n{after}"
+    return f"{needed}\n\nexamples:\n{_EXAMPLES[stage]}\n\n{after}"
 
 
 def _stages():
