@@ -97,25 +97,25 @@ examples:
   illures assets check assets                 what was imported
 
 Stopped or killed, the same command goes on."""
+
+
+def _actions():
+    "The sub-commands of `illures assets`."
+    text = "look whether downloads and imports are complete and can be read"
+    check = Command(text, _check_arguments, assets_check, _CHECK_NOTES)
+    text = "turn downloads into a folder of assets"
+    return {
+        "check": check,
+        "import": Command(text, _import_arguments, assets_import, _IMPORT_NOTES),
+    }
+
+
 ASSETS = Command(
     "what faces can be drawn from: where to get it, is it complete, import it",
     run=assets,
     notes=_ASSETS_NOTES,
     kind="action",
-    commands=lambda: {
-        "check": Command(
-            "look whether they are complete and can be read",
-            _check_arguments,
-            assets_check,
-            _CHECK_NOTES,
-        ),
-        "import": Command(
-            "turn downloads into a folder of assets",
-            _import_arguments,
-            assets_import,
-            _IMPORT_NOTES,
-        ),
-    },
+    commands=_actions,
 )
 
 # %% ../../nbs/cli/50_sets.ipynb #6110aafb
