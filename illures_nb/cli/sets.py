@@ -189,6 +189,8 @@ def verify(
     "Run `illures synth verify`."
     from illures_nb.synth import shards
 
+    if args.folder is None:
+        raise Usage("synth verify needs the folder of a set")
     damaged = shards.verify(args.folder)
     for _, line in damaged[:20]:
         print(line, file=sys.stderr)
@@ -229,7 +231,7 @@ def _synth_arguments(parser, kind):
 
 def _verify_arguments(parser):
     "Declare the arguments of `illures synth verify`."
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the set")
+    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="the set")
 
 # %% ../../nbs/cli/50_sets.ipynb #ddd21a23
 _SYNTH_NOTES = """\
