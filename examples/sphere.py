@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from illures_nb import SHLight
 from illures_nb.light import ball_normals, light_direction, sh_basis

@@ -40,7 +40,7 @@ def surface():
     found = {}
     for path in sorted((ROOT / "illures_nb").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         names = exported(tree)
         found |= {f"{module}.{name}": "value" for name in names}
         for node in tree.body:

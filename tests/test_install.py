@@ -147,7 +147,7 @@ def prepared(line, photo):
             Image.fromarray(photo).save(name)
         if name.endswith(".hdr"):
             cv2.imwrite(name, np.linspace(0, 1, 16 * 32 * 3, dtype=np.float32).reshape(16, 32, 3))
-    return words + (QUICK.get(words[0], []) if "--help" not in words else [])
+    return words + (QUICK.get(words[0], []) if "--out" in words else [])
 
 
 def test_everything_is_packed(built):

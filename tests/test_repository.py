@@ -66,8 +66,9 @@ def test_package_is_what_the_notebooks_export(tmp_path):
     shutil.copytree(
         ROOT / "nbs", tmp_path / "nbs", ignore=shutil.ignore_patterns(".*", "__pycache__")
     )
-    (tmp_path / "illures_nb").mkdir()
-    for o in ("settings.ini", "illures_nb/__init__.py", "illures_nb/__main__.py"):
+    (tmp_path / "illures_nb/cli").mkdir(parents=True)
+    by_hand = ("illures_nb/__init__.py", "illures_nb/__main__.py", "illures_nb/cli/__main__.py")
+    for o in ("settings.ini", *by_hand):
         shutil.copy(ROOT / o, tmp_path / o)
     for o in ("nbdev_clean", "nbdev_export"):
         subprocess.run([BIN / o], cwd=tmp_path, check=True)
