@@ -176,7 +176,7 @@ def _eye_shadow(f):
     colour = _suiting(f, "#8c5f55", "#6e4340")
     return mask, dict(blend="multiply", colour=colour, opacity=0.75)
 
-# %% ../nbs/44_touches.ipynb #3d6e48c1
+# %% ../nbs/44_touches.ipynb #d3f9351c
 # the upper edge of a beard, from the right ear to the left: points between two landmarks,
 # and how far from the first to the second
 # fmt: off
@@ -195,7 +195,8 @@ def _beard_zone(p):  # (SIZE, SIZE) float32: below the cheek line
     jaw = p[27] + 1.12 * (p[:17] - p[27])
     zone = blurred(filled(np.r_[jaw, edge]), 7)
     rows = np.arange(SIZE, dtype=np.float32)[:, None]
-    ears, below_ears = p[[0, 16], 1].mean(), p[[1, 15], 1].mean()
+    ears = p[[0, 16], 1].mean()
+    below_ears = p[[1, 15], 1].mean()
     return zone * _ramp(rows, ears - 5, below_ears + 5)
 
 
