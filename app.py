@@ -36,6 +36,7 @@ from illures_nb.cli import safe_printing, sentence
 from illures_nb.decompose import MAPS, as_picture
 from illures_nb.edit import (
     HAEMOGLOBIN,
+    MAX_LAYERS,
     MELANIN,
     apply_layers,
     fine_albedo,
@@ -804,11 +805,11 @@ def hands(do, taken, scene):  # the box for files of light
     saves(picture, partial(do.save, "picture"), [taken, scene], work)
     with gr.Tabs(elem_id="tabs"):
         with gr.Tab("Light", id="light") as light_tab:
-            panel("light", presets=presets)
+            panel("light", presets=presets, order=coefficient_order())
             with gr.Accordion("Light from elsewhere", open=False):
                 file = elsewhere(do, taken)
         with gr.Tab("Paint", id="paint", render_children=True) as paint_tab:
-            panel("painting")
+            panel("painting", most=MAX_LAYERS)
         with gr.Tab("Keep", id="keep", render_children=True) as keep_tab:
             keep(do, taken, scene, work)
     for tab in (light_tab, paint_tab, keep_tab):
@@ -841,6 +842,11 @@ def elsewhere(do, taken):  # the box for files of light
         **NETWORK,
     )
     return file
+
+
+def coefficient_order():  # str
+    "What light settings say of the order of their coefficients."
+    return json.loads(SHLight.preset("front").to_json())["order"]
 
 
 def keep(do, taken, scene, work):
