@@ -9,6 +9,8 @@ export class Aim {
   constructor(root) {
     this.$ = selector => root.querySelector(selector)
     this.ball = this.$(".ball")
+    this.spot = this.$(".spot") // where the light shines from, on the ball
+    this.behind = this.$("button.behind")
     this.sliders = [...root.querySelectorAll("input[type=range]")]
     turnByHand(this.ball)
     for (const slider of this.sliders) listen(slider)
@@ -24,16 +26,16 @@ export class Aim {
   }
 
   showDirection(azimuth, elevation, behind) {
-    const {$, ball} = this
+    const {$, ball, spot} = this
     const says = `${side(azimuth, "left", "right")}, ${side(elevation, "below", "above")}`
     const [x, y] = ballPlace(behind ? mirrored(azimuth) : azimuth, elevation)
     set($(".from b"), "textContent", says)
     ball.ariaValueNow = Math.round(azimuth)
     ball.ariaValueText = says
-    $(".spot").style.left = `${50 + 50 * x}%`
-    $(".spot").style.top = `${50 - 50 * y}%`
-    $(".spot").classList.toggle("behind", Math.abs(azimuth) > 90)
-    set($(".behind"), "ariaPressed", String(behind))
+    spot.style.left = `${50 + 50 * x}%`
+    spot.style.top = `${50 - 50 * y}%`
+    spot.classList.toggle("behind", Math.abs(azimuth) > 90)
+    set(this.behind, "ariaPressed", String(behind))
   }
 
   draw() {

@@ -19,7 +19,7 @@ export function mount(root, {props}) {
   const lamps = new Lamps($(".lamps"))
   const aim = new Aim(root)
   const numbers = new Numbers($, props.order)
-  $(".behind").onclick = () => act(() => studio.toOtherSide())
+  $("button.behind").onclick = () => act(() => studio.toOtherSide())
   $(".reset").onclick = () => act(() => studio.resetLight())
 
   studio.on(
