@@ -131,10 +131,14 @@ def bring():  # the box for photos, what is said beside it, the examples
 
 # ---- middle: the picture
 
+# in assets/style, in this order
+STYLE = ("page", "stage", "light", "paint", "small", "fingers")
+
 
 def picture_stage():
     "Make the picture, with the style of all that our scripts draw."
-    style = (ASSETS / "app.css").read_text(encoding="utf-8")
+    sheets = [(ASSETS / "style" / f"{name}.css").read_text(encoding="utf-8") for name in STYLE]
+    style = "\n".join(sheets)
     return panel("stage", value=None, head=f"<style>{style}</style>")
 
 
