@@ -11,48 +11,58 @@ const BALL = 96 // side of a ball, px
 
 const wrapped = angle => ((angle + 540) % 360) - 180 // degrees, from -180 to 180
 
-export function mount(root, {props, watch}) {
-  const $ = selector => root.querySelector(selector)
-  const box = $(".elsewhere")
-  const slider = $(".turn input")
-  let start = 0 // azimuth of the file's light
+class Elsewhere {
+  start = 0 // azimuth of the file's light
 
-  const drawOwn = () => {
-    if (studio.face) drawBall($(".own"), studio.face.own, BALL)
+  constructor(root) {
+    this.$ = selector => root.querySelector(selector)
+    this.box = this.$(".elsewhere")
+    this.slider = this.$(".turn input")
+    this.slider.oninput = () => {
+      const azimuth = wrapped(this.start + Number(this.slider.value))
+      studio.change({}, {source: FILE, azimuth})
+    }
+    this.slider.onchange = () => studio.remember()
   }
 
-  const show = ({name, light, panorama}) => {
+  // the light of another file, or none
+  open(file) {
+    this.box.hidden = !file
+    if (!file) return
+    this.start = sh.angles(file.light.flat())[0]
+    studio.tell("elsewhere", file)
+    this.show(file)
+    this.drawOwn()
+  }
+
+  show({name, light, panorama}) {
+    const {$} = this
     drawBall($(".theirs"), light.flat(), BALL)
     $(".pair i").textContent = name
     $(".panorama").hidden = !panorama
     $(".turn").hidden = !panorama
     if (panorama) $(".panorama").style.backgroundImage = `url("${address(panorama)}")`
-    drawOwn()
   }
 
-  watch("value", () => {
-    const file = props.value
-    box.hidden = !file
-    if (!file) return
-    start = sh.angles(file.light.flat())[0]
-    studio.tell("elsewhere", file)
-    show(file)
-  })
-  studio.on("chosen", drawOwn)
-
-  slider.oninput = () => {
-    studio.change({}, {source: FILE, azimuth: wrapped(start + Number(slider.value))})
+  drawOwn() {
+    if (studio.face) drawBall(this.$(".own"), studio.face.own, BALL)
   }
-  slider.onchange = () => studio.remember()
 
   // however the light was turned, the map turns with it
-  studio.on("light", () => {
+  turn() {
     const light = studio.chosenLight
-    if (light.source !== FILE || box.hidden) return
-    const turn = Math.round(wrapped(studio.face.aim(light)[0] - start))
-    const panorama = $(".panorama")
-    slider.value = turn
-    valueOf(slider).textContent = `${turn}°`
+    if (light.source !== FILE || this.box.hidden) return
+    const turn = Math.round(wrapped(studio.face.aim(light)[0] - this.start))
+    const panorama = this.$(".panorama")
+    this.slider.value = turn
+    valueOf(this.slider).textContent = `${turn}°`
     panorama.style.backgroundPositionX = `${(-turn / 360) * panorama.clientWidth}px`
-  })
+  }
+}
+
+export function mount(root, {props, watch}) {
+  const elsewhere = new Elsewhere(root)
+  watch("value", () => elsewhere.open(props.value))
+  studio.on("chosen", () => elsewhere.drawOwn())
+  studio.on("light", () => elsewhere.turn())
 }

@@ -81,12 +81,9 @@ export class Plain {
     const k = this.shrink
     const [[a, b, c], [d, e, f]] = this.shrunk(M)
     const last = size - 1
-    const [x0, y0, x1, y1] = [
-      Math.floor(box[0] * k),
-      Math.floor(box[1] * k),
-      Math.min(width, Math.ceil(box[2] * k)),
-      Math.min(height, Math.ceil(box[3] * k)),
-    ]
+    const [x0, y0] = [Math.floor(box[0] * k), Math.floor(box[1] * k)]
+    const x1 = Math.min(width, Math.ceil(box[2] * k))
+    const y1 = Math.min(height, Math.ceil(box[3] * k))
     const most = (x1 - x0) * (y1 - y0)
     const floats = () => new Float32Array(most)
     const [across, down, feather, grey, us, vs] = Array.from({length: 6}, floats)
@@ -112,14 +109,18 @@ export class Plain {
         low[count] = iv * size + iu
         place[count] = i
         feather[count] = (m - 0.01) / 0.99
-        grey[count] =
-          ((data[i] * 4899 + data[i + 1] * 9617 + data[i + 2] * 1868 + 8192) >> 14) / 255
+        grey[count] = greyOf(data, i)
         for (let n = 0; n < 3; n++) light[3 * count + n] = DECODE[data[i + n]]
         count++
       }
     }
     return {count, place, low, across, down, feather, grey, light, u: us, v: vs}
   }
+}
+
+// a pixel's brightness, as OpenCV rounds it
+function greyOf(data, i) {
+  return ((data[i] * 4899 + data[i + 1] * 9617 + data[i + 2] * 1868 + 8192) >> 14) / 255
 }
 
 // bilinear, 0 outside
