@@ -19,7 +19,7 @@ def lines(key):
 
 
 class build_with_demo(build_py):
-    "The package with the demo in it: app.py and assets stand at the top of the repository, where Hugging Face Spaces looks for them."
+    "The package with the demo in it, which stands at the top of the repository for Hugging Face Spaces."
 
     def run(self):
         super().run()
@@ -27,7 +27,9 @@ class build_with_demo(build_py):
             return  # the clone's own are used
         place = Path(self.build_lib) / cfg["lib_path"] / "demo"
         shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(here / "assets", place / "assets")
+        unwanted = shutil.ignore_patterns("__pycache__")
+        for folder in ("assets", "illures_demo"):
+            shutil.copytree(here / folder, place / folder, ignore=unwanted)
         shutil.copy(here / "app.py", place)
 
 

@@ -124,7 +124,7 @@ def other_pages():
         ROOT / "app.py",
         *(
             p
-            for folder in ("tests", "bench", "examples")
+            for folder in ("illures_demo", "tests", "bench", "examples")
             for p in sorted((ROOT / folder).rglob("*.py"))
         ),
     ]

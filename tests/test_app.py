@@ -10,15 +10,17 @@ import time
 import types
 import zipfile
 import zlib
+from dataclasses import asdict
 from pathlib import Path
 
+import gradio as gr
 import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from illures_nb import SHLight
+from illures_nb import Decomposer, SHLight
 from illures_nb.decompose import MAPS, as_picture
 from illures_nb.edit import apply_layers, touch
 from illures_nb.image import write_image
@@ -383,13 +385,13 @@ def test_the_first_page_is_ready(url, calls):
 
 @pytest.fixture
 def taken(app, face):
-    taken = app.taken_apart([face], "me.jpg")
+    taken = app.illures_demo.visits.taken_apart([face], "me.jpg")
     yield taken
-    app.forget(taken)
+    app.illures_demo.visits.forget(taken)
 
 
 def test_the_page_gets_the_maps(app, taken, face):
-    told = json.loads(json.dumps(app.for_page(taken, 1)))
+    told = json.loads(json.dumps(app.illures_demo.told.for_page(taken, 1)))
     o = told["faces"]["1"]
     data = (taken.folder / o["maps"]["file"]).read_bytes()
     for name, x in {
@@ -426,9 +428,9 @@ def scene(f, **changed):
 
 def test_a_scene_is_made_again_at_full_size(app, taken, face):
     light = SHLight.preset("window")
-    do = app.Handlers(None)
+    do = app.illures_demo.handlers.Handlers(None)
     done = scene(
-        face, light=light.coeffs.tolist(), residual=0.5, layers=[app.asdict(touch(face, "beard"))]
+        face, light=light.coeffs.tolist(), residual=0.5, layers=[asdict(touch(face, "beard"))]
     )
     path = do.made("picture", taken, {**done, "kind": "png"})
     assert Path(path).name == "me-relit.png"
@@ -438,7 +440,7 @@ def test_a_scene_is_made_again_at_full_size(app, taken, face):
 
 
 def test_bad_scenes_get_one_sentence(app, taken, face):
-    do = app.Handlers(None)
+    do = app.illures_demo.handlers.Handlers(None)
     bad = [
         None,
         {},
@@ -460,7 +462,7 @@ def test_bad_scenes_get_one_sentence(app, taken, face):
 
 
 def test_fifty_faces(app, face):
-    do = app.Handlers(lambda path: [face] * 50)
+    do = app.illures_demo.handlers.Handlers(lambda path: [face] * 50)
     taken, said, told, _ = do.on_photo(None, {"path": "crowd.jpg"})
     assert (
         "50 faces were found: the 12 biggest" in said["text"]
@@ -469,28 +471,28 @@ def test_fifty_faces(app, face):
     )
     told = do.on_face(taken, NEUTRAL(face="all"))
     assert len(told["faces"]) == 12
-    with pytest.raises(app.gr.Error, match="no face 13"):
+    with pytest.raises(gr.Error, match="no face 13"):
         do.on_face(taken, NEUTRAL(face=13))
-    app.forget(taken)
+    app.illures_demo.visits.forget(taken)
 
 
 def test_file_names_are_harmless(app, face):
     for name in ("../../etc/passwd.jpg", "con.png", "<b>.png", "a\nb.jpg", "x" * 300 + ".jpg"):
-        taken = app.taken_apart([face], f"/tmp/{name}")
-        path = app.new_file(taken, f"{taken.name}-relit.png")
+        taken = app.illures_demo.visits.taken_apart([face], f"/tmp/{name}")
+        path = app.illures_demo.visits.new_file(taken, f"{taken.name}-relit.png")
         assert (
             path.resolve().parent.parent == taken.folder.resolve()
             and len(path.name) < 100
             and not set(path.name) & set("<>\n/\\")
         )
-        app.forget(taken)
+        app.illures_demo.visits.forget(taken)
 
 
 def test_files_of_a_visit_go(app, taken):
-    for _ in range(3 * app.RECENT):
-        app.new_file(taken, "x").write_text("x")
-    assert len(list(taken.folder.iterdir())) == app.RECENT + 1
-    app.forget(taken)
+    for _ in range(3 * app.illures_demo.settings.RECENT):
+        app.illures_demo.visits.new_file(taken, "x").write_text("x")
+    assert len(list(taken.folder.iterdir())) == app.illures_demo.settings.RECENT + 1
+    app.illures_demo.visits.forget(taken)
     assert not taken.folder.exists()
 
 
@@ -501,7 +503,7 @@ def test_a_lent_gpu_is_used(monkeypatch, load_app):
         "spaces",
         types.SimpleNamespace(GPU=lambda duration: lambda fn: lent.append(fn) or fn),
     )
-    load_app().Handlers(None)
+    load_app().illures_demo.handlers.Handlers(None)
     assert len(lent) == 1
 
 
@@ -509,19 +511,19 @@ def test_without_weights_one_sentence(app, monkeypatch):
     def missing(*args):
         raise FileNotFoundError("this installation has no weights")
 
-    monkeypatch.setattr(app.Decomposer, "from_pretrained", missing)
+    monkeypatch.setattr(Decomposer, "from_pretrained", missing)
     with pytest.raises(SystemExit, match="illures: this installation has no weights"):
         app.main()
 
 
 def test_broken_uploads_do_not_stay(client, app, astronaut_path):
     "What a visitor who vanished left behind goes when the next one brings a photo; an upload that is still going on stays."
-    folder = Path(app.gr.utils.get_upload_folder())
+    folder = Path(gr.utils.get_upload_folder())
     folder.mkdir(parents=True, exist_ok=True)
     old, new = folder / "tmp-old", folder / "tmp-new"
     for path in (old, new):
         path.write_bytes(b"half a photo")
-    os.utime(old, (0, time.time() - 2 * app.STALE))
+    os.utime(old, (0, time.time() - 2 * app.illures_demo.settings.STALE))
     client.predict(handle_file(astronaut_path), api_name="/decompose")
     assert not old.exists() and new.exists()
     new.unlink()

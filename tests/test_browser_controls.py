@@ -600,7 +600,7 @@ def test_tattoo(v, tmp_path):
 def test_every_file_can_be_saved(v, app, tmp_path, monkeypatch):
     "Films are made with fewer and smaller pictures here: whole ones take most of a minute."
     monkeypatch.setattr(
-        app,
+        app.illures_demo.saving,
         "write_turn",
         lambda path, f, *args, **kwargs: write_turn(path, f, seconds=0.5, fps=6, size=64),
     )

@@ -272,7 +272,8 @@ def test_the_last_choice_wins(visit, astronaut_path):
 
 
 def test_films_tell_how_far_they_are_and_can_be_stopped(visit, app, monkeypatch, tmp_path):
-    monkeypatch.setattr(app, "write_turn", partial(app.write_turn, seconds=20))
+    saving = app.illures_demo.saving
+    monkeypatch.setattr(saving, "write_turn", partial(saving.write_turn, seconds=20))
     v = visit(accept_downloads=True)
     v.page.get_by_role("tab", name="Keep").click()
     v.button("The light going round (.mp4)").click()

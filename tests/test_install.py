@@ -71,7 +71,7 @@ def built(tmp_path_factory):
         "app.py",
     ):
         shutil.copy(ROOT / name, clone)
-    for name in ("assets", "illures_nb"):
+    for name in ("assets", "illures_demo", "illures_nb"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
     make = "import sys; from setuptools import build_meta; getattr(build_meta, 'build_' + sys.argv[1])(sys.argv[2])"
 
@@ -157,7 +157,8 @@ def test_everything_is_packed(built):
     for path in sorted(ROOT.glob("illures_nb/**/*")):
         if path.is_file() and path.suffix in (".py", ".safetensors", ".md"):
             assert packed[path.relative_to(ROOT).as_posix()] == path.read_bytes(), path
-    for path in (ROOT / "app.py", *sorted((ROOT / "assets").rglob("*"))):
+    parts = (*(ROOT / "illures_demo").glob("*.py"), *(ROOT / "assets").rglob("*"))
+    for path in (ROOT / "app.py", *sorted(parts)):
         if path.is_file():
             assert (
                 packed[f"illures_nb/demo/{path.relative_to(ROOT).as_posix()}"] == path.read_bytes()

@@ -1,36 +1,68 @@
-// The light of another portrait, an environment map or a light.json: its ball beside the photo's own, and the map, which can be turned.
+// The light of another portrait, an environment map or light settings: its ball beside the photo's
+// own, and the map, which can be turned.
 import * as sh from "./sh.js"
-import {address, studio} from "./studio.js"
 import {drawBall} from "./ball.js"
+import {valueOf} from "./dom.js"
+import {address} from "./server.js"
+import {FILE} from "./sources.js"
+import {studio} from "./studio.js"
+
+const BALL = 96 // side of a ball, px
+
+const wrapped = angle => ((angle + 540) % 360) - 180 // degrees, from -180 to 180
+
+class Elsewhere {
+  start = 0 // azimuth of the file's light
+
+  constructor(root) {
+    this.$ = selector => root.querySelector(selector)
+    this.box = this.$(".elsewhere")
+    this.slider = this.$(".turn input")
+    this.slider.oninput = () => {
+      const azimuth = wrapped(this.start + Number(this.slider.value))
+      studio.change({}, {source: FILE, azimuth})
+    }
+    this.slider.onchange = () => studio.remember()
+  }
+
+  // the light of another file, or none
+  open(file) {
+    this.box.hidden = !file
+    if (!file) return
+    this.start = sh.angles(file.light.flat())[0]
+    studio.tell("elsewhere", file)
+    this.show(file)
+    this.drawOwn()
+  }
+
+  show({name, light, panorama}) {
+    const {$} = this
+    drawBall($(".theirs"), light.flat(), BALL)
+    $(".pair i").textContent = name
+    $(".panorama").hidden = !panorama
+    $(".turn").hidden = !panorama
+    if (panorama) $(".panorama").style.backgroundImage = `url("${address(panorama)}")`
+  }
+
+  drawOwn() {
+    if (studio.face) drawBall(this.$(".own"), studio.face.own, BALL)
+  }
+
+  // however the light was turned, the map turns with it
+  turn() {
+    const light = studio.chosenLight
+    if (light.source !== FILE || this.box.hidden) return
+    const turn = Math.round(wrapped(studio.face.aim(light)[0] - this.start))
+    const panorama = this.$(".panorama")
+    this.slider.value = turn
+    valueOf(this.slider).textContent = `${turn}°`
+    panorama.style.backgroundPositionX = `${(-turn / 360) * panorama.clientWidth}px`
+  }
+}
 
 export function mount(root, {props, watch}) {
-  const $ = selector => root.querySelector(selector), box = $(".elsewhere"), slider = $(".turn input")
-  let start = 0 // azimuth of the file's light
-
-  watch("value", () => {
-    const told = props.value
-    box.hidden = !told
-    if (!told) return
-    const light = told.light.flat()
-    start = sh.angles(light)[0]
-    studio.tell("elsewhere", told)
-    drawBall($(".theirs"), light, 96)
-    $(".pair i").textContent = told.name
-    for (const o of [$(".panorama"), $(".turn")]) o.hidden = !told.panorama
-    if (told.panorama) $(".panorama").style.backgroundImage = `url("${address(told.panorama)}")`
-    balls()
-  })
-  const balls = () => { if (studio.face) drawBall($(".own"), studio.face.own, 96) }
-  studio.on("chosen", balls)
-
-  slider.oninput = () => studio.change({}, {source: "file", azimuth: (start + Number(slider.value) + 540) % 360 - 180})
-  slider.onchange = () => studio.remember()
-  studio.on("light", () => { // however the light was turned, the map turns with it
-    const light = studio.look.lights[studio.look.at]
-    if (light.source !== "file" || box.hidden) return
-    const turn = Math.round((studio.face.aim(light)[0] - start + 540) % 360 - 180)
-    slider.value = turn
-    $(".turn .value").textContent = `${turn}°`
-    $(".panorama").style.backgroundPositionX = `${-turn/360*$(".panorama").clientWidth}px`
-  })
+  const elsewhere = new Elsewhere(root)
+  watch("value", () => elsewhere.open(props.value))
+  studio.on("chosen", () => elsewhere.drawOwn())
+  studio.on("light", () => elsewhere.turn())
 }

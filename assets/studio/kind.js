@@ -1,28 +1,43 @@
-// PNG or JPEG: as the photo came, until the visitor chooses; the choice is remembered in this browser.
+// PNG or JPEG: as the photo came, until the visitor chooses; the choice is remembered in this
+// browser.
 import {studio} from "./studio.js"
 
 const KEY = "illures.kind"
 
+// a page inside another one may have no memory
 function remembered() {
-  try { return localStorage.getItem(KEY) } catch { return null } // a page inside another one may have no memory
+  try {
+    return localStorage.getItem(KEY)
+  } catch {
+    return null
+  }
 }
 
 function remember(kind) {
-  try { localStorage.setItem(KEY, kind) } catch { /* until the page is closed */ }
+  try {
+    localStorage.setItem(KEY, kind)
+  } catch {
+    // until the page is closed
+  }
 }
 
 export function mount(root) {
-  let chosen = remembered()
   const choices = [...root.querySelectorAll("input")]
+  let chosen = remembered()
+
   const show = () => {
-    studio.kind = chosen ?? studio.told?.kind ?? "png"
-    for (const choice of choices) choice.checked = choice.value === studio.kind
+    const kind = chosen ?? studio.told?.kind ?? "png"
+    studio.saveAs(kind)
+    for (const choice of choices) choice.checked = choice.value === kind
   }
-  for (const choice of choices) choice.onchange = () => {
-    chosen = choice.value
+
+  const choose = event => {
+    chosen = event.target.value
     remember(chosen)
     show()
   }
+
+  for (const choice of choices) choice.onchange = choose
   studio.on("photo", show)
   show()
 }

@@ -1,6 +1,6 @@
 // What Gradio's own parts of the page lack for a keyboard and a screen reader: names, tabs that
 // follow the arrow keys, messages that are read out.
-import {seldom} from "./studio.js"
+import {seldom} from "./dom.js"
 
 const CALM = 200 // ms between looks at a page that changes
 const all = selector => [...document.querySelectorAll(selector)]
@@ -11,14 +11,17 @@ function give(element, name, value) {
 
 export function tend() {
   const mending = [nameUploads, nameEmpties, joinTabs, readMessages]
-  const look = seldom(CALM, () => { for (const mend of mending) mend() })
+  const mendAll = seldom(CALM, () => {
+    for (const mend of mending) mend()
+  })
   const changes = {subtree: true, childList: true, attributeFilter: ["aria-selected", "aria-label"]}
-  new MutationObserver(look).observe(document.body, changes)
+  new MutationObserver(mendAll).observe(document.body, changes)
   document.addEventListener("keydown", turnTabs)
-  look()
+  mendAll()
 }
 
-function nameUploads() { // a button's name is to contain what is written on it
+// a button's name is to contain what is written on it
+function nameUploads() {
   for (const button of all("#page button[aria-dropeffect]")) {
     const written = button.textContent.trim().replaceAll(/\s+/g, " ")
     const label = button.closest(".block")?.querySelector("[data-testid=block-label]")
@@ -27,15 +30,19 @@ function nameUploads() { // a button's name is to contain what is written on it
   }
 }
 
-function nameEmpties() { // a place where nothing is yet has a name, but is nothing that can have one
+// a place where nothing is yet has a name, but is nothing that can have one
+function nameEmpties() {
   for (const box of all("#page .empty[aria-label]")) give(box, "role", "img")
 }
 
-function readMessages() { for (const box of all("#said, #file-said")) give(box, "aria-live", "polite") }
+function readMessages() {
+  for (const box of all("#said, #file-said")) give(box, "aria-live", "polite")
+}
 
 // ---- tabs
 
-function joinTabs() { // one stop for the tab key; each tab and its panel know of one another
+// one stop for the tab key; each tab and its panel know of one another
+function joinTabs() {
   const panels = all("#tabs > [role=tabpanel]")
   all("#tabs [role=tab]").forEach((tab, i) => {
     give(tab, "tabindex", tab.ariaSelected === "true" ? "0" : "-1")
@@ -49,7 +56,9 @@ function joinTabs() { // one stop for the tab key; each tab and its panel know o
 
 function turnTabs(event) {
   if (!event.target.matches("#tabs [role=tab]")) return
-  const tabs = all("#tabs [role=tab]"), at = tabs.indexOf(event.target), n = tabs.length
+  const tabs = all("#tabs [role=tab]")
+  const at = tabs.indexOf(event.target)
+  const n = tabs.length
   const to = {ArrowRight: (at + 1) % n, ArrowLeft: (at + n - 1) % n, Home: 0, End: n - 1}[event.key]
   if (to === undefined) return
   event.preventDefault()

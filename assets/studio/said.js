@@ -1,9 +1,11 @@
-// What is said about a photo or a file, as long as nothing newer happens. The one beside the box for photos sends them as well:
-// Gradio's own box refuses pictures whose type the browser does not know, and shows nothing of a slow line.
+// What is said about a photo or a file, as long as nothing newer happens. The one beside the box
+// for photos sends them as well: Gradio's own box refuses pictures whose type the browser does not
+// know, and shows nothing of a slow line.
 import {studio} from "./studio.js"
 
 const CAN = "image/*" // what a dialog offers first
-const MB = bytes => Math.ceil(bytes/2**20)
+
+const megabytes = bytes => Math.ceil(bytes / 2 ** 20)
 
 export function mount(root, {trigger, props, watch}) {
   const place = root.querySelector(".said")
@@ -13,56 +15,74 @@ export function mount(root, {trigger, props, watch}) {
   }
   watch("value", () => say(props.value?.text ?? "", props.value?.bad))
   studio.on("begin", () => say(""))
-  if (props.limit) listen(photo => send(photo, props.limit, say, trigger), [CAN, ...props.suffixes].join())
+  if (!props.limit) return
+  const take = photo => send(photo, props.limit, say, () => trigger("select", {}))
+  listen(take, [CAN, ...props.suffixes].join())
 }
 
-function listen(take, accept) { // to files that are chosen, dropped or pasted
-  const box = event => event.target.closest?.("#photo")
-  const mine = (event, files) => {
+// ---- files that are chosen, dropped or pasted
+
+const photoBox = event => event.target.closest?.("#photo")
+const photoOrStage = event => photoBox(event) || event.target.closest?.("#stage")
+
+function listen(take, accept) {
+  const before = (type, does) => document.addEventListener(type, does, true) // Gradio's own
+  const takeFrom = (event, files) => {
     event.preventDefault()
     event.stopImmediatePropagation()
     if (files.length) take(files[0])
   }
-  document.addEventListener("click", event => {
-    const input = box(event)?.querySelector("input[type=file]")
+  before("click", event => {
+    const input = photoBox(event)?.querySelector("input[type=file]")
     if (input) input.accept = accept
-  }, true)
-  document.addEventListener("change", event => {
-    if (event.target.type !== "file" || !box(event)) return
-    mine(event, [...event.target.files])
+  })
+  before("change", event => {
+    if (event.target.type !== "file" || !photoBox(event)) return
+    takeFrom(event, [...event.target.files])
     event.target.value = "" // the same file can be chosen again
-  }, true)
-  const onto = event => box(event) || event.target.closest?.("#stage")
-  document.addEventListener("dragover", event => { if (onto(event)) event.preventDefault() }, true)
-  document.addEventListener("drop", event => {
-    if (onto(event)) mine(event, [...event.dataTransfer.files])
-  }, true)
-  document.addEventListener("paste", event => {
+  })
+  before("dragover", event => {
+    if (photoOrStage(event)) event.preventDefault()
+  })
+  before("drop", event => {
+    if (photoOrStage(event)) takeFrom(event, [...event.dataTransfer.files])
+  })
+  before("paste", event => {
     const files = [...event.clipboardData.files]
-    if (files.length) mine(event, files)
-  }, true)
+    if (files.length) takeFrom(event, files)
+  })
 }
 
-function send(photo, limit, say, trigger) {
-  const request = new XMLHttpRequest(), form = new FormData()
+// ---- a photo on its way to the server
+
+function send(photo, limit, say, open) {
+  const request = new XMLHttpRequest()
   const refuse = text => {
     studio.end()
     say(text, true)
   }
   const lost = () => refuse(`${photo.name} could not be sent: the line was lost.`)
   studio.begin(`Sending ${photo.name}`, () => request.abort())
-  if (photo.size > limit) return refuse(`${photo.name} has ${MB(photo.size)} MB; at most ${MB(limit)} MB can be sent.`)
-  form.append("files", photo, photo.name)
-  request.upload.onprogress = event => studio.progress(event.loaded/event.total)
+  if (photo.size > limit) {
+    const [size, most] = [megabytes(photo.size), megabytes(limit)]
+    return refuse(`${photo.name} has ${size} MB; at most ${most} MB can be sent.`)
+  }
+  request.upload.onprogress = event => studio.progress(event.loaded / event.total)
   request.onerror = lost
   request.onabort = () => studio.end()
   request.onload = () => {
     if (request.status === 413) return refuse(`${photo.name} is larger than this server takes.`)
     if (request.status !== 200) return lost()
-    const [path] = JSON.parse(request.responseText)
-    studio.sent = {path, orig_name: photo.name, size: photo.size, meta: {_type: "gradio.FileData"}}
-    trigger("select", {})
+    studio.arrived(fileData(photo, JSON.parse(request.responseText)[0]))
+    open()
   }
+  const form = new FormData()
+  form.append("files", photo, photo.name)
   request.open("POST", new URL("gradio_api/upload", document.baseURI))
   request.send(form)
+}
+
+// a file on the server, as Gradio speaks of it
+function fileData({name, size}, path) {
+  return {path, orig_name: name, size, meta: {_type: "gradio.FileData"}}
 }

@@ -1,15 +1,25 @@
-// What is being saved: how far it is beside its button, a way to break it off, the file at last, or what went wrong.
-import {address, studio} from "./studio.js"
+// What is being saved: how far it is beside its button, a way to break it off, the file at last, or
+// what went wrong.
+import {element} from "./dom.js"
+import {address} from "./server.js"
+import {studio} from "./studio.js"
 
 const PATIENCE = 400 // ms until a bar appears
-const rows = new Map() // job → what the page shows of it
 
 export function mount(root, {trigger, props, watch}) {
-  studio.on("saving", (id, job) => rows.set(job, start(id, () => trigger("select", {job}))))
-  studio.on("saved", id => { // whatever is still shown by then was lost
+  const rows = new Map() // job → what the page shows of it
+
+  const finish = (job, error) => {
+    rows.get(job).finish(error)
+    rows.delete(job)
+  }
+
+  studio.on("saving", (id, job) => rows.set(job, new Row(id, () => trigger("select", {job}))))
+  // whatever is still shown by then was lost
+  studio.on("saved", id => {
     for (const [job, row] of rows) if (row.id === id) finish(job, "The line was lost: try again.")
   })
-  studio.on("begin", () => document.querySelectorAll(".work.bad").forEach(o => o.remove()))
+  studio.on("begin", () => document.querySelectorAll(".work.bad").forEach(row => row.remove()))
   watch("value", () => {
     const {job, share, doing, done, file, name, error} = props.value ?? {}
     if (!rows.has(job)) return
@@ -19,41 +29,45 @@ export function mount(root, {trigger, props, watch}) {
   })
 }
 
-function start(id, leave) {
-  const button = document.getElementById(id), row = document.createElement("div")
-  const bar = document.createElement("progress"), text = document.createElement("span")
-  const cancel = Object.assign(document.createElement("button"), {type: "button", className: "minor", textContent: "Cancel"})
-  button.ariaBusy = true
-  row.className = "work"
-  bar.ariaLabel = `Making: ${button.textContent.trim()}`
-  row.append(bar, text, cancel)
-  const began = performance.now(), shown = setTimeout(() => button.after(row), PATIENCE)
-  cancel.onclick = () => {
-    text.textContent = "Stopping …"
-    leave()
+class Row {
+  constructor(id, leave) {
+    this.id = id
+    this.button = document.getElementById(id)
+    this.button.ariaBusy = true
+    this.bar = element("progress", {ariaLabel: `Making: ${this.button.textContent.trim()}`})
+    this.text = element("span")
+    const cancel = element("button", {className: "minor", textContent: "Cancel"})
+    cancel.onclick = () => {
+      this.text.textContent = "Stopping …"
+      leave()
+    }
+    this.row = element("div", {className: "work"})
+    this.row.append(this.bar, this.text, cancel)
+    this.began = performance.now()
+    this.shown = setTimeout(() => this.button.after(this.row), PATIENCE)
   }
-  function show(share, doing) {
-    if (share === null) return
-    const left = (performance.now() - began)/1000*(1 - share)/Math.max(share, .01)
-    bar.value = share
-    text.textContent = doing + (share > .05 && left > 2 ? `, about ${Math.round(left)} s left` : "")
-  }
-  return {id, button, row, text, shown, show}
-}
 
-function finish(job, error) {
-  const {button, row, text, shown} = rows.get(job)
-  clearTimeout(shown)
-  rows.delete(job)
-  button.ariaBusy = false
-  if (!error) return row.remove()
-  row.className = "work bad"
-  row.replaceChildren(text)
-  text.role = "status"
-  text.textContent = error
-  button.after(row)
+  show(share, doing) {
+    if (share === null) return
+    const seconds = (performance.now() - this.began) / 1000
+    const left = (seconds * (1 - share)) / Math.max(share, 0.01)
+    const about = share > 0.05 && left > 2 ? `, about ${Math.round(left)} s left` : ""
+    this.bar.value = share
+    this.text.textContent = doing + about
+  }
+
+  finish(error) {
+    clearTimeout(this.shown)
+    this.button.ariaBusy = false
+    if (!error) return this.row.remove()
+    this.row.className = "work bad"
+    this.row.replaceChildren(this.text)
+    this.text.role = "status"
+    this.text.textContent = error
+    this.button.after(this.row)
+  }
 }
 
 function download(path, name) {
-  Object.assign(document.createElement("a"), {href: address(path), download: name}).click()
+  element("a", {href: address(path), download: name}).click()
 }

@@ -1,0 +1,34 @@
+// What the server keeps for this page in the visit's folder, and how it is fetched.
+
+export const FORGOTTEN = "The photo was forgotten after some hours: send it again."
+const LOST = "The photo could not be fetched: the line was lost. Send it again."
+
+export function address(path) {
+  const escaped = path.split("/").map(encodeURIComponent).join("/")
+  return new URL("gradio_api/file=" + escaped, document.baseURI).href
+}
+
+// a file of 16-bit numbers → name → Float32Array
+export async function unpack(path, index) {
+  const answer = await fetch(address(path)).catch(() => {
+    throw new Error(LOST)
+  })
+  if (!answer.ok) throw new Error(FORGOTTEN)
+  const data = await answer.arrayBuffer()
+  const maps = {}
+  for (const [name, {at, count, low, high}] of Object.entries(index)) {
+    const k = (high - low) / 65535
+    maps[name] = Float32Array.from(new Uint16Array(data, at, count), v => low + k * v)
+  }
+  return maps
+}
+
+// the address of a picture → the picture, decoded
+export async function fetchImage(path) {
+  const image = new Image()
+  image.src = address(path)
+  await image.decode().catch(() => {
+    throw new Error(FORGOTTEN)
+  })
+  return image
+}

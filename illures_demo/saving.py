@@ -1,0 +1,85 @@
+"Files that are saved: what is in them, and how far they are while somebody waits."
+
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+
+from illures_demo.errors import friendly
+from illures_demo.scenes import scene_faces, scene_picture
+from illures_demo.settings import PREVIEW
+from illures_demo.told import around
+from illures_demo.visits import chosen, new_file, still_open
+from illures_nb.export import view, write_glb, write_turn, write_zip
+
+
+class Left(Exception):
+    "The visitor did not want to wait."
+
+
+def watched(
+    work,  # function that takes `report`; it is called with how far it is
+    left,  # function: whether to break it off
+    tell,  # function: share, what is being done → what is yielded meanwhile
+):  # yields; returns what `work` returns
+    "Do some work beside, and look four times a second how far it is."
+    now, gone = [(None, "")], threading.Event()
+
+    def report(*share_and_doing):
+        if gone.is_set() or left():
+            raise Left
+        now[0] = share_and_doing
+
+    pool = ThreadPoolExecutor(1)
+    job = pool.submit(work, report)
+    try:
+        while wait([job], 0.25).not_done:
+            yield tell(*now[0])
+    finally:
+        gone.set()
+        pool.shutdown(wait=False)
+    return job.result()
+
+
+def write(
+    what,  # picture, light, glb, zip, mp4 or gif
+    path,  # of the file
+    visit,  # `Visit`
+    f,  # `Decomposition`: the face that is saved
+    faces,  # number → `Decomposition`, all that are changed
+    scene=None,  # dict for scene.json
+    report=None,  # called with (share 0 to 1, what is being made)
+):
+    "Write one file."
+    if what == "picture":
+        scene_picture(visit, faces).save(path)
+    elif what == "light":
+        f.light.save(path)
+    elif what == "glb":
+        write_glb(path, f)
+    elif what == "zip":
+        write_zip(path, f, scene, picture=scene_picture(visit, faces), progress=report)
+    elif what in ("mp4", "gif"):
+        write_turn(path, view(f, PREVIEW, around(f)), progress=report)
+    else:
+        raise ValueError(f"what must be picture, light, glb, zip, mp4 or gif, not {what!r}")
+
+
+def write_scene(
+    what,  # as `write` takes it
+    visit,  # `Visit`, or None where it was forgotten
+    scene,  # dict, from the page
+    report=None,
+) -> str:  # path
+    "Write one file of what the page shows."
+    with friendly():
+        faces = scene_faces(still_open(visit), scene)
+        found = chosen(visit, scene.get("face"))
+        f = faces.get(scene["face"], found)
+        kind = scene.get("kind", visit.kind)
+        if kind not in ("png", "jpg"):
+            raise ValueError(f"kind must be png or jpg, not {kind!r}")
+        name = f"{visit.name}-relit"
+        names = {"picture": f"{name}.{kind}", "light": "light.json"}
+        path = new_file(visit, names.get(what, f"{name}.{what}"))
+        kept = {key: value for key, value in scene.items() if key not in ("job", "kind")}
+        write(what, path, visit, f, faces, kept, report)
+    return str(path)
