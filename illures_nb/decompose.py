@@ -101,7 +101,7 @@ def _check_map(name):
     if name not in MAPS:
         raise ValueError(f"there is no map {name!r}; the maps are {', '.join(MAPS)}")
 
-
+# %% ../nbs/40_decompose.ipynb #f4428399
 @dataclass(frozen=True, eq=False, repr=False)
 class Decomposition:
     "One face of a photo: albedo, normals, light, residual. A value: every change makes a new one."
@@ -396,7 +396,7 @@ def _light_panel(light, side):
     ball = (light / max(1.0, light.peak)).ball(side, _BACKGROUND / 255)
     return np.round(ball * 255).astype(np.uint8)
 
-
+# %% ../nbs/40_decompose.ipynb #d160b31b
 def sheet(
     f: Decomposition,
     lights: tuple = ("split_left", "golden_hour"),  # two presets to relight with

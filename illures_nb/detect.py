@@ -265,7 +265,7 @@ def _tiles(h, w, zoom):
             right, bottom = int(np.ceil(x + side)), int(np.ceil(y + side))
             yield int(x), int(y), min(w, right), min(h, bottom)
 
-
+# %% ../nbs/33_detect.ipynb #b0abef67
 def _tile_level(photo, tile, zoom):
     "Shrink a tile of a photo."
     x0, y0, x1, y1 = tile

@@ -36,6 +36,7 @@ from illures_nb.landmarks import (  # noqa: F401
 from .mask import face_mask
 from .threads import as_usual
 
+# %% ../nbs/35_face.ipynb #3ea89cee
 _all_ = [  # known from here, too
     "DetectorError",
     "FLIP_68",

@@ -265,7 +265,7 @@ class Motion(NamedTuple):
     add: torch.Tensor  # (B,3,S,S) correction c
     axis: torch.Tensor | None  # (B,3) axis times angle of T; None: the identity
 
-
+# %% ../nbs/30_networks.ipynb #96892915
 class AlignNet(nn.Module):
     "Carry a map from frame i to frame j (eq. 5 and 6; our reconstruction of Fig. 9, our output)."
 
@@ -377,7 +377,7 @@ class Lite(nn.Module):
 def _enlarged(x, factor):
     return F.interpolate(x.float(), scale_factor=factor, mode="bilinear", align_corners=False)
 
-
+# %% ../nbs/30_networks.ipynb #32286ed6
 class Fine(nn.Module):
     "`lite` on the halved picture, frozen, and a shallow full-size path that adds detail."
 
