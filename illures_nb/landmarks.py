@@ -24,7 +24,7 @@ from illures_nb.crop import (
     similarity,
     transform_points,
 )
-from .layers import fold_batch_norm
+from .blocks import fold_batch_norm
 from .networks import read_weights, weights_path
 from .threads import Undrawn, each
 

@@ -22,7 +22,7 @@ from torch import nn
 
 from . import __version__
 from .image import srgb_to_linear
-from illures_nb.layers import (
+from illures_nb.blocks import (
     BilinearUp,
     PostBlock,
     PreBlock,
