@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from illures_nb import face as face_module
-from illures_nb.face import TEMPLATE, Face, detect_faces, transform_points
+from illures_nb.crop import FLIP_68, TEMPLATE, transform_points
+from illures_nb.detect import Face, Found, face_height, one_a_head
+from illures_nb.face import detect_faces
+from illures_nb.landmarks import landmark_net
 
-NEAR = 0.25  # a face found is the right one within this distance of its landmarks, in distances of the outer eye corners
+# A face found is the right one within this distance of its landmarks, in distances of the outer
+# eye corners.
+NEAR = 0.25
 ROLLS = range(-150, 181, 30)
 
 
@@ -148,11 +152,11 @@ def reading(angle, scale, at, margin):
     a = scale * np.exp(1j * np.radians(angle))
     z = (TEMPLATE - (0.5, 0.55)) @ [1, 1j] * a
     p = (np.stack([z.real, z.imag], 1) + at).astype(np.float32)
-    return Face(np.r_[p.min(0), p.max(0)], 0.9, p), margin
+    return Found(Face(np.r_[p.min(0), p.max(0)], 0.9, p), margin)
 
 
 def kept(*readings):
-    return [margin for _, margin in face_module._one_a_head(list(readings))]
+    return [found.margin for found in one_a_head(list(readings))]
 
 
 def test_of_readings_of_one_head_the_best_supported_stays():
@@ -207,10 +211,110 @@ def test_the_same_photo_gives_the_same_faces(two_faces):
 
 def test_faces_do_not_depend_on_torchs_default_type(astronaut):
     before = detect_faces(astronaut)[0]
-    face_module._landmark_net.cache_clear()
+    landmark_net.cache_clear()
     torch.set_default_dtype(torch.float64)
     try:
         after = detect_faces(astronaut)[0]
     finally:
         torch.set_default_dtype(torch.float32)
     assert abs(before.landmarks - after.landmarks).max() < 0.01
+
+
+@pytest.fixture(scope="module")
+def eileen(astronaut):
+    "The landmarks of the astronaut."
+    (face,) = detect_faces(astronaut)
+    return face.landmarks
+
+
+MANY_ROLLS = (-150, -110, -90, -65, -40, -20, 20, 40, 65, 90, 130, 180)
+
+
+@pytest.mark.parametrize("degrees", MANY_ROLLS)
+def test_a_rolled_head_has_the_same_landmarks(degrees, astronaut, eileen):
+    x, points = turned(astronaut[:300, 80:380], eileen - (80, 0), degrees)
+    (face,) = detect_faces(x)
+    assert gap(face.landmarks, points) < 0.06
+
+
+def test_two_faces_one_of_them_mirrored(astronaut, eileen):
+    head = astronaut[:300, 80:380]
+    half = cv2.resize(head, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    picture = np.full((300, 700, 3), 90, np.uint8)
+    picture[:, 20:320] = head
+    picture[60:240, 400:580] = half[:, ::-1]
+    large, small = detect_faces(picture)
+    assert np.ptp(large.landmarks[:, 0]) > np.ptp(small.landmarks[:, 0])
+    assert gap(large.landmarks + (60, 0), eileen) < 0.06
+    mirrored = ((579, 0) - (small.landmarks - (0, 60)) * (1, -1))[FLIP_68]
+    assert gap((mirrored + 0.5) / 0.6 - 0.5 + (80, 0), eileen) < 0.06
+    assert len(detect_faces(picture, max_faces=1)) == 1
+
+
+@pytest.mark.parametrize(
+    "cut_off, left, top, bottom",
+    [("forehead", 100, 75, 512), ("cheek", 195, 0, 512), ("chin", 0, 0, 137)],
+)
+def test_a_face_at_the_border_is_found(cut_off, left, top, bottom, astronaut, eileen):
+    (face,) = detect_faces(astronaut[top:bottom, left:])
+    assert gap(face.landmarks + (left, top), eileen) < 0.15
+
+
+@pytest.mark.parametrize("k", (0.25, 0.5, 3, 5))
+def test_a_face_of_any_size_is_found(k, astronaut, eileen):
+    how = cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC
+    face = detect_faces(cv2.resize(astronaut, None, fx=k, fy=k, interpolation=how))[0]
+    assert gap((face.landmarks + 0.5) / k - 0.5, eileen) < 0.08
+
+
+def test_a_group_before_textures(astronaut, eileen):
+    "Heads of 24 to 400 px from the brows to the chin on a mosaic of pictures without people."
+    from skimage import data
+
+    coffee, rocket = data.coffee(), data.rocket()
+    brick, gravel = (cv2.cvtColor(x(), cv2.COLOR_GRAY2RGB) for x in (data.brick, data.gravel))
+    tiles = [cv2.resize(x, (1000, 1000)) for x in (coffee, brick, rocket, gravel)]
+    picture = np.vstack([np.hstack(np.roll(tiles, k, 0)) for k in range(3)])
+    heights = [400, 200, 100, 48, 32, 24]
+    places = [(100, 100), (2200, 300), (3300, 1200), (1700, 1500), (2600, 2400), (700, 2600)]
+    for height, (x0, y0) in zip(heights, places):
+        k = height / np.ptp(eileen[:, 1])
+        how = cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC
+        head = cv2.resize(astronaut[:300, 80:380], None, fx=k, fy=k, interpolation=how)
+        picture[y0 : y0 + len(head), x0 : x0 + len(head)] = head
+    found = [face_height(face) for face in detect_faces(picture)]
+    assert len(found) == len(heights) and np.allclose(found, heights, rtol=0.12)
+
+
+def clouds(rng):
+    "Soft noise of five sizes."
+    out = np.zeros((300, 400, 3))
+    for n in (4, 8, 16, 32, 64):
+        noise = rng.random((n, n, 3))
+        out += cv2.resize(noise, (400, 300), interpolation=cv2.INTER_CUBIC) / n
+    return (255 * out / out.max()).clip(0, 255).astype(np.uint8)
+
+
+def blobs(rng):
+    "Discs of many colours."
+    out = np.full((300, 300, 3), 200, np.uint8)
+    for _ in range(30):
+        place, radius = rng.integers(0, 300, 2).tolist(), int(rng.integers(5, 40))
+        cv2.circle(out, place, radius, rng.integers(0, 255, 3).tolist(), -1)
+    return out
+
+
+def test_nobody_is_found_in_noise_gradients_blobs_and_coins():
+    from skimage import data
+
+    rng = np.random.default_rng(1)
+    pictures = {
+        "a pixel": np.zeros((1, 1, 3), np.uint8),
+        "a strip": np.full((50, 2000, 3), 128, np.uint8),
+        "clouds": clouds(rng),
+        "blobs": blobs(rng),
+        "noise": rng.integers(0, 255, (300, 400, 3)).astype(np.uint8),
+        "a gradient": np.linspace(0, 1, 90000, dtype=np.float32).reshape(300, 300),
+        "coins": data.coins(),
+    }
+    assert {name for name, x in pictures.items() if detect_faces(x)} == set()

@@ -22,10 +22,10 @@ import cv2
 import numpy as np
 import torch
 
+from ..crop import INNER as _INNER
+from ..detect import shrink as _shrunk
 from illures_nb.face import (
-    _INNER,
     TEMPLATE,
-    _shrunk,
     contours,
     crop,
     crop_transform,
