@@ -35,7 +35,9 @@ MOST_MEMORY = 3000  # MB that the server may hold at any moment
 
 def chunk(kind, data):
     "A piece of a PNG."
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    length = struct.pack(">I", len(data))
+    check = struct.pack(">I", zlib.crc32(kind + data))
+    return length + kind + data + check
 
 
 def zeros(size):
@@ -303,13 +305,13 @@ class Attack:
             result, refusal = said(self.client, given, api_name="/decompose")
             if result is not None:
                 self.fault(f"{path} was read")
-            for start in ("/gradio_api/file=", "/studio/", "/studio/..%2f..%2f"):
+            for door in ("/gradio_api/file=", "/studio/", "/studio/..%2f..%2f"):
                 c = connection(self.url)
-                c.request("GET", start + path)
+                c.request("GET", door + path)
                 answer = c.getresponse()
                 content = answer.read()
                 if answer.status == 200 and (b"root:" in content or b"lib_name" in content):
-                    self.fault(f"GET {start}{path} gives the file")
+                    self.fault(f"GET {door}{path} gives the file")
         print(f"{len(FOREIGN)} paths of others: asked for in four ways each")
 
     def bombs(self):

@@ -1,9 +1,9 @@
 """Long jobs killed at random moments: `python bench/kill.py`.
 
-Twenty times each, `illures synth`, `videos`, `train` and a batch of `decompose` are ended by SIGKILL
-somewhere in their work and started again with the same command. Looked for: a half file that is
-taken for a whole one, more than one checkpoint's work lost, an end that differs from an undisturbed
-one."""
+Twenty times each, `illures synth`, `videos`, `train` and a batch of `decompose` are ended by
+SIGKILL somewhere in their work and started again with the same command. Looked for: a half file
+that is taken for a whole one, more than one checkpoint's work lost, an end that differs from an
+undisturbed one."""
 
 import argparse
 import json
@@ -93,7 +93,8 @@ def swaying(picture, count):
     h, w = picture.shape[:2]
     for k in range(count):
         wider, higher = 1 + 0.05 * np.sin(k), 1 - 0.08 * np.sin(1.3 * k)
-        stretch = np.array([[wider, 0.06 * np.cos(1.7 * k), 0], [0, higher, 0]])
+        slanted = 0.06 * np.cos(1.7 * k)
+        stretch = np.array([[wider, slanted, 0], [0, higher, 0]])
         middle = np.array([w / 2, h / 2])
         stretch[:, 2] = middle - stretch[:, :2] @ middle
         yield cv2.warpAffine(picture, stretch, (w, h), borderMode=cv2.BORDER_REPLICATE)
@@ -209,7 +210,8 @@ def train_job(folder):
 
 def map_bytes(out):
     "Every file that `illures decompose` wrote but sheets."
-    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+    files = [p for p in sorted(out.rglob("*")) if p.is_file()]
+    return {str(p.relative_to(out)): p.read_bytes() for p in files}
 
 
 def decompose_job(folder):

@@ -87,7 +87,7 @@ class Page:
         return [n.lineno for n in assigned if isinstance(n.value, ast.Lambda)]
 
     def long_functions(self):
-        "Name and lines of each function that does not fit a screen, without signature and docstring."
+        "Name and lines of each function whose body does not fit a screen."
         functions = (ast.FunctionDef, ast.AsyncFunctionDef)
         for f in (n for n in ast.walk(self.tree) if isinstance(n, functions)):
             body = f.body[1:] if ast.get_docstring(f) else f.body
@@ -191,15 +191,16 @@ def report(pages, title):
     lines = sum(len(p.tokens) for p in pages)
     per_line = sorted(n for p in pages for n in p.tokens.values())
     full, too_full = (sum(len(p.over(limit)) for p in pages) for limit in (FULL, TOO_FULL))
-    wide, lambdas = (sum(len(of(p)) for p in pages) for of in (Page.wide, Page.named_lambdas))
+    wide = sum(len(p.wide()) for p in pages)
+    lambdas = sum(len(p.named_lambdas()) for p in pages)
     print(f"{title}: {len(pages)} files, {lines:,} lines of code")
     print(f"  lines over {FULL} tokens: {full} ({share(full, lines)}), over {TOO_FULL}: {too_full}")
     print(f"  tokens of a line, 90th percentile: {per_line[int(0.9 * len(per_line))]}")
     semicolons = sum(p.semicolons for p in pages)
     print(f"  lines over {WIDTH} columns: {wide}, semicolons: {semicolons}", end=", ")
     print(f"lambdas with names: {lambdas}")
-    long = sorted(((n, p.name, f) for p in pages for f, n in p.long_functions()), reverse=True)
-    longest = (f"{name}:{function} {n}" for n, name, function in long[:6])
+    long = [(n, f"{p.name}:{f}") for p in pages for f, n in p.long_functions()]
+    longest = (f"{name} {n}" for n, name in sorted(long, reverse=True)[:6])
     print(f"  functions over {SCREEN} lines: {len(long)}", *longest, sep="  ")
     worst = sorted(pages, key=lambda p: -len(p.over(FULL)))[:6]
     print("  most full lines:", ", ".join(f"{p.name} {len(p.over(FULL))}" for p in worst))
