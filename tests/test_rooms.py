@@ -1,15 +1,17 @@
-"""Who imports whom, derived from the code: wings in one order, no circles, notebooks in the order they are read.
+"""Who imports whom, derived from the code: wings in one order, no circles, notebooks in the order
+they are read.
 
-A wing is a folder of the package; what lies beside the folders is inference. Imports inside functions count."""
+A wing is a folder of the package; what lies beside the folders is inference. Imports inside
+functions count."""
 
 import ast
-import json
 import re
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+import style
 
 import illures_nb
 
@@ -35,8 +37,11 @@ HANDED_ON = {
 
 def absolute(node, package):
     "The module that a `from … import` names, relative ones resolved against a package."
-    above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-    return ".".join([*above, *([node.module] if node.module else [])])
+    if not node.level:
+        return node.module
+    for _ in range(node.level - 1):
+        package = package.rpartition(".")[0]
+    return f"{package}.{node.module}" if node.module else package
 
 
 def is_script_part(node):
@@ -122,44 +127,32 @@ def test_no_circle_between_modules():
 class Notebook:
     "A notebook: its number, the module it writes, and the modules that its cells import."
 
-    def __init__(self, path):
-        self.name = path.relative_to(ROOT).as_posix()
-        self.folder = path.parent
-        number = re.match(r"(\d+)_", path.name)
+    def __init__(self, chapter):
+        self.name, self.code = chapter.name, chapter.page.tree
+        self.folder, _, file = chapter.name.rpartition("/")
+        number = re.match(r"(\d+)_", file)
         self.number = int(number[1]) if number else None
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        self.cells = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
-        written = re.search(r"^#\| ?default_exp (\S+)", "\n".join(self.cells), re.M)
+        written = re.search(r"^#\| ?default_exp (\S+)", chapter.page.source, re.M)
         self.module = f"illures_nb.{written[1]}" if written else None
 
     def imports(self, modules):
-        "Those of some modules that a cell imports."
+        "Those of some modules that its cells import."
         package = (self.module or "illures_nb.").rpartition(".")[0]
-        for cell in self.cells:
-            plain = re.sub(r"^( *)[%!].*$", r"\1pass", cell, flags=re.M)  # Jupyter's commands
-            yield from imports(ast.parse(plain), package, modules)
+        return imports(self.code, package, modules)
 
 
-NOTEBOOKS = [
-    Notebook(path)
-    for path in sorted((ROOT / "nbs").rglob("*.ipynb"))
-    if not re.search(r"[/\\][._]", str(path.relative_to(ROOT)))
-]
+NOTEBOOKS = [Notebook(chapter) for chapter in style.chapters()]
 FOLDERS = sorted({book.folder for book in NOTEBOOKS})
 
 
-def folder_name(folder):
-    return folder.relative_to(ROOT).as_posix()
-
-
-@pytest.mark.parametrize("folder", FOLDERS, ids=folder_name)
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_notebooks_have_numbers_of_their_own(folder):
     numbers = Counter(book.number for book in NOTEBOOKS if book.folder == folder)
     assert None not in numbers, "a notebook without a number"
     assert not [n for n, count in numbers.items() if count > 1]
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=folder_name)
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_notebooks_are_numbered_in_the_order_of_imports(folder):
     "No cell imports what a later notebook of the same folder writes."
     books = [book for book in NOTEBOOKS if book.folder == folder]
