@@ -121,7 +121,9 @@ def test_every_face_can_be_chosen(client, two_faces, tmp_path):
     def relit(face):
         return pixels(client.predict(photo, "split_left", 1, face, api_name="/relight")[0])
 
-    for picture, untouched in ((relit(1), np.s_[:, :280]), (relit(2), np.s_[:, 288:])):
+    others = {1: np.s_[:, :280], 2: np.s_[:, 288:]}
+    for face, untouched in others.items():
+        picture = relit(face)
         assert (picture[untouched] == two_faces[untouched]).all()
         assert (picture != two_faces).any()
     assert "no face 3" in ask(client, photo, face=3, api_name="/decompose")
@@ -196,8 +198,8 @@ def test_light_that_was_returned_can_be_passed_back(client, astronaut_path):
         assert numbers == light and like(pixels(same), pixels(picture))
     written = client.predict(what="light", light=light, api_name="/export")
     assert SHLight.load(written) == SHLight(light["coeffs"])
-    infinite = {"coeffs": [[1e400] * 3] * 9}
-    for bad in ({}, {"coeffs": 3}, [], [[1, 2]], infinite, True, None):
+    no_lights = {}, {"coeffs": 3}, {"coeffs": [[1e400] * 3] * 9}
+    for bad in (*no_lights, [], [[1, 2]], True, None):
         assert is_sentence(ask(client, light=bad, api_name="/relight")), bad
 
 

@@ -222,7 +222,8 @@ def test_page_and_package_agree(visit, astronaut_path, face):
         turned = in_front.rotate(yaw=a + 50, pitch=e - 30)
         np.testing.assert_allclose(np.reshape(got["turned"], (9, 3)), turned.coeffs, atol=1e-4)
     lamp = SHLight.from_direction(40, 20, ambient=0, warmth=0.5, softness=0.3)
-    np.testing.assert_allclose(np.reshape(v.js(WARM_LAMP), (9, 3)), lamp.coeffs, atol=1e-4)
+    theirs = np.reshape(v.js(WARM_LAMP), (9, 3))
+    np.testing.assert_allclose(theirs, lamp.coeffs, atol=1e-4)
     actions = ("use('window')", "change({residual: 2})", "point(100, 30)", "addLight()")
     for act in (f"illures.{action}" for action in actions):
         v.js(act)

@@ -1,4 +1,4 @@
-"The public API on real photos: any kind of input, several faces, rolled heads, composites, bad input."
+"The public API on real photos: kinds of input, several faces, rolled heads, composites, bad input."
 
 import io
 from pathlib import Path
@@ -16,7 +16,9 @@ from illures_nb.networks import build, save_weights
 
 
 def angles(a, b):
-    return np.rad2deg(np.arccos(np.clip((a * b).sum(-1), -1, 1)))
+    "Angles between directions (…, 3), degrees."
+    cosines = np.clip((a * b).sum(-1), -1, 1)
+    return np.rad2deg(np.arccos(cosines))
 
 
 def test_a_face_has_the_promised_layers(face, astronaut):
@@ -59,19 +61,15 @@ def test_every_kind_of_input_gives_the_same_face(
         "bytes": astronaut_path.read_bytes(),
     }[kind]
     (f,) = decomposer(image)
-    assert np.allclose(f.albedo, face.albedo, atol=1e-3) and np.allclose(
-        f.light.coeffs, face.light.coeffs, atol=1e-3
-    )
+    assert np.allclose(f.albedo, face.albedo, atol=1e-3)
+    assert np.allclose(f.light.coeffs, face.light.coeffs, atol=1e-3)
     assert np.array_equal(f.relight(f.light).composite(), astronaut)
 
 
 def test_grey_transparent_and_sideways_photos_work(decomposer, astronaut):
     grey = np.asarray(Image.fromarray(astronaut).convert("L"))
-    assert (
-        len(decomposer(grey))
-        == len(decomposer(np.dstack([astronaut, np.full((512, 512), 255, np.uint8)])))
-        == 1
-    )
+    opaque = np.dstack([astronaut, np.full((512, 512), 255, np.uint8)])
+    assert len(decomposer(grey)) == len(decomposer(opaque)) == 1
     exif, data = Image.Exif(), io.BytesIO()
     exif[274] = 6  # shown turned by a quarter
     Image.fromarray(np.ascontiguousarray(np.rot90(astronaut))).save(data, "PNG", exif=exif)
@@ -90,18 +88,15 @@ def test_a_photo_without_a_face_gives_an_empty_list(decomposer, wall):
 
 def test_several_faces_come_biggest_first_and_keep_to_themselves(decomposer, two_faces):
     big, small = decomposer(two_faces)
-    assert (
-        np.ptp(big.photo.face.landmarks, 0).max()
-        > 1.5 * np.ptp(small.photo.face.landmarks, 0).max()
-    )
+    heights = [np.ptp(f.photo.face.landmarks, 0).max() for f in (big, small)]
+    assert heights[0] > 1.5 * heights[1]
     assert big.photo.face.box[0] > 288 > 276 > small.photo.face.box[2]
     light = SHLight.preset("split_left")
+    left, right = np.s_[:, :288], np.s_[:, 288:]
     a, b = big.relight(light).composite(), small.relight(light).composite()
-    assert np.array_equal(a[:, :288], two_faces[:, :288]) and np.array_equal(
-        b[:, 288:], two_faces[:, 288:]
-    )
+    assert np.array_equal(a[left], two_faces[left]) and np.array_equal(b[right], two_faces[right])
     both = small.relight(light).composite(big.relight(light).composite())
-    assert np.array_equal(both[:, 288:], a[:, 288:]) and np.array_equal(both[:, :288], b[:, :288])
+    assert np.array_equal(both[right], a[right]) and np.array_equal(both[left], b[left])
 
 
 def test_composite_touches_nothing_but_the_face(face, astronaut):
@@ -287,25 +282,21 @@ def test_damaged_weights_do_not_pass_for_an_answer(astronaut, face):
 def test_light_is_found_again_in_a_rendered_face(face):
     "Shade the face's own albedo and normals under a known light; the fit must return it."
     light = SHLight.preset("rembrandt_left")
-    picture = face.albedo * (
-        np.maximum(light.shade(face.normals), 0)
-    ) + 0.02 * np.random.default_rng(0).normal(size=face.albedo.shape).astype(np.float32)
+    noise = np.random.default_rng(0).normal(size=face.albedo.shape).astype(np.float32)
     inside, true = face.mask > 0.5, light.shade(face.normals)
+    picture = face.albedo * np.maximum(true, 0) + 0.02 * noise
     for prior in (None, face.light.matched(light)):
         found = fit_light(picture, face.albedo, face.normals, face.mask, prior)
-        assert abs(found.shade(face.normals) - true)[inside].mean() < 0.1 * true[inside].mean()
+        error = abs(found.shade(face.normals) - true)
+        assert error[inside].mean() < 0.1 * true[inside].mean()
 
 
 def test_trained_weights_see_the_mirrored_light_mirrored(trained, decomposer, face, astronaut):
     (mirrored,) = decomposer(np.ascontiguousarray(astronaut[:, ::-1]))
     expected = face.light.mirror()
     inside = mirrored.mask > 0.5
-    assert (
-        abs(mirrored.light.shade(mirrored.normals) - expected.shade(mirrored.normals))[
-            inside
-        ].mean()
-        < 0.15 * mirrored.shading[inside].mean()
-    )
+    error = abs(mirrored.light.shade(mirrored.normals) - expected.shade(mirrored.normals))
+    assert error[inside].mean() < 0.15 * mirrored.shading[inside].mean()
 
 
 def test_trained_weights_explain_the_photo(trained, face):
@@ -313,10 +304,15 @@ def test_trained_weights_explain_the_photo(trained, face):
     assert abs(face.reconstruction - face.photo.crop)[inside].mean() < 0.08
 
 
-@pytest.mark.parametrize(
-    "preset, size, asked",
-    [("lite", 128, None), ("fine", 256, None), ("illures", 64, None), ("illures", 128, 128)],
-)
+BUNDLED = [  # preset, size, size asked for
+    ("lite", 128, None),
+    ("fine", 256, None),
+    ("illures", 64, None),
+    ("illures", 128, 128),
+]
+
+
+@pytest.mark.parametrize("preset, size, asked", BUNDLED)
 def test_every_bundled_network_takes_a_face_apart(preset, size, asked, trained, face, astronaut):
     (f,) = Decomposer.from_pretrained(preset, asked)(astronaut)
     assert f.albedo.shape == f.normals.shape == f.residual.shape == (
