@@ -485,8 +485,8 @@ def test_a_folder_that_is_gone(shell, tmp_path):
     not Path("/proc/self/maps").exists(), reason="sees by /proc how far a process is"
 )
 def test_stopped_by_hand(weights, astronaut_path, tmp_path):
-    """Ctrl-C, while torch loads and in the middle of a batch: one line, exit code 130, whole folders
-    only."""
+    """Ctrl-C, while torch loads and in the middle of a batch: one line, exit code 130, whole
+    folders only."""
     for i in range(40):
         shutil.copy(astronaut_path, tmp_path / f"{i:02d}.png")
     for moment in ("loading", "working"):

@@ -210,6 +210,22 @@ def test_bad_input_is_one_sentence(name, toy, tmp_path, illures):
     assert not [p for p in tmp_path.glob("a/**/*") if p.is_file()]
 
 
+def test_errors_have_their_types(tmp_path):
+    "What a program that catches them relies on; the notebooks show the sentences."
+    from illures_nb.synth import recipes
+    from illures_nb.synth.imported import load_skins
+
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(FileNotFoundError):
+            load_skins(folder)
+    with pytest.raises(ValueError):
+        recipes.find("bfm")
+    with pytest.raises(ValueError):
+        recipes.units("expre-syn", 0)
+    with pytest.raises(IndexError):
+        recipes.place("expre-syn", 2736)
+
+
 def test_imported_assets_are_used_and_named(tmp_path, illures):
     """Painted environments as files → import → check → a set that lists them; the import goes on
     where it was."""
