@@ -91,8 +91,8 @@ def main(args=None):
     albedos = (opts.out / "maps").glob(f"{glob.escape(photo.stem)}*/albedo.png")
     maps = min(albedos).parent  # of the first face
     box, files = around_face(photo), {"photo": photo, **relit}
-    faces = [(name.replace("_", " "), Image.open(file)) for name, file in files.items()]
-    faces = [(caption, picture.crop(box)) for caption, picture in faces]
+    faces = [(name.replace("_", " "), file) for name, file in files.items()]
+    faces = [(caption, Image.open(file).crop(box)) for caption, file in faces]
     layers = [(name, Image.open(maps / f"{name}.png")) for name in MAPS]
     first = opts.out / "00_contact_sheet.png"
     sheet([faces, layers]).save(first)

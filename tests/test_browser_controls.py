@@ -421,10 +421,8 @@ def test_tiles_enlarge(v):
     for name in ("albedo", "normals", "shading", "residual", "reconstruction", "light"):
         tile = v.page.locator(f".tile.{name}")
         tile.click()
-        assert (
-            tile.get_attribute("aria-pressed") == "true"
-            and v.page.locator(".frame .what").inner_text()
-        )
+        assert tile.get_attribute("aria-pressed") == "true"
+        assert v.page.locator(".frame .what").inner_text()
         shown[name] = v.image(
             "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height))"
             "(document.querySelector('.frame .map'))"
@@ -757,18 +755,12 @@ def test_the_picture_comes_first_and_the_controls_are_in_reach(sized):
     name, v, width, height = sized
     top, big = PICTURE[name]
     picture = v.page.locator(".frame .picture").bounding_box()
-    assert (
-        picture["y"] <= top
-        and min(picture["width"], picture["height"]) >= big
-        and picture["y"] + picture["height"] <= height
-    )
+    assert picture["y"] <= top and min(picture["width"], picture["height"]) >= big
+    assert picture["y"] + picture["height"] <= height
     for control in ("[role=tablist]", "#save-picture", *([".ball"] if name != "narrow" else [])):
         box = v.page.locator(control).last.bounding_box()
-        assert (
-            box["y"] + box["height"] <= height + 1
-            and box["x"] >= 0
-            and box["x"] + box["width"] <= width
-        ), control
+        assert box["y"] + box["height"] <= height + 1, control
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width, control
 
 
 def test_nothing_is_too_wide_too_small_or_upon_something_else(sized):

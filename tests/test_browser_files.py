@@ -325,7 +325,6 @@ def test_png_or_jpeg_is_remembered(visit, astronaut_path, tmp_path):
 
 def test_the_page_opens_with_a_real_portrait(visit, calls):
     v = visit()
-    assert (
-        v.page.locator(".people button").first.get_attribute("title") == "Eileen Collins, astronaut"
-    )
+    first = v.page.locator(".people button").first
+    assert first.get_attribute("title") == "Eileen Collins, astronaut"
     assert v.js("illures.told.boxes.length") == 1 and not calls

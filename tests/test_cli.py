@@ -73,16 +73,13 @@ def test_exr_holds_the_exact_maps(illures, astronaut_path, face, tmp_path):
 
 
 def test_faces_of_one_photo_get_their_own_folders(illures, two_faces, tmp_path):
-    Image.fromarray(two_faces).save(tmp_path / "pair.png")
-    assert illures("decompose", tmp_path / "pair.png", "--out", tmp_path / "all")[0] == 0
+    pair = tmp_path / "pair.png"
+    Image.fromarray(two_faces).save(pair)
+    assert illures("decompose", pair, "--out", tmp_path / "all")[0] == 0
     assert sorted(p.name for p in (tmp_path / "all").iterdir()) == ["pair-face1", "pair-face2"]
-    assert (
-        illures("decompose", tmp_path / "pair.png", "--out", tmp_path / "one", "--face", 2)[0] == 0
-    )
+    assert illures("decompose", pair, "--out", tmp_path / "one", "--face", 2)[0] == 0
     assert [p.name for p in (tmp_path / "one").iterdir()] == ["pair-face2"]
-    code, _, err = illures(
-        "decompose", tmp_path / "pair.png", "--out", tmp_path / "none", "--face", 3
-    )
+    code, _, err = illures("decompose", pair, "--out", tmp_path / "none", "--face", 3)
     assert code == 2 and "has 2 faces" in err
 
 
@@ -92,11 +89,8 @@ def test_photos_of_one_name_do_not_overwrite_each_other(illures, astronaut, tmp_
         Image.fromarray(astronaut).save(tmp_path / str(k) / f"a{suffix}")
     photos = sorted(tmp_path.glob("*/a.*"))
     code, out, _ = illures("decompose", *photos, "--out", tmp_path / "out")
-    assert (
-        code == 0
-        and sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "a-2", "a-3"]
-        and "replaced" not in out
-    )
+    assert code == 0 and "replaced" not in out
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "a-2", "a-3"]
     code, out, _ = illures("decompose", photos[0], "--out", tmp_path / "out")
     # an earlier run's folder: written over, and said so
     assert code == 0 and out.strip().endswith("a (replaced)")
@@ -121,13 +115,8 @@ def test_a_batch_goes_on_and_says_what_failed(
 def test_one_broken_photo_is_one_sentence(command, name, illures, broken_files, tmp_path):
     light = ["--light", "front"] if command == "relight" else []
     code, out, err = illures(command, broken_files[name], *light, "--out", tmp_path / "out.png")
-    assert (
-        code == 1
-        and not out
-        and err.count("\n") == 1
-        and str(broken_files[name]) in err
-        and len(err) < 400
-    )
+    assert code == 1 and not out
+    assert err.count("\n") == 1 and str(broken_files[name]) in err and len(err) < 400
 
 
 def test_no_face_is_exit_code_2(illures, wall, astronaut_path, tmp_path):
@@ -177,26 +166,11 @@ def test_relight_takes_every_kind_of_light(illures, astronaut, astronaut_path, t
 
 
 def test_relight_by_the_photo_itself_changes_nothing(illures, astronaut, astronaut_path, tmp_path):
-    assert (
-        illures(
-            "relight", astronaut_path, "--reference", astronaut_path, "--out", tmp_path / "same.png"
-        )[0]
-        == 0
-    )
-    assert abs(np.asarray(Image.open(tmp_path / "same.png")).astype(int) - astronaut).max() <= 2
-    assert (
-        illures(
-            "relight",
-            astronaut_path,
-            "--reference",
-            astronaut_path,
-            "--residual",
-            "0",
-            "--out",
-            tmp_path / "matte.jpg",
-        )[0]
-        == 0
-    )
+    same, matte = tmp_path / "same.png", tmp_path / "matte.jpg"
+    args = "relight", astronaut_path, "--reference", astronaut_path
+    assert illures(*args, "--out", same)[0] == 0
+    assert abs(np.asarray(Image.open(same)).astype(int) - astronaut).max() <= 2
+    assert illures(*args, "--residual", "0", "--out", matte)[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -25,21 +25,14 @@ def test_a_face_has_the_promised_layers(face, astronaut):
     assert isinstance(face, Decomposition) and isinstance(face.light, SHLight)
     for name in MAPS:
         x = getattr(face, name)
-        assert (
-            x.dtype == np.float32
-            and x.shape == ((128, 128) if name == "mask" else (128, 128, 3))
-            and np.isfinite(x).all()
-        ), name
+        assert x.dtype == np.float32 and np.isfinite(x).all(), name
+        assert x.shape == ((128, 128) if name == "mask" else (128, 128, 3)), name
     assert face.light.coeffs.shape == (9, 3) and face.light.coeffs.dtype == np.float32
     assert np.allclose(np.linalg.norm(face.normals, axis=-1), 1, atol=1e-4)
-    assert (
-        0 <= face.albedo.min() <= face.albedo.max() <= 1
-        and face.shading.min() >= 0
-        and 0 <= face.mask.min() <= face.mask.max() <= 1
-    )
-    expected = linear_to_srgb(
-        np.clip(face.albedo * face.light.shade(face.normals) + face.residual, 0, 1)
-    )
+    assert 0 <= face.albedo.min() <= face.albedo.max() <= 1 and face.shading.min() >= 0
+    assert 0 <= face.mask.min() <= face.mask.max() <= 1
+    lit = face.albedo * face.light.shade(face.normals) + face.residual
+    expected = linear_to_srgb(np.clip(lit, 0, 1))
     assert np.allclose(face.reconstruction, expected, atol=1e-5)
     x0, y0, x1, y1 = face.photo.face.box
     assert 150 < x0 < 200 < 250 < x1 < 300 and 60 < y0 < y1 < 220  # where the astronaut's face is
@@ -103,25 +96,17 @@ def test_composite_touches_nothing_but_the_face(face, astronaut):
     out = face.relight(SHLight.preset("split_right")).composite()
     outside = np.isnan(face.to_frame("mask"))
     assert out.dtype == np.uint8 and out.shape == astronaut.shape and outside.mean() > 0.8
-    assert (
-        np.array_equal(out[outside], astronaut[outside])
-        and (out[~outside] != astronaut[~outside]).any(-1).mean() > 0.9
-    )
+    assert np.array_equal(out[outside], astronaut[outside])
+    assert (out[~outside] != astronaut[~outside]).any(-1).mean() > 0.9
     assert np.array_equal(face.photo.picture, astronaut)  # and the photo itself is left alone
 
 
 def test_own_light_returns_the_photo(face, astronaut):
     assert abs(face.relight(face.light).composite().astype(int) - astronaut).max() <= 2
-    assert (
-        abs(
-            face.relight(SHLight.preset("top")).relight(face.light).composite().astype(int)
-            - astronaut
-        ).max()
-        <= 2
-    )
-    assert np.array_equal(
-        face.relight(face.light, residual=1.0).reconstruction, face.reconstruction
-    )
+    there_and_back = face.relight(SHLight.preset("top")).relight(face.light)
+    assert abs(there_and_back.composite().astype(int) - astronaut).max() <= 2
+    same = face.relight(face.light, residual=1.0)
+    assert np.array_equal(same.reconstruction, face.reconstruction)
     assert np.array_equal(face.edit_albedo(face.albedo).composite(), astronaut)
 
 
@@ -130,11 +115,8 @@ def test_relighting_never_runs_the_network(astronaut, weights):
     (f,) = d(astronaut)
     d.net = None
     g = f.relight(SHLight.preset("window"), residual=0.5).edit_albedo(f.albedo * 0.9)
-    assert (
-        g.composite().shape == astronaut.shape
-        and g.to_frame("shading").shape == astronaut.shape
-        and sheet(g).dtype == np.uint8
-    )
+    assert g.composite().shape == g.to_frame("shading").shape == astronaut.shape
+    assert sheet(g).dtype == np.uint8
 
 
 @pytest.mark.parametrize("quarter", [1, -1])
@@ -315,16 +297,13 @@ BUNDLED = [  # preset, size, size asked for
 @pytest.mark.parametrize("preset, size, asked", BUNDLED)
 def test_every_bundled_network_takes_a_face_apart(preset, size, asked, trained, face, astronaut):
     (f,) = Decomposer.from_pretrained(preset, asked)(astronaut)
-    assert f.albedo.shape == f.normals.shape == f.residual.shape == (
-        size,
-        size,
-        3,
-    ) and f.mask.shape == (size, size)
+    for x in (f.albedo, f.normals, f.residual):
+        assert x.shape == (size, size, 3)
+    assert f.mask.shape == (size, size)
     own, other = f.to_frame("normals"), face.to_frame("normals")
     both = np.isfinite(own[..., 0]) & np.isfinite(other[..., 0])
-    assert (
-        both.mean() > 0.02 and np.median(angles(own, other)[both]) < 15
-    )  # they agree on the shape
+    # they agree on the shape
+    assert both.mean() > 0.02 and np.median(angles(own, other)[both]) < 15
     seen = f.mask > 0.5
     assert abs(f.reconstruction - f.photo.crop)[seen].mean() < 0.04
     assert f.relight(SHLight.preset("split_left")).composite().shape == astronaut.shape
