@@ -40,6 +40,11 @@ def is_table(node):
     return bool(names) and all(n.lstrip("_").isupper() or n == "__all__" for n in names)
 
 
+def is_wide(line):
+    "Whether a line does not fit; what is said to ruff at its end does not count."
+    return len(re.sub(r" +# noqa\b.*", "", line)) > WIDTH
+
+
 def lines_of(node):
     "Numbers of the lines of a statement."
     return range(node.lineno, node.end_lineno + 1)
@@ -79,7 +84,7 @@ class Page:
     def wide(self):
         "Numbers of the lines wider than the page."
         lines = enumerate(self.source.splitlines(), 1)
-        return [i for i, line in lines if len(line) > WIDTH and i not in self.listed]
+        return [i for i, line in lines if is_wide(line) and i not in self.listed]
 
     def named_lambdas(self):
         "Numbers of the lines that give a lambda a name."
@@ -149,7 +154,7 @@ class Chapter:
     @property
     def wide(self):
         "Lines cut off on the rendered page."
-        return [line for s in self.cells for line in s.splitlines() if len(line) > WIDTH]
+        return [line for s in self.cells for line in s.splitlines() if is_wide(line)]
 
     @property
     def page(self):
