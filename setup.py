@@ -1,4 +1,5 @@
-"Packaging, driven by settings.ini: nbdev's own template needs pkg_resources, which setuptools no longer has."
+"""Packaging, driven by settings.ini: nbdev's own template needs pkg_resources, which setuptools no
+longer has."""
 
 import shutil
 from configparser import ConfigParser
@@ -19,7 +20,8 @@ def lines(key):
 
 
 class build_with_demo(build_py):
-    "The package with the demo in it, which stands at the top of the repository for Hugging Face Spaces."
+    """The package with the demo in it: app.py and assets stand at the top of the repository, where
+    Hugging Face Spaces looks for them."""
 
     def run(self):
         super().run()

@@ -35,13 +35,19 @@ def two_cores():
     cv2.setNumThreads(THREADS)
 
 
+SPIN = """
+import os
+parent = os.getppid()
+print(flush=True)
+while os.getppid() == parent: pass
+"""  # ends with its parent
+
+
 @contextlib.contextmanager
 def neighbours(count):
     "Processes that do nothing but keep a core each busy."
-    spin = "import os\nparent = os.getppid()\nprint(flush=True)\nwhile os.getppid() == parent: pass"  # ends with us
-    running = [
-        subprocess.Popen([sys.executable, "-c", spin], stdout=subprocess.PIPE) for _ in range(count)
-    ]
+    call = [sys.executable, "-c", SPIN]
+    running = [subprocess.Popen(call, stdout=subprocess.PIPE) for _ in range(count)]
     try:
         for p in running:
             p.stdout.readline()
@@ -60,7 +66,8 @@ class Times(NamedTuple):
 
     def __sub__(self, other):
         "What is left when a part that was timed by itself is taken away, by medians."
-        return Times(*([statistics.median(a) - statistics.median(b)] for a, b in zip(self, other)))
+        medians = ((statistics.median(a), statistics.median(b)) for a, b in zip(self, other))
+        return Times(*([whole - part] for whole, part in medians))
 
 
 def timed(f, runs):
@@ -89,36 +96,36 @@ def photo(height=1080, width=1920):
     "The NASA portrait of scikit-image on a 1920×1080 picture; its face is about 330 px high."
     from skimage.data import astronaut
 
-    head = cv2.resize(
-        astronaut()[:300, 80:400],
-        None,
-        fx=height / 300,
-        fy=height / 300,
-        interpolation=cv2.INTER_CUBIC,
-    )
+    small, k = astronaut()[:300, 80:400], height / 300
+    head = cv2.resize(small, None, fx=k, fy=k, interpolation=cv2.INTER_CUBIC)
     out = np.full((height, width, 3), 128, np.uint8)
     out[:, 400 : 400 + head.shape[1]] = head
     return out
 
 
+IMPORT = """
+import time, torch
+t = time.perf_counter()
+import illures_nb
+illures_nb.Decomposer
+print(time.perf_counter() - t)
+"""
+
+
 def import_ms(runs):
-    "`import illures_nb` and its `Decomposer` in fresh processes, beyond what torch's own import takes."
-    code = "\n".join(
-        (
-            "import time, torch",
-            "t = time.perf_counter()",
-            "import illures_nb",
-            "illures_nb.Decomposer",
-            "print(time.perf_counter() - t)",
-        )
-    )
+    "Milliseconds that `import illures_nb` and its `Decomposer` take in new processes beyond torch."
 
     def run():
-        call = [sys.executable, "-c", code]
+        call = [sys.executable, "-c", IMPORT]
         return float(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
 
     run()
     return [1e3 * run() for _ in range(runs)]
+
+
+def children_seconds(times):
+    "Processor time of ended child processes."
+    return times.children_user + times.children_system
 
 
 def command(picture, runs):
@@ -132,13 +139,7 @@ def command(picture, runs):
         for _ in range(runs + 1):
             start, before = time.perf_counter(), os.times()
             subprocess.run(call, check=True, capture_output=True)
-            after = os.times()
-            used = (
-                after.children_user
-                + after.children_system
-                - before.children_user
-                - before.children_system
-            )
+            used = children_seconds(os.times()) - children_seconds(before)
             out.append((time.perf_counter() - start, used))
     return [statistics.median(x) for x in zip(*out[1:])]
 
@@ -151,7 +152,8 @@ def stages(d, picture):
     view = view_transform(f.photo.face.landmarks)
     small = resize(picture, 512)
     k = small.shape[1] / picture.shape[1]
-    shrinking = np.array([[k, 0, k / 2 - 0.5], [0, k, k / 2 - 0.5]])
+    shift = k / 2 - 0.5
+    shrinking = np.array([[k, 0, shift], [0, k, shift]])
     levels = [(small, shrinking), (picture, np.eye(2, 3))]  # what `detect_faces` hands to `refine`
     return {
         "photo to floats": lambda: cv2.convertScaleAbs(read_image(picture), alpha=255),
@@ -170,30 +172,51 @@ def row(name, times, of=None, budget=None, worst_budget=None):
     share = f"{alone / of:8.0%}" if of else f"{'':8}"
     many = len(times.alone) > 1  # a difference of medians has no worst call
     columns = [f"{max(t):9.1f}" if many else f"{'':9}" for t in times]
-    text = (
-        f"{name:34}{alone:9.1f}{columns[0]}{share}{beside:12.1f}{columns[1]}{beside / alone:8.2f}"
-    )
+    text = f"{name:34}{alone:9.1f}{columns[0]}{share}"
+    text += f"{beside:12.1f}{columns[1]}{beside / alone:8.2f}"
     over = [f"median alone over {budget}"] * bool(budget and alone > budget)
     over += [f"worst beside over {worst_budget}"] * bool(worst_budget and worst > worst_budget)
     print(text, ", ".join(over))
 
 
-def main(args=None):
+def parsed_arguments(args):
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument(
-        "--runs", type=int, default=20, help="calls of a stage, alone and beside each (default: 20)"
-    )
+    runs = "calls of a stage, alone and beside each (default: 20)"
+    busy = "processes that keep a core busy each (default: 1)"
+    p.add_argument("--runs", type=int, default=20, help=runs)
     p.add_argument("--preset", default="lite", help="network (default: lite)")
-    p.add_argument(
-        "--busy", type=int, default=1, help="processes that keep a core busy each (default: 1)"
-    )
-    opts = p.parse_args(args)
+    p.add_argument("--busy", type=int, default=1, help=busy)
+    return p.parse_args(args)
+
+
+def decomposer(preset):
+    "A decomposer on the CPU, untrained where there are no weights."
+    if weights_path(preset).is_file():
+        return Decomposer.from_pretrained(preset, device="cpu")
+    return Decomposer(build(preset), device="cpu")
+
+
+def print_head(opts, height):
+    "Say what was measured, on what, and name the columns."
+    untrained = "" if weights_path(opts.preset).is_file() else " (untrained: speed only)"
+    photo = f"one face ({height:.0f} px high) of a 1920×1080 photo, two cores"
+    versions = f"torch {torch.__version__}, OpenCV {cv2.__version__}, {platform.machine()}"
+    print(f"{opts.preset}{untrained}, {photo}, milliseconds of {opts.runs} calls; {versions}")
+    columns = f"{'alone':>9}{'worst':>9}{'share':>8}{f'beside {opts.busy}':>12}{'worst':>9}"
+    print(f"\n{'':34}{columns}{'ratio':>8}")
+
+
+def parts_rows(parts):
+    "Print what a whole consists of: name → times."
+    total = sum(statistics.median(t.alone) for t in parts.values())
+    for name, t in parts.items():
+        row(f"  {name}", t, total)
+
+
+def main(args=None):
+    opts = parsed_arguments(args)
     two_cores()
-    trained = weights_path(opts.preset).is_file()
-    if trained:
-        d = Decomposer.from_pretrained(opts.preset, device="cpu")
-    else:
-        d = Decomposer(build(opts.preset), device="cpu")
+    d = decomposer(opts.preset)
     picture, light = photo(), SHLight.preset("rembrandt_left")
     f = d(picture)[0]
     x0, y0, x1, y1 = f.photo.face.box
@@ -211,29 +234,16 @@ def main(args=None):
     both = times(lambda: f.relight(light).composite())
     another = times(lambda: f.relight(light).reconstruction)
 
-    print(
-        f"{opts.preset}{'' if trained else ' (untrained: speed only)'}, one face "
-        f"({y1 - y0:.0f} px high) of a 1920×1080 photo, two cores, "
-        f"milliseconds of {opts.runs} calls; torch {torch.__version__}, OpenCV {cv2.__version__}, {platform.machine()}"
-    )
-    print(
-        f"\n{'':34}{'alone':>9}{'worst':>9}{'share':>8}{f'beside {opts.busy}':>12}{'worst':>9}{'ratio':>8}"
-    )
+    print_head(opts, y1 - y0)
     row("decompose, detection to maps", whole, budget=150, worst_budget=300)
-    total = sum(statistics.median(t.alone) for t in parts.values())
-    for name, t in parts.items():
-        row(f"  {name}", t, total)
+    parts_rows(parts)
     row("relight + composite at 1080p", both, budget=60)
-    total = sum(statistics.median(t.alone) for t in relit.values())
-    for name, t in relit.items():
-        row(f"  {name}", t, total)
+    parts_rows(relit)
     row("one more light at crop size", another, budget=3)
     print(f"{'import, beyond torch itself':34}{statistics.median(import_ms(5)):9.1f}")
     seconds, used = command(picture, 5)
-    print(
-        f"\nillures decompose, one photo, from a cold start: {seconds:.2f} s, "
-        f"{used:.2f} s of processor time (medians of 5)"
-    )
+    print(f"\nillures decompose, one photo, from a cold start: {seconds:.2f} s", end=", ")
+    print(f"{used:.2f} s of processor time (medians of 5)")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"The demo under load, and its frame rate: `python bench/demo.py [--clients 20] [--seconds 60]`. Starts the demo on this machine and stops it again."
+"""The demo under load, and its frame rate: `python bench/demo.py [--clients 20] [--seconds 60]`.
+
+Starts the demo on this machine and stops it again."""
 
 import argparse
 import os
@@ -18,18 +20,40 @@ from illures_nb.cli import safe_printing
 ROOT = Path(__file__).resolve().parents[1]
 PRESETS = ("window", "neon", "split_left", "golden_hour", "rembrandt_left", "campfire")
 ANY_WEBGL = """const ask = WebGL2RenderingContext.prototype.getExtension
-WebGL2RenderingContext.prototype.getExtension = function(name) { return name === "WEBGL_debug_renderer_info" ? null : ask.call(this, name) }"""  # who plays it is hidden
+WebGL2RenderingContext.prototype.getExtension = function(name) {
+    return name === "WEBGL_debug_renderer_info" ? null : ask.call(this, name)
+}"""  # who plays it is hidden
 DRAG = """async seconds => {
     const times = [], start = performance.now()
     let last = start
-    await new Promise(done => { const step = now => {
-        times.push(now - last); last = now
-        illures.point(-80 + (now - start)/20 % 160, 10)
-        now - start < 1000*seconds ? requestAnimationFrame(step) : done() }; requestAnimationFrame(step) })
+    await new Promise(done => {
+        const step = now => {
+            times.push(now - last)
+            last = now
+            illures.point(-80 + (now - start)/20 % 160, 10)
+            now - start < 1000*seconds ? requestAnimationFrame(step) : done()
+        }
+        requestAnimationFrame(step)
+    })
     times.sort((a, b) => a - b)
-    const fast = (f, n = 30) => { let best = 1e9; for (let i = 0; i < n; i++) { const t = performance.now(); f(); best = Math.min(best, performance.now() - t) } return best }
-    return {fps: times.length/seconds, median: times[times.length >> 1], relight: fast(() => illures.face.relight()), draw: fast(() => illures.draw()),
-            size: [illures.canvas.width, illures.canvas.height], by: illures.compositor.constructor.name} }"""
+    const fast = (f, n = 30) => {
+        let best = 1e9
+        for (let i = 0; i < n; i++) {
+            const t = performance.now()
+            f()
+            best = Math.min(best, performance.now() - t)
+        }
+        return best
+    }
+    return {
+        fps: times.length/seconds,
+        median: times[times.length >> 1],
+        relight: fast(() => illures.face.relight()),
+        draw: fast(() => illures.draw()),
+        size: [illures.canvas.width, illures.canvas.height],
+        by: illures.compositor.constructor.name,
+    }
+}"""
 
 
 def start():
@@ -37,15 +61,10 @@ def start():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    env = {
-        **os.environ,
-        "GRADIO_SERVER_PORT": str(port),
-        "SPACE_ID": "bench",
-        "GRADIO_ANALYTICS_ENABLED": "False",
-    }  # SPACE_ID: opens no browser
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py")], env=env, stdout=subprocess.DEVNULL
-    )
+    own = {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
+    own["SPACE_ID"] = "bench"  # opens no browser
+    call, env = [sys.executable, str(ROOT / "app.py")], {**os.environ, **own}
+    process = subprocess.Popen(call, env=env, stdout=subprocess.DEVNULL)
     while process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -56,16 +75,10 @@ def start():
 
 
 def megabytes(process):
-    return (
-        int(
-            next(
-                o
-                for o in Path(f"/proc/{process.pid}/status").read_text().splitlines()
-                if o.startswith("VmRSS")
-            ).split()[1]
-        )
-        / 1024
-    )
+    "Memory of a process."
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    held = next(line for line in lines if line.startswith("VmRSS"))
+    return int(held.split()[1]) / 1024
 
 
 def visit(url, photo, until, times, errors, folder):
@@ -87,18 +100,17 @@ def load(url, process, clients, seconds, photo):
     with tempfile.TemporaryDirectory() as folder:
         visit(url, photo, time.time() + 3, [], errors, folder)
         before, until = megabytes(process), time.time() + seconds
-        threads = [
-            threading.Thread(target=visit, args=(url, photo, until, times, errors, folder))
-            for _ in range(clients)
-        ]
+        arguments = (url, photo, until, times, errors, folder)
+        threads = [threading.Thread(target=visit, args=arguments) for _ in range(clients)]
         for t in threads:
             t.start()
         for t in threads:
             t.join()
     print(
-        f"{clients} clients for {seconds} s: {len(times)} requests, {len(errors)} errors, median {np.median(times):.2f} s, p95 {np.percentile(times, 95):.2f} s; "
-        f"server {before:.0f} MB before, {megabytes(process):.0f} MB after"
+        f"{clients} clients for {seconds} s: {len(times)} requests, {len(errors)} errors", end=", "
     )
+    print(f"median {np.median(times):.2f} s, p95 {np.percentile(times, 95):.2f} s", end="; ")
+    print(f"server {before:.0f} MB before, {megabytes(process):.0f} MB after")
     for e in errors[:3]:
         print(e)
 
@@ -113,9 +125,8 @@ def memory(url, process, photo, requests):
             client.predict(handle_file(photo), light=PRESETS[i % len(PRESETS)], api_name="/relight")
             if i % (requests // 4) == 0:
                 seen.append(f"{megabytes(process):.0f}")
-    print(
-        f"memory after 0, {', '.join(str(requests * i // 4) for i in (1, 2, 3, 4))} photos: {', '.join(seen)} MB"
-    )
+    photos = ", ".join(str(requests * i // 4) for i in range(5))
+    print(f"memory after {photos} photos: {', '.join(seen)} MB")
 
 
 def frames(url):
@@ -126,10 +137,9 @@ def frames(url):
             executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
             args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
         )
+        screen = {"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"}
         for script in ("", ANY_WEBGL):  # without a GPU: as it is, and WebGL played by the CPU
-            page = browser.new_context(
-                viewport={"width": 1280, "height": 860}, reduced_motion="reduce"
-            ).new_page()
+            page = browser.new_context(**screen).new_page()
             page.set_default_timeout(120_000)
             if script:
                 page.add_init_script(script)
@@ -138,10 +148,10 @@ def frames(url):
             page.evaluate("illures.use('window')")
             page.wait_for_timeout(2000)
             o = page.evaluate(DRAG, 8)
-            print(
-                f"dragging the light, {o['by']}, {o['size'][0]} x {o['size'][1]}: {o['fps']:.0f} frames a second, median {o['median']:.0f} ms; "
-                f"shading and gain at best {o['relight']:.1f} ms, whole picture {o['draw']:.1f} ms"
-            )
+            print(f"dragging the light, {o['by']}, {o['size'][0]} x {o['size'][1]}", end=": ")
+            print(f"{o['fps']:.0f} frames a second, median {o['median']:.0f} ms", end="; ")
+            print(f"shading and gain at best {o['relight']:.1f} ms", end=", ")
+            print(f"whole picture {o['draw']:.1f} ms")
         browser.close()
 
 

@@ -1,7 +1,9 @@
-"""How well faces are found: `python bench/faces.py rolls|groups|nobody|speed`, over folders of portraits as `illures_nb.train.landmarks` reads them.
+"""How well faces are found: `python bench/faces.py rolls|groups|nobody|speed`.
+
+Folders of portraits are those that `illures_nb.train.landmarks` reads.
 
 `rolls`: portraits turned all the way round: found turned, nothing, or a wrong reading.
-`groups`: portraits pasted at many sizes on large canvases: recall by size, false faces per megapixel, seconds.
+`groups`: portraits pasted at many sizes on large canvases: recall by size, false faces, seconds.
 `nobody`: pictures without a face: what is found in them.
 `speed`: processor time of ordinary photos.
 """
@@ -16,10 +18,11 @@ import numpy as np
 import torch
 from skimage import data
 
+from illures_nb.cli import safe_printing
 from illures_nb.face import detect_faces, transform_points
 from illures_nb.train.landmarks import read_portraits, read_videos
 
-NEAR = 0.25  # a found face is the right one within this distance of its landmarks, in distances of the outer eye corners
+NEAR = 0.25  # a face found is the right one when its landmarks are nearer, by `gap`
 FACELESS = (
     "brick",
     "camera",
@@ -60,12 +63,15 @@ def picture(name):
     "A picture of scikit-image as uint8 RGB."
     x = getattr(data, name)()
     x = x.astype(np.uint8) * (255 if x.dtype == bool else 1)
-    return np.repeat(x[..., None], 3, 2) if x.ndim == 2 else np.ascontiguousarray(x[..., :3])
+    if x.ndim == 2:
+        return np.repeat(x[..., None], 3, 2)
+    return np.ascontiguousarray(x[..., :3])
 
 
 def gap(p, q):
     "Mean distance of landmarks p from q, in distances of q's outer eye corners."
-    return np.linalg.norm(p - q, axis=1).mean() / np.linalg.norm(q[36] - q[45])
+    between_eyes = np.linalg.norm(q[36] - q[45])
+    return np.linalg.norm(p - q, axis=1).mean() / between_eyes
 
 
 def turned(image, points, degrees):
@@ -88,7 +94,8 @@ def samples(folder, count):
 
 
 def outcome(faces, points):
-    "What was found where one face is: right, nothing, wrong (with the highest score of a wrong one), or right and wrong."
+    """What was found where one face is: right, nothing or wrong; the highest score of a wrong one;
+    whether a wrong one comes first."""
     right = [gap(f.landmarks, points) < NEAR for f in faces]
     wrong = max((f.score for f, ok in zip(faces, right) if not ok), default=0)
     first_wrong = bool(faces) and not right[0]
@@ -99,8 +106,9 @@ def rolls(folders, count, step):
     "Counts outcomes for every roll."
     people = [s for folder in folders for s in samples(folder, count)]
     print(
-        f"{len(people)} pictures: roll, right, nothing, wrong (of these scored above .8; of these first of the list), error of those found"
+        f"{len(people)} pictures: roll, right, nothing, wrong (of these scored above .8;", end=" "
     )
+    print("of these first of the list), error of those found")
     total = Counter()
     for degrees in range(-180, 180, step):
         seen, error = Counter(), []
@@ -112,10 +120,9 @@ def rolls(folders, count, step):
             error += [e for e in (gap(f.landmarks, q) for f in faces) if e < NEAR]
         total.update(seen)
         mean = np.mean(error) if error else np.nan
-        print(
-            f"{degrees:+4d}°: {seen['right']:3d} {seen['nothing']:3d} {seen['wrong']:3d} ({seen['sure']}; {seen['first']})  {mean:.2%}",
-            flush=True,
-        )
+        counts = " ".join(f"{seen[kind]:3d}" for kind in ("right", "nothing", "wrong"))
+        sure = f"({seen['sure']}; {seen['first']})"
+        print(f"{degrees:+4d}°: {counts} {sure}  {mean:.2%}", flush=True)
     print({k: total[k] for k in ("right", "nothing", "wrong", "sure", "first")})
 
 
@@ -137,18 +144,17 @@ def canvas(h, w, rng):
 def pasted(out, image, points, height, at, roll, exposure):
     "Pastes a portrait so that its landmarks are `height` px high; their places on the canvas."
     k = height / np.ptp(points[:, 1])
-    small = cv2.resize(
-        image, None, fx=k, fy=k, interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC
-    )
+    way = cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC
+    small = cv2.resize(image, None, fx=k, fy=k, interpolation=way)
     s = np.array(small.shape[1::-1]) / image.shape[1::-1]
     p = (points + 0.5) * s - 0.5
     h, w = small.shape[:2]
     middle = (w - 1) / 2, (h - 1) / 2
     M = cv2.getRotationMatrix2D(middle, roll, 1)
     M[:, 2] += np.asarray(at) - middle
-    inside = np.ones((h, w), np.float32)
     edge = max(1, round(0.04 * w))
-    inside[:edge] = inside[:, :edge] = inside[-edge:] = inside[:, -edge:] = 0
+    inside = np.zeros((h, w), np.float32)
+    inside[edge:-edge, edge:-edge] = 1
     inside = cv2.blur(inside, (edge, edge))
     reach = int(np.hypot(h, w) / 2) + 2
     x0, y0 = int(at[0]) - reach, int(at[1]) - reach
@@ -166,7 +172,8 @@ def group(people, h, w, heights, rng):
     out, truth, taken = canvas(h, w, rng), [], []
     for height in sorted(heights, reverse=True):
         image, p, _ = people[rng.integers(len(people))]
-        reach = height / np.ptp(p[:, 1]) * np.hypot(*image.shape[:2]) / 2 + 4
+        diagonal = np.hypot(*image.shape[:2])
+        reach = height / np.ptp(p[:, 1]) * diagonal / 2 + 4
         for _ in range(200):
             at = rng.uniform(reach, (w - reach, h - reach))
             if all(np.hypot(*(at - a)) > reach + r for a, r in taken):
@@ -175,21 +182,25 @@ def group(people, h, w, heights, rng):
             continue
         taken.append((at, reach))
         roll = rng.normal(0, 12)
-        truth.append(
-            (height, pasted(out, image, p, height, at, roll, rng.choice([0.5, 0.8, 1, 1.2])))
-        )
+        exposure = rng.choice([0.5, 0.8, 1, 1.2])
+        truth.append((height, pasted(out, image, p, height, at, roll, exposure)))
     return out, truth
 
 
 # fmt: off
 KINDS = {"six of 100 on 12 MP": (3000, 4000, [100]*6),
          "selfie of seven, 12 MP": (3000, 4000, [620, 420, 330, 260, 240, 200, 180]),
-         "near and far, 12 MP": (3000, 4000, [400, 300, 200, 150, 100, 75, 48, 48, 36, 36, 24, 24, 24]),
+         "near and far, 12 MP": (3000, 4000, [400, 300, 200, 150, 100, 75] + [48, 36]*2 + [24]*3),
          "crowd on 1080p": (1080, 1920, [100, 48, 48, 36, 36, 24, 24, 24, 24]),
          "portrait and people behind, 1080p": (1080, 1920, [330, 60, 40, 30, 24]),
          "small on 48 MP": (6000, 8000, [200, 100, 48, 48, 36, 36] + [32]*4 + [24]*8),
          "panorama of 80 MP": (5000, 16000, [200, 100, 48, 48, 36, 36] + [32]*4 + [24]*8)}
 # fmt: on
+
+
+def is_nobody(face, truth):
+    "Whether a face found is none of those that are there."
+    return all(gap(face.landmarks, q) >= NEAR for _, q in truth)
 
 
 def groups(folders, count, repeats, only):
@@ -209,10 +220,7 @@ def groups(folders, count, repeats, only):
                 hit = any(gap(f.landmarks, q) < NEAR for f in faces)
                 for table in (seen, everything):
                     table.setdefault(height, []).append(hit)
-            wrong = [
-                f for f in faces if min((gap(f.landmarks, q) for _, q in truth), default=9) >= NEAR
-            ]
-            false += len(wrong)
+            false += sum(is_nobody(f, truth) for f in faces)
             megapixels += h * w / 1e6
         false_all += false
         recall = {k: f"{sum(v)}/{len(v)}" for k, v in sorted(seen.items())}
@@ -221,10 +229,8 @@ def groups(folders, count, repeats, only):
             flush=True,
         )
     if everything:
-        print(
-            {k: f"{np.mean(v):.0%} of {len(v)}" for k, v in sorted(everything.items())},
-            f"{false_all} false in {megapixels:.0f} megapixels",
-        )
+        shares = {k: f"{np.mean(v):.0%} of {len(v)}" for k, v in sorted(everything.items())}
+        print(shares, f"{false_all} false in {megapixels:.0f} megapixels")
 
 
 def nobody(places):
@@ -244,10 +250,9 @@ def nobody(places):
             megapixels += x.size / 3e6
             count += len(faces)
             if faces:
-                print(
-                    f"{name}{' upside down' * (turn == 2)}: {[(f.box.astype(int).tolist(), round(f.score, 2)) for f in faces]}",
-                    flush=True,
-                )
+                which = f"{name} upside down" if turn else name
+                boxes = [f.box.astype(int).tolist() for f in faces]
+                print(f"{which}: {boxes}, scores {[round(f.score, 2) for f in faces]}", flush=True)
     print(f"{count} faces in {2 * len(pictures)} pictures without any, {megapixels:.0f} megapixels")
 
 
@@ -309,4 +314,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with safe_printing():
+        main()

@@ -1,7 +1,9 @@
 """Long jobs killed at random moments: `python bench/kill.py`.
 
-Twenty times each, `illures synth`, `videos`, `train` and a batch of `decompose` are ended by SIGKILL somewhere in their work and started again with the
-same command. Looked for: a half file that is taken for a whole one, more than one checkpoint's work lost, an end that differs from an undisturbed one."""
+Twenty times each, `illures synth`, `videos`, `train` and a batch of `decompose` are ended by
+SIGKILL somewhere in their work and started again with the same command. Looked for: a half file
+that is taken for a whole one, more than one checkpoint's work lost, an end that differs from an
+undisturbed one."""
 
 import argparse
 import json
@@ -19,6 +21,8 @@ from typing import Callable
 import cv2
 import numpy as np
 from PIL import Image
+
+from illures_nb.cli import safe_printing
 
 ROOT = Path(__file__).resolve().parents[1]
 FACES = sorted((ROOT / "assets" / "examples").glob("*.jpg"))
@@ -60,7 +64,8 @@ def finish(job, out):
 
 
 def kill_after(job, out, seconds):
-    "Start a job and kill it, with all that it started, some time later. Returns whether it was still at work."
+    """Start a job and kill it, with all that it started, some time later.
+    Returns whether it was still at work."""
     process = start(job.command(out))
     try:
         process.wait(seconds)
@@ -87,10 +92,11 @@ def swaying(picture, count):
     "A picture moved to and fro."
     h, w = picture.shape[:2]
     for k in range(count):
-        stretch = np.array(
-            [[1 + 0.05 * np.sin(k), 0.06 * np.cos(1.7 * k), 0], [0, 1 - 0.08 * np.sin(1.3 * k), 0]]
-        )
-        stretch[:, 2] = [w / 2, h / 2] - stretch[:, :2] @ [w / 2, h / 2]
+        wider, higher = 1 + 0.05 * np.sin(k), 1 - 0.08 * np.sin(1.3 * k)
+        slanted = 0.06 * np.cos(1.7 * k)
+        stretch = np.array([[wider, slanted, 0], [0, higher, 0]])
+        middle = np.array([w / 2, h / 2])
+        stretch[:, 2] = middle - stretch[:, :2] @ middle
         yield cv2.warpAffine(picture, stretch, (w, h), borderMode=cv2.BORDER_REPLICATE)
 
 
@@ -163,8 +169,9 @@ def steps_done(out):
 
 
 def train_faults(out, finished):
-    "Whether weights, state and log of a training can be read, and belong to the same checkpoint or the one after it."
+    "What is wrong with a training's weights, state and log, or with how they belong together."
     import csv
+
     from illures_nb.networks import load_weights
 
     if not (out / "log.csv").exists():
@@ -174,11 +181,8 @@ def train_faults(out, finished):
     if steps != sorted(set(steps)):
         return [f"log.csv holds the steps {steps}"]
     load_weights(out / "weights.safetensors")
-    return (
-        []
-        if finished or steps_done(out) >= steps[-1] - 1000
-        else ["state.safetensors is older than the log"]
-    )
+    in_step = finished or steps_done(out) >= steps[-1] - 1000
+    return [] if in_step else ["state.safetensors is older than the log"]
 
 
 def final_weights(out):
@@ -191,56 +195,23 @@ def final_weights(out):
 
 def train_job(folder):
     "A training of forty steps with a checkpoint every second."
-    finish(
-        Job(
-            "the set for train",
-            lambda out: [
-                "synth",
-                "sfsnet-syn",
-                "--out",
-                out,
-                "--scale",
-                ".002",
-                "--size",
-                32,
-                "--workers",
-                0,
-            ],
-            None,
-            None,
-            None,
-        ),
-        folder / "pool",
-    )
+    pool = folder / "pool"
+
+    def make_pool(out):
+        return f"synth sfsnet-syn --out {out} --scale .002 --size 32 --workers 0".split()
 
     def command(out):
-        return [
-            "train",
-            "stage1b",
-            "--data",
-            folder / "pool",
-            "--out",
-            out,
-            "--size",
-            32,
-            "--batch",
-            2,
-            "--steps",
-            40,
-            "--every",
-            1,
-            "--device",
-            "cpu",
-            "--workers",
-            0,
-        ]
+        small = "--size 32 --batch 2 --steps 40 --every 1 --device cpu --workers 0"
+        return ["train", "stage1b", "--data", pool, "--out", out, *small.split()]
 
+    finish(Job("the set for train", make_pool, None, None, None), pool)
     return Job("train", command, train_faults, final_weights, steps_done)
 
 
 def map_bytes(out):
     "Every file that `illures decompose` wrote but sheets."
-    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+    files = [p for p in sorted(out.rglob("*")) if p.is_file()]
+    return {str(p.relative_to(out)): p.read_bytes() for p in files}
 
 
 def decompose_job(folder):
@@ -273,6 +244,16 @@ def half_files(out):
     return [p.name for p in out.rglob("*") if p.name.endswith(".part") or ".tmp" in p.name]
 
 
+def faults_at_the_end(job, out, expected):
+    "Sentences about a finished folder."
+    yield from job.faults(out, True)
+    if job.result(out) != expected:
+        yield f"{out.name} ended otherwise than an undisturbed run"
+    left = half_files(out)
+    if left:
+        yield f"{out.name} keeps {left}"
+
+
 def torture(job, folder, times, rng):
     "Kill a job at random moments; print what was seen. Returns the number of faults."
     began = time.time()
@@ -292,16 +273,10 @@ def torture(job, folder, times, rng):
                 lost.append(before - job.done(out))
         if kills == times or rng.random() < 0.3:
             finish(job, out)
-            faults += job.faults(out, True)
-            if job.result(out) != expected:
-                faults.append(f"killed-{rounds} ended otherwise than an undisturbed run")
-            left = half_files(out)
-            if left:
-                faults.append(f"killed-{rounds} keeps {left}")
+            faults += faults_at_the_end(job, out, expected)
             out = None
-    print(
-        f"{job.name}: {kills} kills in {rounds} folders (undisturbed {duration:.1f} s), {len(faults)} faults, work lost that was done: {lost or 'none'}"
-    )
+    print(f"{job.name}: {kills} kills in {rounds} folders (undisturbed {duration:.1f} s)", end=", ")
+    print(f"{len(faults)} faults, work lost that was done: {lost or 'none'}")
     for fault in faults:
         print("  ", fault)
     return len(faults) + len(lost)
@@ -317,12 +292,12 @@ def main():
     args = parser.parse_args()
     faults = 0
     for name in args.jobs or JOBS:
-        with tempfile.TemporaryDirectory() as folder:
-            faults += torture(
-                JOBS[name](Path(folder)), Path(folder), args.times, random.Random(args.seed)
-            )
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            faults += torture(JOBS[name](folder), folder, args.times, random.Random(args.seed))
     return int(bool(faults))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with safe_printing():
+        sys.exit(main())

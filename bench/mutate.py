@@ -1,7 +1,9 @@
-"""Damaged files by the thousand through the reader, the command and the page: `python bench/mutate.py`.
+"""Damaged files by the thousand through reader, command and page: `python bench/mutate.py`.
 
-Every file follows from its number alone: `python bench/mutate.py --only 1234` makes and tries that one again, `--keep DIR` writes it down.
-A file must be read, or refused in one sentence: no other exception, no crash of the process, no file outside the output folder, bounded memory."""
+Every file follows from its number alone: `python bench/mutate.py --only 1234` makes and tries that
+one again, `--keep DIR` writes it down.
+A file must be read, or refused in one sentence: no other exception, no crash of the process, no
+file outside the output folder, bounded memory. tests/test_mutations.py tries a few hundred."""
 
 import argparse
 import io
@@ -24,6 +26,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
+from illures_nb.cli import safe_printing
+
 ROOT = Path(__file__).resolve().parents[1]
 PHOTO = ROOT / "assets" / "examples" / "ada.jpg"
 SLOW = 60  # seconds after which a file counts as one that hangs
@@ -43,7 +47,8 @@ def encoded(picture, kind, **options):
 
 def deep_png(pixels):
     "A PNG of 16 bits a channel."
-    return cv2.imencode(".png", pixels[..., ::-1].astype(np.uint16) * 257)[1].tobytes()
+    bgr = pixels[..., ::-1].astype(np.uint16) * 257
+    return cv2.imencode(".png", bgr)[1].tobytes()
 
 
 def exr(pixels):
@@ -58,7 +63,8 @@ def exr(pixels):
 
 def radiance(pixels):
     "A Radiance picture."
-    return cv2.imencode(".hdr", pixels[..., ::-1].astype(np.float32) / 255)[1].tobytes()
+    bgr = pixels[..., ::-1].astype(np.float32) / 255
+    return cv2.imencode(".hdr", bgr)[1].tobytes()
 
 
 def light_file():
@@ -141,11 +147,11 @@ def extreme(data, rng):
     values = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
     for _ in range(rng.choice((1, 1, 2, 4))):
         first = rng.choice((0, 8, 8, 8))  # mostly behind the bytes that tell the kind of file
-        at = first + rng.randrange(max(1, min(len(data), rng.choice((64, 512, 1 << 30))) - first))
+        reach = min(len(data), rng.choice((64, 512, 1 << 30)))
+        at = first + rng.randrange(max(1, reach - first))
         pattern = rng.choice(("<H", ">H", "<I", ">I"))
-        number = struct.pack(
-            pattern, rng.choice(values) & (0xFFFF if pattern[1] == "H" else 0xFFFFFFFF)
-        )
+        most = 0xFFFF if pattern[1] == "H" else 0xFFFFFFFF
+        number = struct.pack(pattern, rng.choice(values) & most)
         data[at : at + len(number)] = number
     return data
 
@@ -201,6 +207,11 @@ def is_sentence(text):
     return bool(text) and len(text) < 600 and "\n" not in text.strip() and "Traceback" not in text
 
 
+def is_picture(x):
+    "Whether an array is what the reader promises."
+    return x.dtype == np.float32 and x.ndim == 3 and np.isfinite(x).all()
+
+
 def through_reader(name, data, folder):
     "What the reader makes of a file: read, refused, or what went wrong."
     from illures_nb import SHLight
@@ -213,9 +224,7 @@ def through_reader(name, data, folder):
             SHLight.load(path)
         else:
             picture = read_image(path)
-            if not (
-                picture.dtype == np.float32 and picture.ndim == 3 and np.isfinite(picture).all()
-            ):
+            if not is_picture(picture):
                 return f"the reader gave {picture.dtype} {picture.shape}"
             if name.endswith((".exr", ".hdr")):
                 read_linear(path)
@@ -289,11 +298,8 @@ class Page:
             text = str(e)
             if self.process.poll() is not None:
                 return f"the server ended: {text[:200]}"
-            return (
-                "refused"
-                if is_sentence(text) and not text.startswith(("Error", "The upstream"))
-                else f"no sentence: {text[:300]}"
-            )
+            lost = text.startswith(("Error", "The upstream"))
+            return "refused" if is_sentence(text) and not lost else f"no sentence: {text[:300]}"
         finally:
             path.unlink()
 
@@ -301,54 +307,68 @@ class Page:
 # ---- trying them, in processes that may crash
 
 
+IN_PROCESS = {"reader": through_reader, "command": through_command}
+
+
+def tried(attempt, name, data, folder):
+    "Try a file one way: what came of it, and what it took."
+    before = time.time()
+    try:
+        result = attempt(name, data, folder)
+    except BaseException as e:  # noqa: B036  anything that gets here is what we look for
+        result = f"{type(e).__name__}: {str(e)[:300]}"
+    seconds = time.time() - before
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return {"name": name, "result": result, "seconds": seconds, "memory": held}
+
+
+def is_good(row):
+    "Whether a file was read or refused, soon and in bounded memory."
+    fine = row["result"] in ("read", "refused")
+    return fine and row["seconds"] <= SLOW and row["memory"] <= MEMORY
+
+
 def worker(way, numbers):
-    "Try files one after the other and say a line of JSON of each; the parent notices where this process ends too early."
+    """Try files one after the other and say a line of JSON of each; the parent notices where this
+    process ends too early."""
     from illures_nb import Decomposer  # noqa: F401  everything is loaded before the first file
 
-    attempt = {"reader": through_reader, "command": through_command}.get(way) or Page()
+    attempt = IN_PROCESS.get(way) or Page()
     said = sys.stdout
     with tempfile.TemporaryDirectory() as folder:
         for number in numbers:
             name, data = damaged_file(number)
             print(json.dumps({"start": number}), file=said, flush=True)
-            before = time.time()
-            try:
-                result = attempt(name, data, Path(folder))
-            except BaseException as e:  # noqa: B036  anything that gets here is what we look for
-                result = f"{type(e).__name__}: {str(e)[:300]}"
-            held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            row = {
-                "number": number,
-                "name": name,
-                "result": result,
-                "seconds": time.time() - before,
-                "memory": held,
-            }
+            row = {"number": number, **tried(attempt, name, data, Path(folder))}
             print(json.dumps(row), file=said, flush=True)
     if way == "page":
         attempt.process.terminate()
 
 
+def start_worker(way, numbers):
+    "Start a process that tries numbers one after the other."
+    span = f"{numbers[0]}:{numbers[-1] + 1}"
+    return subprocess.Popen(
+        [sys.executable, __file__, "--worker", way, "--numbers", span],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def lost_row(number, code):
+    "The row of a file that ended the process."
+    result = f"the process ended with code {code}"
+    name = damaged_file(number)[0]
+    return {"number": number, "name": name, "result": result, "seconds": 0, "memory": 0}
+
+
 def rows_of(way, numbers):
-    "Run a worker over numbers; yield its rows, and one for each file that ended or stopped it."
+    "Run workers over numbers; yield their rows, and one for each file that ended or stopped one."
     left = list(numbers)
     while left:
-        command = [
-            sys.executable,
-            __file__,
-            "--worker",
-            way,
-            "--numbers",
-            f"{left[0]}:{left[-1] + 1}",
-        ]
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        now = None
+        process, now = start_worker(way, left), None
         for line in process.stdout:
             row = json.loads(line)
             if "start" in row:
@@ -361,83 +381,72 @@ def rows_of(way, numbers):
             return
         lost = now if now in left else left[0]
         left = [n for n in left if n > lost]
-        yield {
-            "number": lost,
-            "name": damaged_file(lost)[0],
-            "result": f"the process ended with code {code}",
-            "seconds": 0,
-            "memory": 0,
-        }
+        yield lost_row(lost, code)
+
+
+def print_counts(way, rows, faults):
+    "Print how many files were read, refused or faults, and of which kinds."
+    outcomes = ("read", "refused", "fault")
+    kinds = Counter()
+    for row in rows:
+        result = row["result"] if row["result"] in outcomes else "fault"
+        kinds[row["name"].partition(".")[2], result] += 1
+    total = Counter(row["result"] for row in rows)
+    slowest = max((row["seconds"] for row in rows), default=0)
+    most = max((row["memory"] for row in rows), default=0)
+    print(f"{way}: {len(rows)} files, {total['read']} read", end=", ")
+    print(f"{total['refused']} refused in a sentence", end=", ")
+    print(f"{len(faults)} faults; slowest {slowest:.1f} s, most memory {most} MB")
+    for kind in sorted({kind for kind, _ in kinds}):
+        counts = [f"{o} {kinds[kind, o]}" for o in outcomes if kinds[kind, o]]
+        print(f"  {kind:5}", ", ".join(counts))
 
 
 def try_files(way, numbers):
     "Try damaged files one way; print the counts and every fault. Returns the faults."
     from tqdm import tqdm
 
-    counts, faults, kinds = Counter(), [], Counter()
-    slowest, held, memory = 0.0, 0, []
-    for row in tqdm(
-        rows_of(way, numbers), total=len(numbers), unit="file", desc=way, mininterval=5
-    ):
-        good = row["result"] in ("read", "refused")
-        counts[row["result"] if good else "fault"] += 1
-        kinds[row["name"].partition(".")[2], row["result"] if good else "fault"] += 1
-        slowest = max(slowest, row["seconds"])
-        memory.append(row["memory"])
-        held = max(memory)
-        if not good or row["seconds"] > SLOW or row["memory"] > MEMORY:
+    rows, faults = [], []
+    trying = rows_of(way, numbers)
+    for row in tqdm(trying, total=len(numbers), unit="file", desc=way, mininterval=5):
+        rows.append(row)
+        if not is_good(row):
             faults.append(row)
             tqdm.write(json.dumps(row))
-    print(
-        f"{way}: {len(numbers)} files, {counts['read']} read, {counts['refused']} refused in a sentence, {len(faults)} faults; "
-        f"slowest {slowest:.1f} s, most memory {held} MB"
-    )
-    for kind in sorted({k for k, _ in kinds}):
-        print(
-            f"  {kind:5}",
-            ", ".join(
-                f"{result} {kinds[kind, result]}"
-                for result in ("read", "refused", "fault")
-                if kinds[kind, result]
-            ),
-        )
+    print_counts(way, rows, faults)
     return faults
 
 
-def main():
+def parsed_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--files", type=int, default=10_000, help="how many (default: 10,000)")
-    parser.add_argument("--first", type=int, default=0, help="number of the first (default: 0)")
-    parser.add_argument(
-        "--through",
-        nargs="+",
-        choices=WAYS,
-        default=list(WAYS),
-        help="which ways (default: all three)",
-    )
-    parser.add_argument("--only", type=int, nargs="+", metavar="N", help="try these numbers alone")
-    parser.add_argument(
-        "--keep", type=Path, metavar="DIR", help="with --only: write the files into this folder"
-    )
-    parser.add_argument("--worker", choices=WAYS, help=argparse.SUPPRESS)
-    parser.add_argument("--numbers", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    add = parser.add_argument
+    add("--files", type=int, default=10_000, help="how many (default: 10,000)")
+    add("--first", type=int, default=0, help="number of the first (default: 0)")
+    ways = "which ways (default: all three)"
+    add("--through", nargs="+", choices=WAYS, default=list(WAYS), help=ways)
+    add("--only", type=int, nargs="+", metavar="N", help="try these numbers alone")
+    add("--keep", type=Path, metavar="DIR", help="with --only: write the files into this folder")
+    add("--worker", choices=WAYS, help=argparse.SUPPRESS)
+    add("--numbers", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main():
+    args = parsed_arguments()
     if args.worker:
         return worker(args.worker, range(*map(int, args.numbers.split(":"))))
     if args.keep:
         args.keep.mkdir(parents=True, exist_ok=True)
         for name, data in map(damaged_file, args.only or ()):
             (args.keep / name).write_bytes(data)
-    faults = []
-    for way in args.through:
-        numbers = args.only or range(args.first, args.first + args.files)
-        runs = [[n] for n in numbers] if args.only else [numbers]
-        for run in runs:
-            faults += try_files(way, run)
+    numbers = args.only or range(args.first, args.first + args.files)
+    runs = [[n] for n in numbers] if args.only else [numbers]
+    faults = [fault for way in args.through for run in runs for fault in try_files(way, run)]
     return int(bool(faults))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with safe_printing():
+        sys.exit(main())

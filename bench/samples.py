@@ -1,6 +1,8 @@
-"""Fingerprints of synthetic faces: `python bench/samples.py [--assets DIR] > before.txt`, change the code, once more, `diff`.
+"""Fingerprints of synthetic faces: `python bench/samples.py [--assets DIR] > before.txt`, then
+change the code, print them once more, and `diff`.
 
-Prints a hash of every array of `sample(recipe, seed, index)`, so that a change that should not change any face can show that it did not."""
+Prints a hash of every array of `sample(recipe, seed, index)`, so that a change that should not
+change any face can show that it did not."""
 
 import argparse
 import hashlib
@@ -9,6 +11,7 @@ import json
 import numpy as np
 import torch
 
+from illures_nb.cli import safe_printing
 from illures_nb.synth.assets import Assets
 from illures_nb.synth.recipes import RECIPES, sample
 
@@ -45,4 +48,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with safe_printing():
+        main()

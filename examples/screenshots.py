@@ -1,4 +1,6 @@
-"Take the README's pictures of the demo: `python examples/screenshots.py` starts it, uses it in Chromium as a visitor would, and writes into assets/."
+"""Take the README's pictures of the demo: `python examples/screenshots.py`.
+
+Starts it, uses it in Chromium as a visitor would, and writes into assets/."""
 
 import io
 import os
@@ -20,9 +22,8 @@ sys.path.insert(0, str(ROOT))
 
 def open_page(browser, url, **context):
     "The demo's page with its first example, ready."
-    page = browser.new_context(
-        viewport={"width": 1280, "height": 860}, reduced_motion="reduce", **context
-    ).new_page()
+    screen = {"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"}
+    page = browser.new_context(**screen, **context).new_page()
     page.goto(url)
     page.wait_for_function("globalThis.illures?.seen && illures.face.paint")
     return page
@@ -33,11 +34,15 @@ def settled(page):
     page.wait_for_timeout(400)
 
 
+def screenshot(page, x, y, width, height):
+    "A part of the page as an RGB picture."
+    data = page.screenshot(clip={"x": x, "y": y, "width": width, "height": height})
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
 def picture(page, name):
     settled(page)
-    shot = Image.open(
-        io.BytesIO(page.screenshot(clip={"x": 0, "y": 0, "width": 1280, "height": 830}))
-    ).convert("RGB")
+    shot = screenshot(page, 0, 0, 1280, 830)
     shot.save(ASSETS / name, quality=90, subsampling=0)
 
 
@@ -55,21 +60,28 @@ def paint(page):
     picture(page, "demo-paint.jpg")
 
 
+def save_gif(path, frames):
+    "Write pictures as a GIF of one palette."
+    some = np.vstack([np.asarray(f) for f in frames[::6]])
+    palette = Image.fromarray(some).quantize(256)
+    dither = Image.Dither.FLOYDSTEINBERG
+    first, *others = (f.quantize(palette=palette, dither=dither) for f in frames)
+    first.save(path, save_all=True, append_images=others, duration=110, loop=0, optimize=True)
+
+
 def going_round(page):
     "The light dragged about the ball, as a GIF of stage and ball."
     page.get_by_role("button", name="Front", exact=True).click()
     box = page.locator(".ball").bounding_box()
-    at = lambda t: (
-        box["x"] + box["width"] * (0.5 + 0.42 * np.sin(t)),
-        box["y"] + box["height"] * (0.45 - 0.3 * np.cos(t)),
-    )
-    left, right = page.locator(".stage").bounding_box(), page.locator("#tabs").bounding_box()
-    clip = {
-        "x": left["x"] - 6,
-        "y": left["y"] - 6,
-        "width": right["x"] + right["width"] - left["x"] + 12,
-        "height": left["height"] + 12,
-    }
+
+    def at(t):
+        "The place on the ball at an angle."
+        x, y = 0.5 + 0.42 * np.sin(t), 0.45 - 0.3 * np.cos(t)
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    stage, tabs = (page.locator(name).bounding_box() for name in (".stage", "#tabs"))
+    width = tabs["x"] + tabs["width"] - stage["x"]
+    clip = stage["x"] - 6, stage["y"] - 6, width + 12, stage["height"] + 12
     frames, turns = [], np.linspace(0, 2 * np.pi, 24, endpoint=False)
     page.mouse.move(*at(turns[0]))
     page.mouse.down()
@@ -77,21 +89,10 @@ def going_round(page):
         page.mouse.move(*at(t))
         page.wait_for_function("!illures.asked")
         page.wait_for_timeout(150)
-        frames.append(Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB"))
+        frames.append(screenshot(page, *clip))
     page.mouse.up()
-    small = [
-        f.resize((560, round(560 * f.height / f.width)), Image.Resampling.LANCZOS) for f in frames
-    ]
-    palette = Image.fromarray(np.vstack([np.asarray(f) for f in small[::6]])).quantize(256)
-    small = [f.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for f in small]
-    small[0].save(
-        ASSETS / "demo.gif",
-        save_all=True,
-        append_images=small[1:],
-        duration=110,
-        loop=0,
-        optimize=True,
-    )
+    size = 560, round(560 * frames[0].height / frames[0].width)
+    save_gif(ASSETS / "demo.gif", [f.resize(size, Image.Resampling.LANCZOS) for f in frames])
 
 
 def main():

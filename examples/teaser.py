@@ -1,4 +1,5 @@
-"""Draw assets/teaser.png, the README's picture: the NASA portrait that comes with scikit-image, its layers, and five other lights."""
+"""Draw assets/teaser.png, the README's picture: the NASA portrait that comes with scikit-image, its
+layers, and five other lights."""
 
 from pathlib import Path
 
@@ -16,33 +17,38 @@ LAYERS = ["albedo", "normals", "shading", "residual"]
 LIGHTS = ["rembrandt_left", "window", "golden_hour", "teal_orange", "moonlight"]
 
 
+def add_ball(panel, light):
+    "Draw a light, on a ball, into the corner of a panel."
+    k = SIDE // 5
+    ball = np.round(light.ball(k, 1.0) * 255).astype(np.uint8)
+    y, x = np.mgrid[:k, :k] - (k - 1) / 2
+    inside = x * x + y * y < (k / 2 - 0.5) ** 2
+    panel[-k - 6 : -6, -k - 6 : -6][inside] = ball[inside]
+
+
 def main():
     photo = astronaut()
     face = Decomposer.from_pretrained()(photo)[0]
-    M = crop_transform(face.photo.face.landmarks, SIDE * ZOOM) + [[0, 0, SIDE * (1 - ZOOM) / 2]] * 2
+    down = [0, 0, SIDE * (1 - ZOOM) / 2]
+    M = crop_transform(face.photo.face.landmarks, SIDE * ZOOM) + [down, down]
     seen = np.nan_to_num(face.to_frame("mask"))[..., None]
-    cut = lambda picture: crop(picture, M, SIDE)
-    layer = lambda name: np.round(
-        as_picture(name, np.nan_to_num(face.to_frame(name))) * seen + 236 * (1 - seen)
-    ).astype(np.uint8)
-    rows = [
-        [cut(photo)] + [cut(layer(name)) for name in LAYERS],
-        [
-            cut(face.relight(SHLight.preset(name).matched(face.light), residual=0.6).composite())
-            for name in LIGHTS
-        ],
-    ]
-    for row, name in zip(rows[1], LIGHTS):  # the light, on a ball in the corner
-        ball, k = (
-            np.round(SHLight.preset(name).ball(SIDE // 5, 1.0) * 255).astype(np.uint8),
-            SIDE // 5,
-        )
-        y, x = np.mgrid[:k, :k] - (k - 1) / 2
-        row[-k - 6 : -6, -k - 6 : -6][x * x + y * y < (k / 2 - 0.5) ** 2] = ball[
-            x * x + y * y < (k / 2 - 0.5) ** 2
-        ]
-    pad = lambda x: np.pad(x, ((2, 2), (2, 2), (0, 0)), constant_values=255)
-    sheet = np.concatenate([np.concatenate([pad(x) for x in row], 1) for row in rows])
+
+    def layer(name):
+        "A layer on grey, in the photo's frame."
+        picture = as_picture(name, np.nan_to_num(face.to_frame(name)))
+        return np.round(picture * seen + 236 * (1 - seen)).astype(np.uint8)
+
+    def relit(light):
+        return face.relight(light.matched(face.light), residual=0.6).composite()
+
+    lights = [SHLight.preset(name) for name in LIGHTS]
+    first = [crop(picture, M, SIDE) for picture in (photo, *map(layer, LAYERS))]
+    second = [crop(relit(light), M, SIDE) for light in lights]
+    for panel, light in zip(second, lights):
+        add_ball(panel, light)
+    margin = ((2, 2), (2, 2), (0, 0))
+    rows = [[np.pad(x, margin, constant_values=255) for x in row] for row in (first, second)]
+    sheet = np.concatenate([np.concatenate(row, 1) for row in rows])
     Image.fromarray(sheet).save(Path(__file__).parents[1] / "assets" / "teaser.png", optimize=True)
 
 

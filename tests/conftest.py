@@ -11,15 +11,15 @@ import pytest
 import torch
 from PIL import Image
 
-os.environ.setdefault(
-    "GRADIO_ANALYTICS_ENABLED", "False"
-)  # read when gradio and the hub's client are imported: later
+# read when gradio and the hub's client are imported: later
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    "Small networks: a second thread gains little and loses much on a busy machine; whatever a module changes, the next one starts with one."
+    """Small networks: a second thread gains little and loses much on a busy machine. Whatever a
+    module changes, the next one starts with one."""
     torch.set_num_threads(1)
 
 
@@ -68,7 +68,8 @@ def two_faces(astronaut):
 def wall():
     "A photo without a face, uint8 (240, 320, 3)."
     y, x = np.mgrid[:240, :320]
-    return np.stack([120 + x // 8, 110 + y // 8, 100 + x // 16], -1).astype(np.uint8)
+    channels = 120 + x // 8, 110 + y // 8, 100 + x // 16
+    return np.stack(channels, -1).astype(np.uint8)
 
 
 @pytest.fixture(scope="session")
@@ -113,9 +114,8 @@ def load_app():
     "Makes the demo's module anew, as `python app.py` would."
 
     def load():
-        spec = importlib.util.spec_from_file_location(
-            "illures_app", Path(__file__).parents[1] / "app.py"
-        )
+        path = Path(__file__).parents[1] / "app.py"
+        spec = importlib.util.spec_from_file_location("illures_app", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module
@@ -152,9 +152,9 @@ def calls(decomposer, monkeypatch):
 @pytest.fixture(scope="session")
 def broken_files(astronaut, tmp_path_factory):
     "Files that are no readable pictures: what is wrong with them → path."
-    folder, whole = tmp_path_factory.mktemp("broken"), io.BytesIO()
+    folder = tmp_path_factory.mktemp("broken")
+    whole, bmp = io.BytesIO(), io.BytesIO()
     Image.fromarray(astronaut).save(whole, "JPEG")
-    bmp = io.BytesIO()
     Image.new("RGB", (2, 2)).save(bmp, "BMP")
     huge = bytearray(bmp.getvalue())
     huge[18:26] = struct.pack("<ii", 20000, 20000)
@@ -176,14 +176,23 @@ def broken_files(astronaut, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def odd_photos(astronaut, tmp_path_factory):
-    "The astronaut as the kinds of files that cameras, phones and programs write: file name → path."
+    "The astronaut as the kinds of files that cameras, phones and programs write: name → path."
+    folder = tmp_path_factory.mktemp("odd")
+    write_deep(folder, astronaut)
+    write_ordinary(folder, Image.fromarray(astronaut))
+    return {path.name: path for path in sorted(folder.iterdir())}
+
+
+def write_deep(folder, picture):
+    "Files of more than 8 bits a channel."
     import cv2
 
-    folder, photo = tmp_path_factory.mktemp("odd"), Image.fromarray(astronaut)
-    bgr = astronaut[..., ::-1]
-    linear = np.where(
-        bgr / 255 <= 0.04045, bgr / 255 / 12.92, ((bgr / 255 + 0.055) / 1.055) ** 2.4
-    ).astype(np.float32)
+    from illures_nb.image import write_image
+
+    bgr = picture[..., ::-1]
+    encoded = bgr / 255
+    steep = ((encoded + 0.055) / 1.055) ** 2.4
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, steep).astype(np.float32)
     deep = {
         "deep.png": bgr.astype(np.uint16) * 257,
         "grey16.png": bgr[..., 1].astype(np.uint16) * 257,
@@ -192,33 +201,29 @@ def odd_photos(astronaut, tmp_path_factory):
     }
     for name, x in deep.items():
         assert cv2.imwrite(str(folder / name), x)
-    write_exr(folder / "linear.exr", linear[..., ::-1])
+    write_image(folder / "linear.exr", linear[..., ::-1])
+
+
+def write_ordinary(folder, photo):
+    "Files of 8 bits a channel, each odd in its way."
     turned = Image.Exif()
     turned[274] = 6
-    photo.transpose(Image.Transpose.ROTATE_90).save(
-        folder / "turned.jpg", exif=turned.tobytes(), quality=95
-    )
+    sideways = photo.transpose(Image.Transpose.ROTATE_90)
+    sideways.save(folder / "turned.jpg", exif=turned.tobytes(), quality=95)
     photo.convert("CMYK").save(folder / "cmyk.jpg", quality=95)
     photo.convert("L").save(folder / "grey.jpg", quality=95)
     photo.quantize(256).save(folder / "palette.png")
-    photo.save(folder / "moving.webp", save_all=True, append_images=[photo.rotate(180)], quality=95)
-    photo.save(
-        folder / "two.mpo", save_all=True, append_images=[photo.resize((64, 64))], quality=95
-    )
+    second = {"moving.webp": photo.rotate(180), "two.mpo": photo.resize((64, 64))}
+    for name, frame in second.items():
+        photo.save(folder / name, save_all=True, append_images=[frame], quality=95)
     photo.save(folder / "PHOTO.BMP")
     photo.save(folder / "no suffix", "JPEG", quality=95)
     photo.save(folder / "really a jpeg.png", "JPEG", quality=95)
+    inside = np.indices((512, 512))[1] < 400
     cut = photo.copy()
-    cut.putalpha(Image.fromarray(np.uint8(255 * (np.indices((512, 512))[1] < 400))))
+    cut.putalpha(Image.fromarray(np.uint8(255 * inside)))
     cut.save(folder / "cutout.png")
     if importlib.util.find_spec("pillow_heif"):
         from pillow_heif import from_pillow
 
         from_pillow(photo).save(folder / "IMG_0001.HEIC", quality=95)
-    return {o.name: o for o in sorted(folder.iterdir())}
-
-
-def write_exr(path, x):
-    from illures_nb.image import write_image
-
-    write_image(path, x)

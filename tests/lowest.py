@@ -1,8 +1,11 @@
-"""The tests against the lowest versions that settings.ini allows, all at once: `python tests/lowest.py [PYTEST ARGUMENTS …]` (make lowest).
+"""The tests against the lowest versions that settings.ini allows, all at once: `make lowest`, or
+`python tests/lowest.py [PYTEST ARGUMENTS …]`.
 
-Makes a virtual environment (--venv, default .venv-lowest; kept for the next time) with every requirement of settings.ini, extras and tools as well, at its lower
-bound, by the lowest Python that is found (python3.10 … python3.12, or --python), and runs pytest there, from the clone. What pip says when bounds contradict
-each other is as good a finding as a test that fails. On Linux torch 2.6 comes with CUDA: 3 GB to download, 7 GB on disk. `--pins` prints the versions and stops."""
+Makes a virtual environment (--venv, default .venv-lowest; kept for the next time) with every
+requirement of settings.ini, extras and tools as well, at its lower bound, by the lowest Python that
+is found (python3.10 … python3.12, or --python), and runs pytest there, from the clone. What pip
+says when bounds contradict each other is as good a finding as a test that fails. On Linux torch 2.6
+comes with CUDA: 3 GB to download, 7 GB on disk. `--pins` prints the versions and stops."""
 
 import argparse
 import os
@@ -26,26 +29,28 @@ def settings():
     return ini["DEFAULT"]
 
 
+def numbers(version):
+    return [int(n) for n in version.split(".")]
+
+
 def pins():  # name → version
     "The lower bound of every requirement; of several bounds, the highest."
     found = {}
     for line in "\n".join(settings()[name] for name in LISTS).split():
         name, version = re.fullmatch(r"([\w-]+)[>=]=([\d.]+)(?:,<[\d.]+)?", line).groups()
-        found[name] = max(
-            found.get(name, version), version, key=lambda v: [int(n) for n in v.split(".")]
-        )
+        found[name] = max(found.get(name, version), version, key=numbers)
     return found
 
 
 def lowest_python():  # path
     "The oldest Python of this machine that the package allows."
-    first, beyond = (int(settings()[key].split(".")[1]) for key in ("min_python", "below_python"))
+    bounds = (settings()[key] for key in ("min_python", "below_python"))
+    first, beyond = (numbers(version)[1] for version in bounds)
     for minor in range(first, beyond):
         python = shutil.which(f"python3.{minor}")
-        if (
-            python
-            and subprocess.run([python, "-c", "import venv"], capture_output=True).returncode == 0
-        ):
+        if not python:
+            continue
+        if not subprocess.run([python, "-c", "import venv"], capture_output=True).returncode:
             return python
     return sys.executable
 
@@ -56,9 +61,8 @@ def installed(venv, python):  # path of the environment's Python
     if not own.exists():
         subprocess.run([python, "-m", "venv", venv], check=True)
     wanted = [f"{name}=={version}" for name, version in pins().items()]
-    subprocess.run(
-        [own, "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted], check=True
-    )
+    pip = [own, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    subprocess.run([*pip, *wanted], check=True)
     return own
 
 

@@ -1,4 +1,5 @@
-"The demo's server: its endpoints through a live one, what it tells the page, and what it makes of the page's scenes."
+"""The demo's server: its endpoints through a live one, what it tells the page, and what it makes of
+the page's scenes."""
 
 import io
 import json
@@ -38,9 +39,8 @@ def pixels(path):
 
 
 def like(a, b):
-    return (
-        a.shape == b.shape and abs(a.astype(int) - b).max() <= 2
-    )  # the server's threads may sum in another order
+    "Whether pictures are the same; the server's threads may sum in another order."
+    return a.shape == b.shape and abs(a.astype(int) - b).max() <= 2
 
 
 def photo_file(picture, path):
@@ -56,12 +56,8 @@ def ask(client, *args, **kwargs):
 
 
 def is_sentence(text):
-    return (
-        len(text) < 400
-        and "\n" not in text
-        and "Traceback" not in text
-        and not any(o in text for o in ("/tmp", "Error:", "gradio"))
-    )
+    strange = ("\n", "Traceback", "/tmp", "Error:", "gradio")
+    return len(text) < 400 and not any(o in text for o in strange)
 
 
 # ---- endpoints
@@ -105,33 +101,33 @@ def test_relight_takes_light_from_files(client, astronaut_path, two_faces, tmp_p
     portrait = photo_file(two_faces, tmp_path / "portrait.png")
     window = SHLight.preset("window")
     window.save(tmp_path / "light.json")
+    reference = handle_file(tmp_path / "light.json")
     _, numbers = client.predict(
-        handle_file(astronaut_path),
-        reference=handle_file(tmp_path / "light.json"),
-        api_name="/relight",
+        handle_file(astronaut_path), reference=reference, api_name="/relight"
     )
     np.testing.assert_allclose(numbers["coeffs"], window.coeffs, atol=1e-4)
     sky = np.zeros((32, 64, 3), np.float32)
     sky[8:16, 8:16] = 20  # above, on the picture's right
     write_image(tmp_path / "sky.exr", sky)
     _, numbers = client.predict(reference=handle_file(tmp_path / "sky.exr"), api_name="/relight")
-    np.testing.assert_allclose(
-        numbers["coeffs"], SHLight.from_envmap(sky).coeffs, rtol=1e-3, atol=1e-3
-    )
+    expected = SHLight.from_envmap(sky).coeffs
+    np.testing.assert_allclose(numbers["coeffs"], expected, rtol=1e-3, atol=1e-3)
     _, numbers = client.predict(reference=handle_file(portrait), api_name="/relight")
-    assert (
-        abs(SHLight(numbers["coeffs"]).dominant_direction() @ face.light.dominant_direction()) > 0.9
-    )  # the same person in the same light
+    direction = SHLight(numbers["coeffs"]).dominant_direction()
+    assert abs(direction @ face.light.dominant_direction()) > 0.9  # one person in the same light
 
 
 def test_every_face_can_be_chosen(client, two_faces, tmp_path):
     photo = handle_file(photo_file(two_faces, tmp_path / "two.png"))
-    first, second = (
-        pixels(client.predict(photo, "split_left", 1, face, api_name="/relight")[0])
-        for face in (1, 2)
-    )
-    assert (first[:, :280] == two_faces[:, :280]).all() and (first != two_faces).any()
-    assert (second[:, 288:] == two_faces[:, 288:]).all() and (second != two_faces).any()
+
+    def relit(face):
+        return pixels(client.predict(photo, "split_left", 1, face, api_name="/relight")[0])
+
+    others = {1: np.s_[:, :280], 2: np.s_[:, 288:]}
+    for face, untouched in others.items():
+        picture = relit(face)
+        assert (picture[untouched] == two_faces[untouched]).all()
+        assert (picture != two_faces).any()
     assert "no face 3" in ask(client, photo, face=3, api_name="/decompose")
 
 
@@ -139,16 +135,12 @@ def test_edit_albedo_paints_with_names_and_with_layers(client, astronaut_path, f
     picture, albedo, layers = client.predict(
         handle_file(astronaut_path), ["lipstick", "beard"], api_name="/edit_albedo"
     )
-    assert [o["kind"] for o in layers] == ["touch", "touch"] and pixels(albedo).shape == (
-        512,
-        512,
-        3,
-    )
+    assert [o["kind"] for o in layers] == ["touch", "touch"]
+    assert pixels(albedo).shape == (512, 512, 3)
     painted = apply_layers(face, [touch(face, name) for name in ("lipstick", "beard")])
     assert like(pixels(picture), painted.composite())
-    again, _, _ = client.predict(
-        layers=[*layers[:1], {**layers[1], "visible": False}], api_name="/edit_albedo"
-    )
+    shown, hidden = layers[0], {**layers[1], "visible": False}
+    again, _, _ = client.predict(layers=[shown, hidden], api_name="/edit_albedo")
     assert like(pixels(again), apply_layers(face, [touch(face, "lipstick")]).composite())
     relit, _ = client.predict(light="window", layers=["lipstick", "beard"], api_name="/relight")
     assert like(pixels(relit), painted.relight(SHLight.preset("window")).composite())
@@ -158,20 +150,15 @@ def test_export_gives_every_kind_of_file(client, astronaut_path, face, astronaut
     everything = client.predict(handle_file(astronaut_path), light="split_left", api_name="/export")
     with zipfile.ZipFile(everything) as z:
         names = z.namelist()
-        assert (
-            z.testzip() is None
-            and {"relit.png", "light.json", "relief.glb"} <= set(names)
-            and any(o.endswith(".exr") for o in names)
-        )
-        assert like(
-            pixels(io.BytesIO(z.read("relit.png"))),
-            face.relight(SHLight.preset("split_left")).composite(),
-        )
+        assert z.testzip() is None
+        assert {"relit.png", "light.json", "relief.glb"} <= set(names)
+        assert any(o.endswith(".exr") for o in names)
+        relit = pixels(io.BytesIO(z.read("relit.png")))
+    assert like(relit, face.relight(SHLight.preset("split_left")).composite())
     assert Path(client.predict(what="glb", api_name="/export")).read_bytes()[:4] == b"glTF"
     assert Image.open(client.predict(what="gif", api_name="/export")).n_frames > 10
-    assert SHLight.load(
-        client.predict(what="light", light="window", api_name="/export")
-    ) == SHLight.preset("window")
+    light = client.predict(what="light", light="window", api_name="/export")
+    assert SHLight.load(light) == SHLight.preset("window")
     assert pixels(client.predict(what="picture", api_name="/export")).shape == astronaut.shape
     assert is_sentence(ask(client, what="../x.exe", api_name="/export"))
 
@@ -179,9 +166,8 @@ def test_export_gives_every_kind_of_file(client, astronaut_path, face, astronaut
 def test_clients_do_not_see_each_other(url, client, astronaut_path, tmp_path):
     client.predict(handle_file(astronaut_path), api_name="/decompose")
     for name in ("/relight", "/edit_albedo", "/export"):
-        assert "There is no photo" in ask(
-            Client(url, verbose=False, download_files=tmp_path), api_name=name
-        )
+        stranger = Client(url, verbose=False, download_files=tmp_path)
+        assert "There is no photo" in ask(stranger, api_name=name)
 
 
 def test_bad_photos_get_one_sentence(client, broken_files, wall, tmp_path):
@@ -207,16 +193,15 @@ def test_huge_photos_are_refused_before_they_are_decoded(client, tmp_path):
 
 
 def test_light_that_was_returned_can_be_passed_back(client, astronaut_path):
-    picture, light = client.predict(
-        handle_file(astronaut_path), light="rembrandt_left", api_name="/relight"
-    )
+    photo = handle_file(astronaut_path)
+    picture, light = client.predict(photo, light="rembrandt_left", api_name="/relight")
     for again in (light, json.dumps(light), light["coeffs"]):
         same, numbers = client.predict(light=again, api_name="/relight")
         assert numbers == light and like(pixels(same), pixels(picture))
-    assert SHLight.load(client.predict(what="light", light=light, api_name="/export")) == SHLight(
-        light["coeffs"]
-    )
-    for bad in ({}, {"coeffs": 3}, [], [[1, 2]], {"coeffs": [[1e400] * 3] * 9}, True, None):
+    written = client.predict(what="light", light=light, api_name="/export")
+    assert SHLight.load(written) == SHLight(light["coeffs"])
+    no_lights = {}, {"coeffs": 3}, {"coeffs": [[1e400] * 3] * 9}
+    for bad in (*no_lights, [], [[1, 2]], True, None):
         assert is_sentence(ask(client, light=bad, api_name="/relight")), bad
 
 
@@ -249,9 +234,8 @@ def test_bad_lights_and_layers_get_one_sentence(client, astronaut_path, tmp_path
 
 def test_uploads_have_a_limit(client, tmp_path):
     (tmp_path / "big.png").write_bytes(bytes(51 << 20))
-    assert "exceeds the maximum file size" in ask(
-        client, handle_file(tmp_path / "big.png"), api_name="/decompose"
-    )
+    text = ask(client, handle_file(tmp_path / "big.png"), api_name="/decompose")
+    assert "exceeds the maximum file size" in text
 
 
 # ---- the page's own events, as a browser sends them
@@ -268,24 +252,15 @@ class Tab:
     def upload(self, path):
         with open(path, "rb") as file:
             answer = self.http.post("gradio_api/upload", files={"files": (path.name, file)})
-        return {
-            "path": answer.json()[0],
-            "orig_name": path.name,
-            "meta": {"_type": "gradio.FileData"},
-        }
+        about = {"orig_name": path.name, "meta": {"_type": "gradio.FileData"}}
+        return {"path": answer.json()[0], **about}
 
     def call(self, event, *data, about=None):
         "What an event answers; its components' values, or the sentence of its error."
-        ask = {
-            "data": data,
-            "fn_index": self.events[event],
-            "session_hash": self.session,
-            "event_data": about,
-        }
+        session = {"session_hash": self.session}
+        ask = {"data": data, "fn_index": self.events[event], "event_data": about, **session}
         self.http.post("gradio_api/queue/join", json=ask).raise_for_status()
-        with self.http.stream(
-            "GET", "gradio_api/queue/data", params={"session_hash": self.session}
-        ) as lines:
+        with self.http.stream("GET", "gradio_api/queue/data", params=session) as lines:
             for line in lines.iter_lines():
                 told = json.loads(line.removeprefix("data:")) if line else {}
                 if told.get("msg") != "process_completed":
@@ -301,7 +276,8 @@ class Tab:
 
 @pytest.fixture
 def tab(url, astronaut_path):
-    "A page on which a photo was opened and another refused: from then on Gradio has its components anew."
+    """A page on which a photo was opened and another refused: from then on Gradio has its
+    components anew."""
     tab = Tab(url)
     tab.bring(astronaut_path)
     tab.bring(Path(__file__))
@@ -330,7 +306,8 @@ def test_what_is_cut_out_stays_out(tab, odd_photos):
 
 def test_bad_photos_get_one_sentence_after_others(tab, broken_files, wall, tmp_path):
     nasty = photo_file(wall, tmp_path / "<b>wall.png")
-    for path in [*(o for o in broken_files.values() if o.is_file()), nasty, Path(__file__)]:
+    files = [path for path in broken_files.values() if path.is_file()]
+    for path in [*files, nasty, Path(__file__)]:
         says, told = tab.bring(path)
         assert says["bad"] and is_sentence(says["text"]), path.name
         assert "boxes" not in told, path.name
@@ -394,49 +371,37 @@ def test_the_page_gets_the_maps(app, taken, face):
     told = json.loads(json.dumps(app.illures_demo.told.for_page(taken, 1)))
     o = told["faces"]["1"]
     data = (taken.folder / o["maps"]["file"]).read_bytes()
-    for name, x in {
-        "albedo": face.albedo,
-        "normals": face.normals,
-        "residual": face.residual,
-        "mask": face.mask,
-        "reach": face.photo.reach,
-    }.items():
+    maps = {name: getattr(face, name) for name in ("albedo", "normals", "residual", "mask")}
+    for name, x in {**maps, "reach": face.photo.reach}.items():
         i = o["maps"]["index"][name]
-        got = i["low"] + np.frombuffer(data, "<u2", i["count"], i["at"]) * (
-            (i["high"] - i["low"]) / 65535
-        )
+        steps = np.frombuffer(data, "<u2", i["count"], i["at"])
+        got = i["low"] + steps * ((i["high"] - i["low"]) / 65535)
         np.testing.assert_allclose(got, x.ravel(), atol=1e-4)
     view = told["views"]["close-1"]
     corner = np.array(view["back"]) @ [0, 0, 1]
     x, y = np.round(corner).astype(int)
     seen = pixels(taken.folder / view["file"])
     part = face.photo.picture[y : y + seen.shape[0], x : x + seen.shape[1]]
-    assert (
-        part.shape == seen.shape and abs(part.astype(int) - seen).mean() < 3
-    )  # a small photo is not resized; JPEG
+    assert part.shape == seen.shape  # a small photo is not resized
+    assert abs(part.astype(int) - seen).mean() < 3  # JPEG
 
 
 def scene(f, **changed):
-    return {
-        "version": 1,
-        "face": 1,
-        "faces": [
-            {"face": 1, "light": f.light.coeffs.tolist(), "residual": 1, "layers": []} | changed
-        ],
-    }
+    "What the page says of a face: its own light and no paint, unless changed."
+    usual = {"face": 1, "light": f.light.coeffs.tolist(), "residual": 1, "layers": []}
+    return {"version": 1, "face": 1, "faces": [usual | changed]}
 
 
 def test_a_scene_is_made_again_at_full_size(app, taken, face):
     light = SHLight.preset("window")
     do = app.illures_demo.handlers.Handlers(None)
-    done = scene(
-        face, light=light.coeffs.tolist(), residual=0.5, layers=[asdict(touch(face, "beard"))]
-    )
+    beard = touch(face, "beard")
+    changed = {"light": light.coeffs.tolist(), "residual": 0.5, "layers": [asdict(beard)]}
+    done = scene(face, **changed)
     path = do.made("picture", taken, {**done, "kind": "png"})
     assert Path(path).name == "me-relit.png"
-    assert (
-        pixels(path) == apply_layers(face, [touch(face, "beard")]).relight(light, 0.5).composite()
-    ).all()
+    expected = apply_layers(face, [beard]).relight(light, 0.5).composite()
+    assert (pixels(path) == expected).all()
 
 
 def test_bad_scenes_get_one_sentence(app, taken, face):
@@ -464,11 +429,8 @@ def test_bad_scenes_get_one_sentence(app, taken, face):
 def test_fifty_faces(app, face):
     do = app.illures_demo.handlers.Handlers(lambda path: [face] * 50)
     taken, said, told, _ = do.on_photo(None, {"path": "crowd.jpg"})
-    assert (
-        "50 faces were found: the 12 biggest" in said["text"]
-        and len(told["boxes"]) == 12
-        and list(told["faces"]) == ["1"]
-    )
+    assert "50 faces were found: the 12 biggest" in said["text"]
+    assert len(told["boxes"]) == 12 and list(told["faces"]) == ["1"]
     told = do.on_face(taken, NEUTRAL(face="all"))
     assert len(told["faces"]) == 12
     with pytest.raises(gr.Error, match="no face 13"):
@@ -480,11 +442,8 @@ def test_file_names_are_harmless(app, face):
     for name in ("../../etc/passwd.jpg", "con.png", "<b>.png", "a\nb.jpg", "x" * 300 + ".jpg"):
         taken = app.illures_demo.visits.taken_apart([face], f"/tmp/{name}")
         path = app.illures_demo.visits.new_file(taken, f"{taken.name}-relit.png")
-        assert (
-            path.resolve().parent.parent == taken.folder.resolve()
-            and len(path.name) < 100
-            and not set(path.name) & set("<>\n/\\")
-        )
+        assert path.resolve().parent.parent == taken.folder.resolve()
+        assert len(path.name) < 100 and not set(path.name) & set("<>\n/\\")
         app.illures_demo.visits.forget(taken)
 
 
@@ -498,11 +457,13 @@ def test_files_of_a_visit_go(app, taken):
 
 def test_a_lent_gpu_is_used(monkeypatch, load_app):
     lent = []
-    monkeypatch.setitem(
-        sys.modules,
-        "spaces",
-        types.SimpleNamespace(GPU=lambda duration: lambda fn: lent.append(fn) or fn),
-    )
+
+    def lend(fn):
+        lent.append(fn)
+        return fn
+
+    spaces = types.SimpleNamespace(GPU=lambda duration: lend)
+    monkeypatch.setitem(sys.modules, "spaces", spaces)
     load_app().illures_demo.handlers.Handlers(None)
     assert len(lent) == 1
 
@@ -517,7 +478,8 @@ def test_without_weights_one_sentence(app, monkeypatch):
 
 
 def test_broken_uploads_do_not_stay(client, app, astronaut_path):
-    "What a visitor who vanished left behind goes when the next one brings a photo; an upload that is still going on stays."
+    """What a visitor who vanished left behind goes when the next one brings a photo; an upload that
+    is still going on stays."""
     folder = Path(gr.utils.get_upload_folder())
     folder.mkdir(parents=True, exist_ok=True)
     old, new = folder / "tmp-old", folder / "tmp-new"
@@ -530,25 +492,18 @@ def test_broken_uploads_do_not_stay(client, app, astronaut_path):
 
 
 def test_a_refusal_is_short_whatever_was_sent(client, astronaut_path):
-    assert (
-        len(ask(client, handle_file(astronaut_path), light="9" * 1_000_000, api_name="/relight"))
-        < 700
-    )
+    photo, light = handle_file(astronaut_path), "9" * 1_000_000
+    assert len(ask(client, photo, light=light, api_name="/relight")) < 700
 
 
 def test_layers_have_a_limit(client, astronaut_path):
-    assert "at most 100 layers" in ask(
-        client, handle_file(astronaut_path), ["beard"] * 5000, api_name="/edit_albedo"
-    )
+    photo, layers = handle_file(astronaut_path), ["beard"] * 5000
+    assert "at most 100 layers" in ask(client, photo, layers, api_name="/edit_albedo")
 
 
 def test_a_refused_reference_is_said_as_it_is(client, astronaut_path, tmp_path):
     "One sentence, not the quotation of one."
     (tmp_path / "light.json").write_text("{")
-    text = ask(
-        client,
-        handle_file(astronaut_path),
-        reference=handle_file(tmp_path / "light.json"),
-        api_name="/relight",
-    )
+    photo, reference = map(handle_file, (astronaut_path, tmp_path / "light.json"))
+    text = ask(client, photo, reference=reference, api_name="/relight")
     assert text.startswith("light.json is not a light")

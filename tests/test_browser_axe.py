@@ -188,9 +188,8 @@ def test_by_keyboard_alone(browser, url):
     ):
         assert name in said, name
     assert not [o for o in seen if o[5] and not o[4]], "no sign of where one is"
-    assert (
-        sum(o[3] in ("Light", "Paint", "Keep") for o in seen) == 1
-    )  # one stop; the arrow keys do the rest
+    tabs = [o for o in seen if o[3] in ("Light", "Paint", "Keep")]
+    assert len(tabs) == 1  # one stop; the arrow keys do the rest
     v.context.close()
     calm = Visit(browser, url, script=None)
     moving = """document.getAnimations().filter(o => o.playState === "running")

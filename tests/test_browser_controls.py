@@ -1,5 +1,5 @@
-"""Every control of the page is used as a visitor would, and has the effect that it promises; on every
-screen the picture comes first and the controls are in reach."""
+"""Every control of the page is used as a visitor would, and has the effect that it promises; on
+every screen the picture comes first and the controls are in reach."""
 
 import io
 import zipfile
@@ -64,19 +64,26 @@ def tab(v, name):
     v.page.get_by_role("tab", name=name).click()
 
 
+ON_THE_PICTURE = """corners => {
+    const {face: {size}, face, seen} = illures
+    const [[a, b, c], [d, e, f]] = face.place(seen).M, k = 1/(a*e - b*d)
+    const back = (x, y) => [(x*e - y*b)*k/seen.width, (y*a - x*d)*k/seen.height]
+    return corners.map(([u, v]) => back(u*size - c, v*size - f))
+}"""  # places on the face's crop as shares of the picture
+
+
 def crop_part(v, pixels, x0, y0, x1, y1):
     "Mean luminance of a part of the face, given in shares of the crop's side."
-    corners = v.js(
-        """corners => {
-      const {face: {size}, face, seen} = illures
-      const [[a, b, c], [d, e, f]] = face.place(seen).M, k = 1/(a*e - b*d)
-      const back = (x, y) => [(x*e - y*b)*k/seen.width, (y*a - x*d)*k/seen.height]
-      return corners.map(([u, v]) => back(u*size - c, v*size - f))
-    }""",
-        [[x0, y0], [x1, y1]],
-    )
-    (left, top), (right, bottom) = np.array(corners) * (pixels.shape[1], pixels.shape[0])
-    return pixels[round(top) : round(bottom), round(left) : round(right)].mean((0, 1))
+    shares = v.js(ON_THE_PICTURE, [[x0, y0], [x1, y1]])
+    corners = np.round(np.multiply(shares, pixels.shape[1::-1])).astype(int)
+    (left, top), (right, bottom) = corners
+    return pixels[top:bottom, left:right].mean((0, 1))
+
+
+WHOLE = 0.3, 0.3, 0.7, 0.8  # parts of the face: left, top, right, bottom
+LEFT_CHEEK = 0.25, 0.45, 0.4, 0.65
+RIGHT_CHEEK = 0.6, 0.45, 0.75, 0.65
+CHIN = 0.3, 0.75, 0.7, 0.9
 
 
 def brightness(v, pixels, *part):
@@ -84,9 +91,8 @@ def brightness(v, pixels, *part):
 
 
 def left_right(v, pixels):
-    return brightness(v, pixels, 0.25, 0.45, 0.4, 0.65), brightness(
-        v, pixels, 0.6, 0.45, 0.75, 0.65
-    )
+    "Brightness of both cheeks."
+    return brightness(v, pixels, *LEFT_CHEEK), brightness(v, pixels, *RIGHT_CHEEK)
 
 
 def up_down(v, pixels):
@@ -172,10 +178,9 @@ def test_from_behind_and_back(v):
     front = v.seen()
     behind.click()
     dark = v.seen()
-    assert (
-        behind.get_attribute("aria-pressed") == "true" and light(v).dominant_direction()[2] < -0.7
-    )
-    assert brightness(v, dark, 0.3, 0.3, 0.7, 0.8) < 0.6 * brightness(v, front, 0.3, 0.3, 0.7, 0.8)
+    assert behind.get_attribute("aria-pressed") == "true"
+    assert light(v).dominant_direction()[2] < -0.7
+    assert brightness(v, dark, *WHOLE) < 0.6 * brightness(v, front, *WHOLE)
     v.drag(".ball", (0.5, 0.5), (0.3, 0.5))  # a light that was put there stays there
     assert light(v).dominant_direction()[2] < -0.7 and light(v).dominant_direction()[0] < -0.2
     v.drag(".ball", (0.5, 0.5), (1.3, 0.5))
@@ -207,14 +212,15 @@ def test_lights_are_added_chosen_and_taken_away(v):
 
 
 def test_sliders_of_the_light(v):
-    whole = 0.3, 0.3, 0.7, 0.8
     v.button("Split left").click()
     split = v.seen()
-    assert brightness(v, slide(v, "Strength", 2), *whole) > 1.2 * brightness(v, split, *whole)
-    assert brightness(v, slide(v, "Strength", 0.3), *whole) < 0.8 * brightness(v, split, *whole)
+    before = brightness(v, split, *WHOLE)
+    assert brightness(v, slide(v, "Strength", 2), *WHOLE) > 1.2 * before
+    assert brightness(v, slide(v, "Strength", 0.3), *WHOLE) < 0.8 * before
     slide(v, "Strength", 1)
-    red, _, blue = crop_part(v, split, *whole)
-    warm, cold = (crop_part(v, slide(v, "Warmth", value), *whole) for value in (1, -1))
+    red, _, blue = crop_part(v, split, *WHOLE)
+    warm = crop_part(v, slide(v, "Warmth", 1), *WHOLE)
+    cold = crop_part(v, slide(v, "Warmth", -1), *WHOLE)
     assert warm[0] / warm[2] > 1.3 * red / blue > 1.3 * 1.1 * cold[0] / cold[2]
     slide(v, "Warmth", 0)
     contrast = np.divide(*left_right(v, split))
@@ -232,14 +238,16 @@ def test_shine_and_shadows(v):
     assert abs(np.array(list(v.js(f"Array.from({shine})")))).max() < 1e-6
     without = v.seen()
     twice = slide(v, "Shine and shadows", 2)
-    f, g = (x.astype(int) - v.found for x in (without, twice))
-    much = abs(f) > 6
-    assert much.sum() > 500 and (np.sign(f) == -np.sign(g))[much].mean() > 0.9
+    less, more = (x.astype(int) - v.found for x in (without, twice))
+    much = abs(less) > 6
+    opposite = np.sign(less) == -np.sign(more)
+    assert much.sum() > 500 and opposite[much].mean() > 0.9
 
 
 def test_light_in_numbers(v, face):
     v.page.get_by_text("In numbers").click()
-    assert left_right(v, slide(v, "Azimuth", -70))[0] > 1.5 * left_right(v, v.seen())[1]
+    left, right = left_right(v, slide(v, "Azimuth", -70))
+    assert left > 1.5 * right
     assert round(light(v).dominant_angles()[0]) == -70
     slide(v, "Elevation", 40)
     assert round(light(v).dominant_angles()[1]) == 40
@@ -274,16 +282,19 @@ def test_light_from_elsewhere(v, tmp_path):
     Image.fromarray(sky).save(tmp_path / "sky.png")
     v.page.set_input_files("#file input[type=file]", tmp_path / "sky.png")
     v.page.locator(".panorama").wait_for()
-    left, right = left_right(v, slide(v, "Turn the surroundings", 0))
+    before = np.divide(*left_right(v, slide(v, "Turn the surroundings", 0)))
     v.page.get_by_label("Turn the surroundings").fill("120")
-    turned = left_right(v, v.seen())
-    assert turned[1] / turned[0] > 1.2 * right / left or turned[0] / turned[1] > 1.2 * left / right
-    assert v.page.locator(".panorama").evaluate("o => o.style.backgroundPositionX") not in (
-        "",
-        "0px",
-    )
+    turned = np.divide(*left_right(v, v.seen()))
+    assert max(turned / before, before / turned) > 1.2
+    panorama = v.page.locator(".panorama")
+    assert panorama.evaluate("o => o.style.backgroundPositionX") not in ("", "0px")
     v.page.get_by_label("Clear").last.click()
     v.page.get_by_role("button", name="Light from elsewhere").click()
+
+
+def fringes(colour):
+    "How far nearly every pixel's change of colour is from the face's."
+    return np.percentile(abs(colour - np.median(colour, 0)).max(-1), 99)
 
 
 def test_a_light_moved_by_hand_leaves_no_face_black_and_no_fringes(v, face):
@@ -292,7 +303,12 @@ def test_a_light_moved_by_hand_leaves_no_face_black_and_no_fringes(v, face):
     own = face.rendering
     mask, Y = face.mask > 0.5, own @ LUMINANCE
     box = v.page.locator(".frame .picture").bounding_box()
-    at = lambda x, y: (box["x"] + x * (box["width"] - 1), box["y"] + y * (box["height"] - 1))
+
+    def at(x, y):
+        "A place on the page, in shares of the picture's last pixels."
+        wide, high = box["width"] - 1, box["height"] - 1
+        return box["x"] + x * wide, box["y"] + y * high
+
     v.page.mouse.move(*at(0.5, 0.5))
     v.page.mouse.down()
     for y in (-0.2, 0, 0.25, 0.5, 0.75, 1, 1.2):
@@ -302,7 +318,7 @@ def test_a_light_moved_by_hand_leaves_no_face_black_and_no_fringes(v, face):
             new = face.relight(now).rendering
             gain = log_gain(new, own, face.mask)
             colour = (gain - (gain @ LUMINANCE)[..., None])[mask]
-            fringe = np.percentile(abs(colour - np.median(colour, 0)).max(-1), 99)
+            fringe = fringes(colour)
             where = f"{x}, {y}: {now.dominant_angles()}"
             assert now.dominant_direction()[2] > 0.2, where
             assert np.median(new[mask] @ LUMINANCE) > 0.3 * np.median(Y[mask]), where
@@ -311,7 +327,8 @@ def test_a_light_moved_by_hand_leaves_no_face_black_and_no_fringes(v, face):
 
 
 def test_no_light_makes_coloured_patches(v, face):
-    "Nor do sliders at their ends, several lights, keys, no light at all; warmth tints the whole face."
+    """Nor do sliders at their ends, several lights, keys, no light at all; warmth tints the whole
+    face."""
     own, mask = face.rendering, face.mask > 0.5
     for act in (
         "illures.change({}, {strength: 0})",
@@ -326,11 +343,10 @@ def test_no_light_makes_coloured_patches(v, face):
         gain = log_gain(face.relight(light(v)).rendering, own, face.mask)
         colour = (gain - (gain @ LUMINANCE)[..., None])[mask]
         if "warm" in act:
-            assert (
-                np.sign(colour[:, [0, 2]]) == np.sign(np.median(colour, 0)[[0, 2]])
-            ).mean() > 0.95, act
+            tint = np.sign(np.median(colour, 0))
+            assert (np.sign(colour) == tint)[:, [0, 2]].mean() > 0.95, act
         else:
-            assert np.percentile(abs(colour - np.median(colour, 0)).max(-1), 99) < 0.35, act
+            assert fringes(colour) < 0.35, act
 
 
 # ---- the picture and what is about it
@@ -339,9 +355,8 @@ def test_no_light_makes_coloured_patches(v, face):
 def screen(v):
     "What the visitor sees of the picture: its screenshot."
     v.wait("!illures.asked")
-    return np.asarray(
-        Image.open(io.BytesIO(v.page.locator(".frame").screenshot())).convert("RGB")
-    ).astype(int)
+    shot = Image.open(io.BytesIO(v.page.locator(".frame").screenshot()))
+    return np.asarray(shot.convert("RGB")).astype(int)
 
 
 def test_before_and_after(v):
@@ -406,10 +421,8 @@ def test_tiles_enlarge(v):
     for name in ("albedo", "normals", "shading", "residual", "reconstruction", "light"):
         tile = v.page.locator(f".tile.{name}")
         tile.click()
-        assert (
-            tile.get_attribute("aria-pressed") == "true"
-            and v.page.locator(".frame .what").inner_text()
-        )
+        assert tile.get_attribute("aria-pressed") == "true"
+        assert v.page.locator(".frame .what").inner_text()
         shown[name] = v.image(
             "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height))"
             "(document.querySelector('.frame .map'))"
@@ -463,12 +476,11 @@ def test_ready_touches_come_and_go(v):
         after = v.seen()
         assert change(after, v.found) > 5, name
         if name in ("Stubble", "Beard", "Skin tone"):
-            assert brightness(v, after, 0.3, 0.75, 0.7, 0.9) < 0.98 * brightness(
-                v, v.found, 0.3, 0.75, 0.7, 0.9
-            ), name
+            assert brightness(v, after, *CHIN) < 0.98 * brightness(v, v.found, *CHIN), name
         if name in ("Lipstick", "Blush"):
-            (r, g, _), (r0, g0, _) = (crop_part(v, x, *TOUCHES[name]) for x in (after, v.found))
-            assert r / g > 1.02 * r0 / g0, name
+            red, green, _ = crop_part(v, after, *TOUCHES[name])
+            red_before, green_before, _ = crop_part(v, v.found, *TOUCHES[name])
+            assert red / green > 1.02 * red_before / green_before, name
         v.button(name).first.click()
         assert not layers(v) and change(v.seen(), v.found) == 0, name
 
@@ -505,8 +517,10 @@ def test_brush_size_edge_and_colour(v):
     v.page.locator(".brush input[type=color]").fill("#c02020")
     stroke(v, *FOREHEAD)
     red = v.seen()
-    y, x = np.unravel_index(abs(red - blue).max(-1).argmax(), red.shape[:2])
-    assert red[y, x, 0] - red[y, x, 2] > blue[y, x, 0] - blue[y, x, 2] + 40
+    change_of_all = abs(red - blue).max(-1)
+    place = np.unravel_index(change_of_all.argmax(), change_of_all.shape)
+    (r, _, b), (r_before, _, b_before) = red[place], blue[place]
+    assert r - b > r_before - b_before + 40
     hard, soft = counts[1], counts[2]
     assert soft != hard
     brush(v, "size", 6)
@@ -522,12 +536,9 @@ def test_eraser_picker_healing_and_move_light(v):
     stroke(v, (0.4, 0.3), (0.48, 0.3))
     assert 0 < painted(v) < 0.8 * full
     v.button("Pick colour").click()
-    box = v.page.locator(".frame .picture").bounding_box()
-    v.page.mouse.click(box["x"] + 0.52 * box["width"], box["y"] + 0.3 * box["height"])
-    assert (
-        v.page.locator(".brush input[type=color]").input_value() != "#b0243c"
-        and v.button("Brush").get_attribute("aria-pressed") == "true"
-    )
+    v.page.mouse.click(*v.place(".frame .picture", 0.52, 0.3))
+    assert v.page.locator(".brush input[type=color]").input_value() != "#b0243c"
+    assert v.button("Brush").get_attribute("aria-pressed") == "true"
     v.js("illures.setLayers([])")
     v.button("Heal").click()
     brush(v, "size", 20)
@@ -572,13 +583,14 @@ def test_layers_are_chosen_hidden_changed_and_deleted(v):
     red = crop_part(v, slide(v, "Paler … redder", 1), 0.3, 0.55, 0.4, 0.7)
     assert red[0] / red[1] > 1.02 * pale[0] / pale[1]
     slide(v, "Paler … redder", 0)
-    light_skin = brightness(v, slide(v, "Lighter … darker", -1), 0.3, 0.3, 0.7, 0.8)
-    assert brightness(v, slide(v, "Lighter … darker", 1), 0.3, 0.3, 0.7, 0.8) < 0.9 * light_skin
+    light_skin = brightness(v, slide(v, "Lighter … darker", -1), *WHOLE)
+    assert brightness(v, slide(v, "Lighter … darker", 1), *WHOLE) < 0.9 * light_skin
 
 
 def test_tattoo(v, tmp_path):
     tab(v, "Paint")
-    Image.fromarray(np.uint8([[[0, 0, 120, 255]] * 8] * 4)).save(tmp_path / "mark.png")
+    blue = np.full((4, 8, 4), (0, 0, 120, 255), np.uint8)
+    Image.fromarray(blue).save(tmp_path / "mark.png")
     with v.page.expect_file_chooser() as chooser:
         v.button("Tattoo …").click()
     chooser.value.set_files(tmp_path / "mark.png")
@@ -667,18 +679,15 @@ def test_examples_and_theme(page):
         examples = page.page.locator(".people button")
         examples.nth(k if k >= 0 else examples.count() - 1).click()
         page.wait("v => illures.seen && illures.told.visit !== v && illures.face.paint", visit)
-    colour = "getComputedStyle(document.body).backgroundColor"
-    looks = []
+    page_and_button = """[document.body, document.querySelector('.presets button')]
+        .map(o => getComputedStyle(o)).map((o, k) => k ? o.color : o.backgroundColor)"""
+    colours = []
     for scheme in ("light", "dark"):
         page.page.emulate_media(color_scheme=scheme)
         page.page.reload()
         page.wait("globalThis.illures?.seen")
-        looks.append(
-            page.js(
-                f"[{colour}, getComputedStyle(document.querySelector('.presets button')).color]"
-            )
-        )
-    assert looks[0][0] != looks[1][0] and looks[0][1] != looks[1][1]
+        colours.append(page.js(page_and_button))
+    assert all(light != dark for light, dark in zip(*colours, strict=True))
     page.page.emulate_media(color_scheme="light")
 
 
@@ -700,8 +709,9 @@ def overlaps(boxes):
     found = []
     for i, (a, *p) in enumerate(boxes):
         for b, *q in boxes[i + 1 :]:
-            wide, high = min(p[2], q[2]) - max(p[0], q[0]), min(p[3], q[3]) - max(p[1], q[1])
-            if wide > 1 and high > 1:
+            left, top = np.maximum(p[:2], q[:2])
+            right, bottom = np.minimum(p[2:], q[2:])
+            if right - left > 1 and bottom - top > 1:
                 found.append((a, b))
     return found
 
@@ -709,10 +719,11 @@ def overlaps(boxes):
 @pytest.fixture(scope="module")
 def screens(browser, url):
     "A page for fingers and one for a mouse."
-    visits = {
-        touch: Visit(browser, url, script=None, has_touch=touch, is_mobile=touch)
-        for touch in (True, False)
-    }
+
+    def visit(touch):
+        return Visit(browser, url, script=None, has_touch=touch, is_mobile=touch)
+
+    visits = {touch: visit(touch) for touch in (True, False)}
     yield visits
     for o in visits.values():
         o.context.close()
@@ -744,18 +755,12 @@ def test_the_picture_comes_first_and_the_controls_are_in_reach(sized):
     name, v, width, height = sized
     top, big = PICTURE[name]
     picture = v.page.locator(".frame .picture").bounding_box()
-    assert (
-        picture["y"] <= top
-        and min(picture["width"], picture["height"]) >= big
-        and picture["y"] + picture["height"] <= height
-    )
+    assert picture["y"] <= top and min(picture["width"], picture["height"]) >= big
+    assert picture["y"] + picture["height"] <= height
     for control in ("[role=tablist]", "#save-picture", *([".ball"] if name != "narrow" else [])):
         box = v.page.locator(control).last.bounding_box()
-        assert (
-            box["y"] + box["height"] <= height + 1
-            and box["x"] >= 0
-            and box["x"] + box["width"] <= width
-        ), control
+        assert box["y"] + box["height"] <= height + 1, control
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width, control
 
 
 def test_nothing_is_too_wide_too_small_or_upon_something_else(sized):
@@ -809,13 +814,19 @@ def test_a_finger_on_the_picture_moves_the_light_not_the_page(screens):
     v = screens[True]
     v.page.set_viewport_size({"width": 390, "height": 844})
     v.js("scrollTo(0, 0)")
-    box = v.page.locator(".frame .picture").bounding_box()
     touches = v.context.new_cdp_session(v.page)
-    at = lambda share: [{"x": box["x"] + 0.3 * box["width"], "y": box["y"] + share * box["height"]}]
-    touches.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at(0.8)})
+    box = v.page.locator(".frame .picture").bounding_box()
+
+    def touch(kind, *shares):
+        "A finger at shares of the picture's height."
+        x, y, h = box["x"] + 0.3 * box["width"], box["y"], box["height"]
+        points = [{"x": x, "y": y + share * h} for share in shares]
+        touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 0.8)
     for share in (0.6, 0.4, 0.2):
-        touches.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": at(share)})
-    touches.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        touch("touchMove", share)
+    touch("touchEnd")
     v.wait("illures.look.lights[0].elevation > 20")
     assert v.js("scrollY") == 0
     v.js("scrollTo(0, 300)")  # the picture stays while the controls go by

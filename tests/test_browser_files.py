@@ -1,4 +1,5 @@
-"The demo's page where files come and go: odd formats, slow lines, sub-paths and proxies, busy states, saving."
+"""The demo's page where files come and go: odd formats, slow lines, sub-paths and proxies, busy
+states, saving."""
 
 import base64
 import threading
@@ -164,7 +165,8 @@ def test_photos_whose_type_the_browser_does_not_know(visit, odd_photos, face):
             continue
         opened(v, lambda: choose(v, unnamed(odd_photos[name])))
         assert said(v) == ""
-        assert abs(np.subtract(v.js("illures.told.boxes[0]"), face.photo.face.box)).max() < 8, name
+        box = v.js("illures.told.boxes[0]")
+        assert abs(np.subtract(box, face.photo.face.box)).max() < 8, name
     v.page.get_by_role("button", name="Light from elsewhere").click()
     v.page.set_input_files("#file input[type=file]", unnamed(odd_photos["linear.exr"]))
     v.page.get_by_text("The light on the face in linear.exr").wait_for()
@@ -173,8 +175,10 @@ def test_photos_whose_type_the_browser_does_not_know(visit, odd_photos, face):
 DROP = """([place, kind, name, bytes]) => {
     const data = new DataTransfer()
     data.items.add(new File([Uint8Array.from(atob(bytes), c => c.charCodeAt(0))], name))
-    const event = kind === "paste" ? new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true})
-        : new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true})
+    const usual = {bubbles: true, cancelable: true}
+    const event = kind === "paste"
+        ? new ClipboardEvent("paste", {clipboardData: data, ...usual})
+        : new DragEvent(kind, {dataTransfer: data, ...usual})
     document.querySelector(place).dispatchEvent(event)
 }"""
 
@@ -322,7 +326,6 @@ def test_png_or_jpeg_is_remembered(visit, astronaut_path, tmp_path):
 
 def test_the_page_opens_with_a_real_portrait(visit, calls):
     v = visit()
-    assert (
-        v.page.locator(".people button").first.get_attribute("title") == "Eileen Collins, astronaut"
-    )
+    first = v.page.locator(".people button").first
+    assert first.get_attribute("title") == "Eileen Collins, astronaut"
     assert v.js("illures.told.boxes.length") == 1 and not calls

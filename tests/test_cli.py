@@ -1,4 +1,5 @@
-"The command line: what it writes, what it refuses, exit codes, and that one bad photo does not stop the rest."
+"""The command line: what it writes, what it refuses, exit codes, and that one bad photo does not
+stop the rest."""
 
 import argparse
 import io
@@ -25,14 +26,13 @@ PICTURES = ["albedo", "normals", "shading", "residual", "reconstruction", "mask"
 
 @pytest.fixture
 def illures(capsys, weights):
-    "Run a command: exit code, standard output, standard error. Photos are decomposed by the weights of the fixture."
+    """Run a command: exit code, standard output, standard error. Photos are decomposed by the
+    weights of the fixture."""
 
     def run(*args, model=True):
-        args = [str(a) for a in args] + (
-            ["--weights", str(weights)]
-            if model and args[:1] and args[0] in ("decompose", "relight")
-            else []
-        )
+        args = [str(a) for a in args]
+        if model and args[:1] in (["decompose"], ["relight"]):
+            args += ["--weights", str(weights)]
         capsys.readouterr()
         try:
             code = main(args)
@@ -50,9 +50,8 @@ def test_help_teaches(illures):
     for name in ("decompose", "relight"):
         code, out, _ = illures(name, "--help", model=False)
         assert code == 0 and out.count(f"illures {name} ") >= 3 and "examples:" in out
-    assert all(
-        preset in illures("relight", "--help", model=False)[1] for preset in SHLight.presets()
-    )
+    _, out, _ = illures("relight", "--help", model=False)
+    assert all(preset in out for preset in SHLight.presets())
 
 
 def test_decompose_writes_every_layer(illures, astronaut_path, tmp_path):
@@ -74,16 +73,13 @@ def test_exr_holds_the_exact_maps(illures, astronaut_path, face, tmp_path):
 
 
 def test_faces_of_one_photo_get_their_own_folders(illures, two_faces, tmp_path):
-    Image.fromarray(two_faces).save(tmp_path / "pair.png")
-    assert illures("decompose", tmp_path / "pair.png", "--out", tmp_path / "all")[0] == 0
+    pair = tmp_path / "pair.png"
+    Image.fromarray(two_faces).save(pair)
+    assert illures("decompose", pair, "--out", tmp_path / "all")[0] == 0
     assert sorted(p.name for p in (tmp_path / "all").iterdir()) == ["pair-face1", "pair-face2"]
-    assert (
-        illures("decompose", tmp_path / "pair.png", "--out", tmp_path / "one", "--face", 2)[0] == 0
-    )
+    assert illures("decompose", pair, "--out", tmp_path / "one", "--face", 2)[0] == 0
     assert [p.name for p in (tmp_path / "one").iterdir()] == ["pair-face2"]
-    code, _, err = illures(
-        "decompose", tmp_path / "pair.png", "--out", tmp_path / "none", "--face", 3
-    )
+    code, _, err = illures("decompose", pair, "--out", tmp_path / "none", "--face", 3)
     assert code == 2 and "has 2 faces" in err
 
 
@@ -93,15 +89,11 @@ def test_photos_of_one_name_do_not_overwrite_each_other(illures, astronaut, tmp_
         Image.fromarray(astronaut).save(tmp_path / str(k) / f"a{suffix}")
     photos = sorted(tmp_path.glob("*/a.*"))
     code, out, _ = illures("decompose", *photos, "--out", tmp_path / "out")
-    assert (
-        code == 0
-        and sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "a-2", "a-3"]
-        and "replaced" not in out
-    )
+    assert code == 0 and "replaced" not in out
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "a-2", "a-3"]
     code, out, _ = illures("decompose", photos[0], "--out", tmp_path / "out")
-    assert code == 0 and out.strip().endswith(
-        "a (replaced)"
-    )  # an earlier run's folder: written over, and said so
+    # an earlier run's folder: written over, and said so
+    assert code == 0 and out.strip().endswith("a (replaced)")
 
 
 def test_a_batch_goes_on_and_says_what_failed(
@@ -112,7 +104,8 @@ def test_a_batch_goes_on_and_says_what_failed(
     code, out, err = illures("decompose", *photos, "--out", tmp_path / "out")
     assert code == 1 and [p.name for p in (tmp_path / "out").iterdir()] == ["astronaut"]
     assert f"{len(photos) - 1} of {len(photos)} photos failed" in err and "Traceback" not in err
-    assert all(str(p) in err for p in photos[:-1]) and err.count("\n") == len(photos)
+    assert all(str(p) in err for p in photos[:-1])
+    assert err.count("\n") == len(photos)
 
 
 @pytest.mark.parametrize(
@@ -122,13 +115,8 @@ def test_a_batch_goes_on_and_says_what_failed(
 def test_one_broken_photo_is_one_sentence(command, name, illures, broken_files, tmp_path):
     light = ["--light", "front"] if command == "relight" else []
     code, out, err = illures(command, broken_files[name], *light, "--out", tmp_path / "out.png")
-    assert (
-        code == 1
-        and not out
-        and err.count("\n") == 1
-        and str(broken_files[name]) in err
-        and len(err) < 400
-    )
+    assert code == 1 and not out
+    assert err.count("\n") == 1 and str(broken_files[name]) in err and len(err) < 400
 
 
 def test_no_face_is_exit_code_2(illures, wall, astronaut_path, tmp_path):
@@ -161,43 +149,28 @@ def test_relight_takes_every_kind_of_light(illures, astronaut, astronaut_path, t
         "json": tmp_path / "top.json",
         "map": tmp_path / "sky.png",
     }.items():
-        code, out, err = illures(
-            "relight", astronaut_path, "--light", light, "--out", tmp_path / f"{name}.png"
-        )
-        assert code == 0 and out.strip() == str(tmp_path / f"{name}.png") and not err
-        results[name] = np.asarray(Image.open(tmp_path / f"{name}.png"))
-        assert results[name].shape == astronaut.shape and np.array_equal(
-            results[name][400:], astronaut[400:]
-        )
+        path = tmp_path / f"{name}.png"
+        code, out, err = illures("relight", astronaut_path, "--light", light, "--out", path)
+        assert code == 0 and out.strip() == str(path) and not err
+        results[name] = np.asarray(Image.open(path))
+        assert results[name].shape == astronaut.shape
+        assert np.array_equal(results[name][400:], astronaut[400:])
     assert len({r.tobytes() for r in results.values()}) == len(results)
-    halves = [results[k][100:170, 185:265].mean((0, 2)) for k in ("angles", "positive")]
-    assert (
-        halves[0][:20].mean() - halves[0][-20:].mean()
-        > halves[1][:20].mean() - halves[1][-20:].mean()
-    )  # AZ < 0 comes from the picture's left
+
+    def from_the_left(picture):
+        "How much brighter the face is on the picture's left than on its right."
+        columns = picture[100:170, 185:265].mean((0, 2))
+        return columns[:20].mean() - columns[-20:].mean()
+
+    assert from_the_left(results["angles"]) > from_the_left(results["positive"])  # AZ < 0: left
 
 
 def test_relight_by_the_photo_itself_changes_nothing(illures, astronaut, astronaut_path, tmp_path):
-    assert (
-        illures(
-            "relight", astronaut_path, "--reference", astronaut_path, "--out", tmp_path / "same.png"
-        )[0]
-        == 0
-    )
-    assert abs(np.asarray(Image.open(tmp_path / "same.png")).astype(int) - astronaut).max() <= 2
-    assert (
-        illures(
-            "relight",
-            astronaut_path,
-            "--reference",
-            astronaut_path,
-            "--residual",
-            "0",
-            "--out",
-            tmp_path / "matte.jpg",
-        )[0]
-        == 0
-    )
+    same, matte = tmp_path / "same.png", tmp_path / "matte.jpg"
+    args = "relight", astronaut_path, "--reference", astronaut_path
+    assert illures(*args, "--out", same)[0] == 0
+    assert abs(np.asarray(Image.open(same)).astype(int) - astronaut).max() <= 2
+    assert illures(*args, "--residual", "0", "--out", matte)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -357,32 +330,28 @@ def started(*words, **how):
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_no_encoding_fails_a_job(encoding, illures, astronaut_path, wall, tmp_path, monkeypatch):
-    "Help, a batch with a name from afar and a photo that fails, on consoles that know few characters."
+    """Help, a batch with a name from afar and a photo that fails, on consoles that know few
+    characters."""
     shutil.copy(astronaut_path, tmp_path / "山 é ½.png")
     Image.fromarray(wall).save(tmp_path / "墙.png")
-    consoles = [
-        io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict", newline="")
-        for _ in range(2)
-    ]
+
+    def console():
+        return io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict", newline="")
+
+    consoles = [console(), console()]
     for name, console in zip(("stdout", "stderr"), consoles):
         monkeypatch.setattr(sys, name, console)
     for command in ([], *([name] for name in COMMANDS)):
         with pytest.raises(SystemExit, match="0"):
             main([*command, "--help"])
-    args = [
-        "decompose",
-        *sorted(map(str, tmp_path.glob("*.png"))),
-        "--out",
-        str(tmp_path / "山"),
-        "--weights",
-        str(illures.weights),
-    ]
-    assert main(args) == 1 and (tmp_path / "山/山 é ½/light.json").is_file()
+    photos = sorted(map(str, tmp_path.glob("*.png")))
+    options = ["--out", str(tmp_path / "山"), "--weights", str(illures.weights)]
+    assert main(["decompose", *photos, *options]) == 1
+    assert (tmp_path / "山/山 é ½/light.json").is_file()
     assert [sys.stdout, sys.stderr] == consoles
     shown = [console.buffer.getvalue().decode(encoding) for console in consoles]
-    assert ("山" in shown[0]) == (encoding in ("cp932", "gbk", "utf-8")) and (
-        "\\u5c71" in shown[0]
-    ) == ("山" not in shown[0])
+    known = encoding in ("cp932", "gbk", "utf-8")
+    assert ("山" in shown[0]) == known and ("\\u5c71" in shown[0]) == (not known)
     assert "1 of 2 photos failed" in shown[1] and "no face was found" in shown[1]
 
 
@@ -400,36 +369,25 @@ class Broken(io.StringIO):
         raise self.error
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        None,
-        BrokenPipeError(32, "Broken pipe"),
-        OSError(28, "No space left on device"),
-        ValueError("I/O operation on closed file"),
-        UnicodeEncodeError("charmap", "é", 0, 1, "undefined"),
-    ],
-    ids=repr,
-)
+ERRORS = [
+    None,
+    BrokenPipeError(32, "Broken pipe"),
+    OSError(28, "No space left on device"),
+    ValueError("I/O operation on closed file"),
+    UnicodeEncodeError("charmap", "é", 0, 1, "undefined"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
 def test_no_stream_fails_a_job(error, illures, astronaut_path, tmp_path, monkeypatch):
     "Where there is no console at all (None), and where nothing can be written."
     streams = tuple(error and Broken(error) for _ in range(2))
     for name, stream in zip(("stdout", "stderr"), streams):
         monkeypatch.setattr(sys, name, stream)
     out = tmp_path / "o.png"
-    relight = lambda photo: main(
-        [
-            "relight",
-            str(photo),
-            "--light",
-            "front",
-            "--out",
-            str(out),
-            "--weights",
-            str(illures.weights),
-        ]
-    )
-    assert relight(astronaut_path) == 0 and out.is_file() and relight(tmp_path / "gone.png") == 1
+    options = ["--light", "front", "--out", str(out), "--weights", str(illures.weights)]
+    assert main(["relight", str(astronaut_path), *options]) == 0 and out.is_file()
+    assert main(["relight", str(tmp_path / "gone.png"), *options]) == 1
     with pytest.raises(SystemExit, match="2"):
         main(["relight", "--nonsense"])
     assert (sys.stdout, sys.stderr) == streams
@@ -444,61 +402,54 @@ def test_safe_printing_within_itself(capsys):
             assert sys.stdout is coat
         print("bars need these:", sys.stdout.isatty(), sys.stdout.encoding is not None)
         raise KeyError
-    assert (
-        sys.stdout,
-        sys.stderr,
-    ) == before and capsys.readouterr().out == "bars need these: False True\n"
+    assert (sys.stdout, sys.stderr) == before
+    assert capsys.readouterr().out == "bars need these: False True\n"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
-def test_streams_of_a_process(weights, astronaut_path, tmp_path):
-    "`… | head`, closed streams, a full disk, an ASCII console, a folder that is gone."
+LOST = "illures: what was printed is lost: No space left on device\n"
+STREAMS = {  # what the shell does with the streams → its line, what is said on the error stream
+    "head": ('exec 3>&1; { "$@"; echo $? >&3; } | true', ""),
+    "closed": ('"$@" <&- >&- 2>&-; echo $?', ""),
+}
+if Path("/dev/full").exists():
+    STREAMS["full"] = ('"$@" > /dev/full; echo $?', LOST)
+
+
+@pytest.fixture
+def shell(weights, astronaut_path, tmp_path):
+    'Relight a photo by a line of a POSIX shell, in which "$@" is the command.'
+    if os.name != "posix":
+        pytest.skip("a shell of POSIX")
     photo = tmp_path / "山.png"
     shutil.copy(astronaut_path, photo)
-    words = [
-        sys.executable,
-        "-m",
-        "illures_nb",
-        "relight",
-        photo,
-        "--light",
-        "front",
-        "--weights",
-        weights,
-        "--out",
-    ]
+    command = [sys.executable, "-m", "illures_nb", "relight", photo, "--light", "front"]
+    ascii_console = PROCESS | {"PYTHONIOENCODING": "ascii"}
 
-    def shell(name, line):  # whatever the streams are, the picture is made
-        run = subprocess.run(
-            ["sh", "-c", line, "sh", *words, tmp_path / f"{name}山.png"],
-            env=PROCESS | {"PYTHONIOENCODING": "ascii"},
-            capture_output=True,
-            text=True,
-        )
-        return run, (tmp_path / f"{name}山.png").read_bytes()
+    def run(line, out, *first):
+        call = ["sh", "-c", line, "sh", *first, *command, "--weights", weights, "--out", out]
+        return subprocess.run(call, env=ascii_console, capture_output=True, text=True)
 
-    run, picture = shell("plain", '"$@"')
-    assert run.returncode == 0 and run.stdout == f"{tmp_path}/plain\\u5c71.png\n" and not run.stderr
-    lines = {
-        "head": 'exec 3>&1; { "$@"; echo $? >&3; } | true',
-        "closed": '"$@" <&- >&- 2>&-; echo $?',
-    }
-    if Path("/dev/full").exists():
-        lines["full"] = '"$@" > /dev/full; echo $?'
-    for name, line in lines.items():
-        run, made = shell(name, line)
-        assert run.stdout == "0\n" and made == picture, (name, run)
-        assert run.stderr == (
-            "illures: what was printed is lost: No space left on device\n" if name == "full" else ""
-        ), name
+    return run
+
+
+def test_streams_of_a_process(shell, tmp_path):
+    "`… | head`, closed streams, a full disk, an ASCII console: the picture is made."
+    plain = tmp_path / "plain山.png"
+    run = shell('"$@"', plain)
+    assert run.returncode == 0 and not run.stderr
+    assert run.stdout == f"{tmp_path}/plain\\u5c71.png\n"
+    for name, (line, lost) in STREAMS.items():
+        out = tmp_path / f"{name}山.png"
+        run = shell(line, out)
+        assert run.stdout == "0\n" and run.stderr == lost, (name, run)
+        assert out.read_bytes() == plain.read_bytes(), name
+
+
+def test_a_folder_that_is_gone(shell, tmp_path):
     (tmp_path / "gone").mkdir()
-    run = subprocess.run(
-        ["sh", "-c", 'cd "$1"; rmdir "$1"; shift; "$@"', "sh", tmp_path / "gone", *words, "o.png"],
-        env=PROCESS,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 2 and run.stderr == "illures: the folder you are in has been deleted\n"
+    run = shell('cd "$1"; rmdir "$1"; shift; "$@"', "o.png", tmp_path / "gone")
+    assert run.returncode == 2
+    assert run.stderr == "illures: the folder you are in has been deleted\n"
 
 
 # ---- what a shell expects
@@ -508,20 +459,14 @@ def test_streams_of_a_process(weights, astronaut_path, tmp_path):
     not Path("/proc/self/maps").exists(), reason="sees by /proc how far a process is"
 )
 def test_stopped_by_hand(weights, astronaut_path, tmp_path):
-    "Ctrl-C, while torch loads and in the middle of a batch: one line, exit code 130, whole folders only."
+    """Ctrl-C, while torch loads and in the middle of a batch: one line, exit code 130, whole
+    folders only."""
     for i in range(40):
         shutil.copy(astronaut_path, tmp_path / f"{i:02d}.png")
     for moment in ("loading", "working"):
-        out = tmp_path / moment
-        p = started(
-            "decompose",
-            *sorted(tmp_path.glob("*.png")),
-            "--out",
-            out,
-            "--weights",
-            weights,
-            start_new_session=True,
-        )
+        photos, out = sorted(tmp_path.glob("*.png")), tmp_path / moment
+        options = "--out", out, "--weights", weights
+        p = started("decompose", *photos, *options, start_new_session=True)
         until = time.time() + 300
         reached = {
             "loading": lambda: b"numpy" in Path(f"/proc/{p.pid}/maps").read_bytes(),
@@ -534,83 +479,87 @@ def test_stopped_by_hand(weights, astronaut_path, tmp_path):
         told = p.communicate(timeout=300)
         assert p.returncode == 130 and told[1] == b"illures: stopped\n", (moment, told)
     done = sorted((tmp_path / "working").iterdir())
-    assert 2 <= len(done) < 40 and all((o / "sheet.png").is_file() for o in done[:-1])
+    assert 2 <= len(done) < 40
+    assert all((folder / "sheet.png").is_file() for folder in done[:-1])
 
 
 def test_help_everywhere(illures):
-    bare = illures()
-    assert (
-        bare[0] == 0 and bare[1:] == illures("--help")[1:] and bare[1].startswith("usage: illures ")
-    )
+    bare = code, out, _ = illures()
+    assert code == 0 and out.startswith("usage: illures ")
+    assert bare[1:] == illures("--help")[1:]
     for name in COMMANDS:
-        short, long = illures(name, "-h", model=False), illures(name, "--help", model=False)
-        assert (
-            short == long
-            and short[0] == 0
-            and short[1].startswith(f"usage: illures {name} ")
-            and not short[2]
-        )
+        short = code, out, err = illures(name, "-h", model=False)
+        assert code == 0 and out.startswith(f"usage: illures {name} ") and not err
+        assert short == illures(name, "--help", model=False)
     code, out, _ = illures("--version")
     assert code == 0 and out.startswith("illures ")
 
 
-@pytest.mark.parametrize(
-    "args,meant",
-    [
-        (["decompos", "a.jpg"], "decompose"),
-        (["rellight"], "relight"),
-        (["Train"], "train"),
-        (["train", "stage1", "--data", "d", "--out", "o"], "stage1b"),
-        (["synth", "expre", "--out", "o"], "expre-syn"),
-        (["decompose", "a.jpg", "--out", "o", "--preset", "light"], "lite"),
-    ],
-)
-def test_mistyped_words(args, meant, illures):
-    code, out, err = illures(*args, model=False)
-    assert code == 2 and not out and err.count("\n") == 1 and f"perhaps you mean '{meant}'" in err
+MISTYPED = {  # what was typed → what is meant
+    "decompos a.jpg": "decompose",
+    "rellight": "relight",
+    "Train": "train",
+    "train stage1 --data d --out o": "stage1b",
+    "synth expre --out o": "expre-syn",
+    "decompose a.jpg --out o --preset light": "lite",
+}
+
+
+@pytest.mark.parametrize("typed, meant", MISTYPED.items())
+def test_mistyped_words(typed, meant, illures):
+    code, out, err = illures(*typed.split(), model=False)
+    assert code == 2 and not out and err.count("\n") == 1
+    assert f"perhaps you mean '{meant}'" in err
     assert "choose from" in illures("dance")[2]
 
 
-def test_the_app_listens_where_it_is_told(illures, monkeypatch):
-    "And what is wrong with an address is said before anything is loaded."
-    seen = []
-    names = "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_NUM_PORTS", "GRADIO_ROOT_PATH"
-    for name in names:
+SERVER = "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_NUM_PORTS", "GRADIO_ROOT_PATH"
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    "What `illures app` would run: file, name and the server's settings in the environment."
+    for name in SERVER:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(
-        runpy,
-        "run_path",
-        lambda path, run_name: seen.append(
-            (Path(path).name, run_name, [os.environ.get(o) for o in names])
-        ),
-    )
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = str(s.getsockname()[1])
-    assert (
-        illures("app")[0] == 0
-        and illures("app", "--host", "0.0.0.0", "--port", port, "--root-path", "/faces")[0] == 0
-    )
-    assert seen == [
-        ("app.py", "__main__", ["127.0.0.1", None, None, None]),
-        ("app.py", "__main__", ["0.0.0.0", port, "1", "/faces"]),
-    ]
-    assert not [o for o in names if o in os.environ]
-    monkeypatch.setenv("GRADIO_SERVER_NAME", "localhost")
-    app(argparse.Namespace(host=None, port=None, root_path=None))
-    assert seen.pop()[2][0] == "localhost" and os.environ["GRADIO_SERVER_NAME"] == "localhost"
+    seen = []
+
+    def run_path(path, run_name):
+        seen.append((Path(path).name, run_name, [os.environ.get(name) for name in SERVER]))
+
+    monkeypatch.setattr(runpy, "run_path", run_path)
+    return seen
+
+
+@pytest.fixture
+def port():
+    "A port of this machine that is taken."
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         s.listen()
-        taken = str(s.getsockname()[1])
-        for args in (
-            ["--port", taken],
-            ["--port", "0"],
-            ["--port", "70000"],
-            ["--port", "http"],
-            ["--host", "no.such.host.invalid"],
-            ["--host", "192.0.2.1"],
-        ):
-            code, out, err = illures("app", *args)
-            assert code == 2 and not out and err.count("\n") == 1 and args[1] in err, (args, err)
-    assert len(seen) == 2
+        yield str(s.getsockname()[1])
+
+
+def test_the_app_listens_where_it_is_told(illures, runs, monkeypatch):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        free = str(s.getsockname()[1])
+    assert illures("app")[0] == 0
+    public = "--host", "0.0.0.0", "--port", free, "--root-path", "/faces"
+    assert illures("app", *public)[0] == 0
+    assert runs == [
+        ("app.py", "__main__", ["127.0.0.1", None, None, None]),
+        ("app.py", "__main__", ["0.0.0.0", free, "1", "/faces"]),
+    ]
+    assert not [name for name in SERVER if name in os.environ]
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "localhost")
+    app(argparse.Namespace(host=None, port=None, root_path=None))
+    assert runs.pop()[2][0] == "localhost" and os.environ["GRADIO_SERVER_NAME"] == "localhost"
+
+
+def test_a_wrong_address_is_said_before_anything_is_loaded(illures, runs, port):
+    ports = [["--port", value] for value in (port, "0", "70000", "http")]
+    hosts = [["--host", value] for value in ("no.such.host.invalid", "192.0.2.1")]
+    for args in (*ports, *hosts):
+        code, out, err = illures("app", *args)
+        assert code == 2 and not out and err.count("\n") == 1 and args[1] in err, (args, err)
+    assert not runs

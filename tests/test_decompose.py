@@ -1,4 +1,4 @@
-"The public API on real photos: any kind of input, several faces, rolled heads, composites, bad input."
+"The public API on real photos: kinds of input, several faces, rolled heads, composites, bad input."
 
 import io
 from pathlib import Path
@@ -16,28 +16,23 @@ from illures_nb.networks import build, save_weights
 
 
 def angles(a, b):
-    return np.rad2deg(np.arccos(np.clip((a * b).sum(-1), -1, 1)))
+    "Angles between directions (…, 3), degrees."
+    cosines = np.clip((a * b).sum(-1), -1, 1)
+    return np.rad2deg(np.arccos(cosines))
 
 
 def test_a_face_has_the_promised_layers(face, astronaut):
     assert isinstance(face, Decomposition) and isinstance(face.light, SHLight)
     for name in MAPS:
         x = getattr(face, name)
-        assert (
-            x.dtype == np.float32
-            and x.shape == ((128, 128) if name == "mask" else (128, 128, 3))
-            and np.isfinite(x).all()
-        ), name
+        assert x.dtype == np.float32 and np.isfinite(x).all(), name
+        assert x.shape == ((128, 128) if name == "mask" else (128, 128, 3)), name
     assert face.light.coeffs.shape == (9, 3) and face.light.coeffs.dtype == np.float32
     assert np.allclose(np.linalg.norm(face.normals, axis=-1), 1, atol=1e-4)
-    assert (
-        0 <= face.albedo.min() <= face.albedo.max() <= 1
-        and face.shading.min() >= 0
-        and 0 <= face.mask.min() <= face.mask.max() <= 1
-    )
-    expected = linear_to_srgb(
-        np.clip(face.albedo * face.light.shade(face.normals) + face.residual, 0, 1)
-    )
+    assert 0 <= face.albedo.min() <= face.albedo.max() <= 1 and face.shading.min() >= 0
+    assert 0 <= face.mask.min() <= face.mask.max() <= 1
+    lit = face.albedo * face.light.shade(face.normals) + face.residual
+    expected = linear_to_srgb(np.clip(lit, 0, 1))
     assert np.allclose(face.reconstruction, expected, atol=1e-5)
     x0, y0, x1, y1 = face.photo.face.box
     assert 150 < x0 < 200 < 250 < x1 < 300 and 60 < y0 < y1 < 220  # where the astronaut's face is
@@ -59,19 +54,15 @@ def test_every_kind_of_input_gives_the_same_face(
         "bytes": astronaut_path.read_bytes(),
     }[kind]
     (f,) = decomposer(image)
-    assert np.allclose(f.albedo, face.albedo, atol=1e-3) and np.allclose(
-        f.light.coeffs, face.light.coeffs, atol=1e-3
-    )
+    assert np.allclose(f.albedo, face.albedo, atol=1e-3)
+    assert np.allclose(f.light.coeffs, face.light.coeffs, atol=1e-3)
     assert np.array_equal(f.relight(f.light).composite(), astronaut)
 
 
 def test_grey_transparent_and_sideways_photos_work(decomposer, astronaut):
     grey = np.asarray(Image.fromarray(astronaut).convert("L"))
-    assert (
-        len(decomposer(grey))
-        == len(decomposer(np.dstack([astronaut, np.full((512, 512), 255, np.uint8)])))
-        == 1
-    )
+    opaque = np.dstack([astronaut, np.full((512, 512), 255, np.uint8)])
+    assert len(decomposer(grey)) == len(decomposer(opaque)) == 1
     exif, data = Image.Exif(), io.BytesIO()
     exif[274] = 6  # shown turned by a quarter
     Image.fromarray(np.ascontiguousarray(np.rot90(astronaut))).save(data, "PNG", exif=exif)
@@ -90,43 +81,32 @@ def test_a_photo_without_a_face_gives_an_empty_list(decomposer, wall):
 
 def test_several_faces_come_biggest_first_and_keep_to_themselves(decomposer, two_faces):
     big, small = decomposer(two_faces)
-    assert (
-        np.ptp(big.photo.face.landmarks, 0).max()
-        > 1.5 * np.ptp(small.photo.face.landmarks, 0).max()
-    )
+    heights = [np.ptp(f.photo.face.landmarks, 0).max() for f in (big, small)]
+    assert heights[0] > 1.5 * heights[1]
     assert big.photo.face.box[0] > 288 > 276 > small.photo.face.box[2]
     light = SHLight.preset("split_left")
+    left, right = np.s_[:, :288], np.s_[:, 288:]
     a, b = big.relight(light).composite(), small.relight(light).composite()
-    assert np.array_equal(a[:, :288], two_faces[:, :288]) and np.array_equal(
-        b[:, 288:], two_faces[:, 288:]
-    )
+    assert np.array_equal(a[left], two_faces[left]) and np.array_equal(b[right], two_faces[right])
     both = small.relight(light).composite(big.relight(light).composite())
-    assert np.array_equal(both[:, 288:], a[:, 288:]) and np.array_equal(both[:, :288], b[:, :288])
+    assert np.array_equal(both[right], a[right]) and np.array_equal(both[left], b[left])
 
 
 def test_composite_touches_nothing_but_the_face(face, astronaut):
     out = face.relight(SHLight.preset("split_right")).composite()
     outside = np.isnan(face.to_frame("mask"))
     assert out.dtype == np.uint8 and out.shape == astronaut.shape and outside.mean() > 0.8
-    assert (
-        np.array_equal(out[outside], astronaut[outside])
-        and (out[~outside] != astronaut[~outside]).any(-1).mean() > 0.9
-    )
+    assert np.array_equal(out[outside], astronaut[outside])
+    assert (out[~outside] != astronaut[~outside]).any(-1).mean() > 0.9
     assert np.array_equal(face.photo.picture, astronaut)  # and the photo itself is left alone
 
 
 def test_own_light_returns_the_photo(face, astronaut):
     assert abs(face.relight(face.light).composite().astype(int) - astronaut).max() <= 2
-    assert (
-        abs(
-            face.relight(SHLight.preset("top")).relight(face.light).composite().astype(int)
-            - astronaut
-        ).max()
-        <= 2
-    )
-    assert np.array_equal(
-        face.relight(face.light, residual=1.0).reconstruction, face.reconstruction
-    )
+    there_and_back = face.relight(SHLight.preset("top")).relight(face.light)
+    assert abs(there_and_back.composite().astype(int) - astronaut).max() <= 2
+    same = face.relight(face.light, residual=1.0)
+    assert np.array_equal(same.reconstruction, face.reconstruction)
     assert np.array_equal(face.edit_albedo(face.albedo).composite(), astronaut)
 
 
@@ -135,11 +115,8 @@ def test_relighting_never_runs_the_network(astronaut, weights):
     (f,) = d(astronaut)
     d.net = None
     g = f.relight(SHLight.preset("window"), residual=0.5).edit_albedo(f.albedo * 0.9)
-    assert (
-        g.composite().shape == astronaut.shape
-        and g.to_frame("shading").shape == astronaut.shape
-        and sheet(g).dtype == np.uint8
-    )
+    assert g.composite().shape == g.to_frame("shading").shape == astronaut.shape
+    assert sheet(g).dtype == np.uint8
 
 
 @pytest.mark.parametrize("quarter", [1, -1])
@@ -287,25 +264,21 @@ def test_damaged_weights_do_not_pass_for_an_answer(astronaut, face):
 def test_light_is_found_again_in_a_rendered_face(face):
     "Shade the face's own albedo and normals under a known light; the fit must return it."
     light = SHLight.preset("rembrandt_left")
-    picture = face.albedo * (
-        np.maximum(light.shade(face.normals), 0)
-    ) + 0.02 * np.random.default_rng(0).normal(size=face.albedo.shape).astype(np.float32)
+    noise = np.random.default_rng(0).normal(size=face.albedo.shape).astype(np.float32)
     inside, true = face.mask > 0.5, light.shade(face.normals)
+    picture = face.albedo * np.maximum(true, 0) + 0.02 * noise
     for prior in (None, face.light.matched(light)):
         found = fit_light(picture, face.albedo, face.normals, face.mask, prior)
-        assert abs(found.shade(face.normals) - true)[inside].mean() < 0.1 * true[inside].mean()
+        error = abs(found.shade(face.normals) - true)
+        assert error[inside].mean() < 0.1 * true[inside].mean()
 
 
 def test_trained_weights_see_the_mirrored_light_mirrored(trained, decomposer, face, astronaut):
     (mirrored,) = decomposer(np.ascontiguousarray(astronaut[:, ::-1]))
     expected = face.light.mirror()
     inside = mirrored.mask > 0.5
-    assert (
-        abs(mirrored.light.shade(mirrored.normals) - expected.shade(mirrored.normals))[
-            inside
-        ].mean()
-        < 0.15 * mirrored.shading[inside].mean()
-    )
+    error = abs(mirrored.light.shade(mirrored.normals) - expected.shade(mirrored.normals))
+    assert error[inside].mean() < 0.15 * mirrored.shading[inside].mean()
 
 
 def test_trained_weights_explain_the_photo(trained, face):
@@ -313,22 +286,24 @@ def test_trained_weights_explain_the_photo(trained, face):
     assert abs(face.reconstruction - face.photo.crop)[inside].mean() < 0.08
 
 
-@pytest.mark.parametrize(
-    "preset, size, asked",
-    [("lite", 128, None), ("fine", 256, None), ("illures", 64, None), ("illures", 128, 128)],
-)
+BUNDLED = [  # preset, size, size asked for
+    ("lite", 128, None),
+    ("fine", 256, None),
+    ("illures", 64, None),
+    ("illures", 128, 128),
+]
+
+
+@pytest.mark.parametrize("preset, size, asked", BUNDLED)
 def test_every_bundled_network_takes_a_face_apart(preset, size, asked, trained, face, astronaut):
     (f,) = Decomposer.from_pretrained(preset, asked)(astronaut)
-    assert f.albedo.shape == f.normals.shape == f.residual.shape == (
-        size,
-        size,
-        3,
-    ) and f.mask.shape == (size, size)
+    for x in (f.albedo, f.normals, f.residual):
+        assert x.shape == (size, size, 3)
+    assert f.mask.shape == (size, size)
     own, other = f.to_frame("normals"), face.to_frame("normals")
     both = np.isfinite(own[..., 0]) & np.isfinite(other[..., 0])
-    assert (
-        both.mean() > 0.02 and np.median(angles(own, other)[both]) < 15
-    )  # they agree on the shape
+    # they agree on the shape
+    assert both.mean() > 0.02 and np.median(angles(own, other)[both]) < 15
     seen = f.mask > 0.5
     assert abs(f.reconstruction - f.photo.crop)[seen].mean() < 0.04
     assert f.relight(SHLight.preset("split_left")).composite().shape == astronaut.shape

@@ -6,31 +6,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from faces import NEAR, gap, turned
 
-from illures_nb.crop import FLIP_68, TEMPLATE, transform_points
+from illures_nb.crop import FLIP_68, TEMPLATE
 from illures_nb.detect import Face, Found, face_height, one_a_head
 from illures_nb.face import detect_faces
 from illures_nb.landmarks import landmark_net
 
-# A face found is the right one within this distance of its landmarks, in distances of the outer
-# eye corners.
-NEAR = 0.25
 ROLLS = range(-150, 181, 30)
-
-
-def gap(p, q):
-    "Mean distance of landmarks p from q, in distances of q's outer eye corners."
-    return np.linalg.norm(p - q, axis=1).mean() / np.linalg.norm(q[36] - q[45])
-
-
-def turned(image, points, degrees):
-    "A picture and its landmarks turned about its middle, on a canvas that holds all of it."
-    h, w = image.shape[:2]
-    M = cv2.getRotationMatrix2D(((w - 1) / 2, (h - 1) / 2), degrees, 1)
-    size = np.ceil(abs(M[:, :2]) @ (w, h) - 1e-6).astype(int)
-    M[:, 2] += (size - (w, h)) / 2
-    x = cv2.warpAffine(image, M, tuple(map(int, size)), borderValue=image[0].mean(0).tolist())
-    return x, transform_points(points, M)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +52,8 @@ def scene(height, width):
         )
     out *= 60
     out[:, ::40] *= 0.8
-    out[::2, ::2] += rng.normal(0, 4, out[::2, ::2].shape)
+    grainy = out[::2, ::2]
+    grainy += rng.normal(0, 4, grainy.shape)
     return out.clip(0, 255).astype(np.uint8)
 
 
@@ -79,41 +63,40 @@ def group(people, canvas, faces):
     for name, height, x, y, exposure in faces:
         image, points = people[name]
         k = height / np.ptp(points[:, 1])
-        small = cv2.resize(
-            image, None, fx=k, fy=k, interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC
-        )
-        canvas[y : y + len(small), x : x + small.shape[1]] = np.clip(small * exposure, 0, 255)
-        truth.append(
-            (points + 0.5) * (np.array(small.shape[1::-1]) / image.shape[1::-1]) - 0.5 + (x, y)
-        )
+        way = cv2.INTER_AREA if k < 1 else cv2.INTER_CUBIC
+        small = cv2.resize(image, None, fx=k, fy=k, interpolation=way)
+        h, w = small.shape[:2]
+        canvas[y : y + h, x : x + w] = np.clip(small * exposure, 0, 255)
+        scale = np.array([w, h]) / image.shape[1::-1]
+        truth.append((points + 0.5) * scale - 0.5 + (x, y))
     return truth
 
 
+def is_among(found, points):
+    "Whether one of the faces found is the one with these landmarks."
+    return any(gap(f.landmarks, points) < NEAR for f in found)
+
+
+GROUP = [  # who, height in px, x, y, exposure
+    ("ada", 400, 100, 100, 1),
+    ("ben", 200, 1500, 150, 0.7),
+    ("chi", 100, 2300, 200, 1),
+    ("astronaut", 100, 3000, 1500, 1.1),
+    ("ada", 48, 2100, 1400, 0.8),
+    ("ben", 48, 2600, 900, 1),
+    ("chi", 32, 3300, 300, 0.7),
+    ("astronaut", 32, 3700, 2500, 1),
+    ("ada", 24, 2900, 2500, 1.1),
+    ("ben", 24, 1800, 2400, 0.8),
+]
+
+
 def test_a_group_photo_gives_everybody_biggest_first(people):
-    heights = [400, 200, 100, 100, 48, 48, 32, 32, 24, 24]
-    names = ["ada", "ben", "chi", "astronaut"] * 3
-    places = [
-        (100, 100),
-        (1500, 150),
-        (2300, 200),
-        (3000, 1500),
-        (2100, 1400),
-        (2600, 900),
-        (3300, 300),
-        (3700, 2500),
-        (2900, 2500),
-        (1800, 2400),
-    ]
     canvas = scene(3000, 4000)
-    truth = group(
-        people,
-        canvas,
-        [(n, h, *at, e) for n, h, at, e in zip(names, heights, places, [1, 0.7, 1, 1.1, 0.8] * 2)],
-    )
+    truth = group(people, canvas, GROUP)
+    heights = [height for _, height, *_ in GROUP]
     found = detect_faces(canvas)
-    missing = [
-        h for h, p in zip(heights, truth) if not any(gap(f.landmarks, p) < NEAR for f in found)
-    ]
+    missing = [h for h, p in zip(heights, truth) if not is_among(found, p)]
     assert not missing, f"faces of {missing} px were not found"
     assert len(found) == len(heights)
     sizes = [np.ptp(f.landmarks, 0).max() for f in found]
@@ -123,18 +106,18 @@ def test_a_group_photo_gives_everybody_biggest_first(people):
 def test_six_equal_faces_on_twelve_megapixels(people):
     canvas = scene(3000, 4000)
     places = [(x, y) for y in (500, 1700) for x in (400, 1800, 3200)]
-    truth = group(
-        people, canvas, [(n, 100, *at, 1) for n, at in zip(["ada", "ben", "chi"] * 2, places)]
-    )
+    heads = zip(["ada", "ben", "chi"] * 2, places)
+    truth = group(people, canvas, [(name, 100, *place, 1) for name, place in heads])
     found = detect_faces(canvas)
     assert len(found) == 6
-    assert all(any(gap(f.landmarks, p) < NEAR for f in found) for p in truth)
+    assert all(is_among(found, p) for p in truth)
 
 
 def test_a_portrait_keeps_those_beside_it(people):
     "A face that fills the picture does not hide a second one of 90 px."
     canvas = scene(1080, 1920)
-    truth = group(people, canvas, [("astronaut", 300, 50, 20, 1), ("ada", 90, 1500, 500, 0.9)])
+    both = [("astronaut", 300, 50, 20, 1), ("ada", 90, 1500, 500, 0.9)]
+    truth = group(people, canvas, both)
     found = detect_faces(canvas)
     assert [gap(f.landmarks, p) < NEAR for f, p in zip(found, truth)] == [True, True]
 
@@ -204,9 +187,8 @@ def test_nobody_is_found_upside_down(astronaut):
 def test_the_same_photo_gives_the_same_faces(two_faces):
     first, second = detect_faces(two_faces), detect_faces(two_faces)
     assert len(first) == 2
-    assert all(
-        (a.landmarks == b.landmarks).all() and a.score == b.score for a, b in zip(first, second)
-    )
+    for a, b in zip(first, second):
+        assert (a.landmarks == b.landmarks).all() and a.score == b.score
 
 
 def test_faces_do_not_depend_on_torchs_default_type(astronaut):

@@ -1,5 +1,6 @@
-"""As people install it: an sdist, a wheel made from that, both without network; the README's commands and its Python, run from an empty folder with nothing
-of the clone in sight; a package that nobody may write to."""
+"""As people install it: an sdist, a wheel made from that, both without network; the README's
+commands and its Python, run from an empty folder with nothing of the clone in sight; a package that
+nobody may write to."""
 
 import json
 import os
@@ -32,9 +33,8 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith("illures ")
 ]
-ELSEWHERE = re.compile(
-    r"^illures app|ICT-FaceKit|hdris|--assets|sets/|clips"
-)  # runs until it is stopped; data that is not here, or takes hours to make
+# runs until it is stopped; data that is not here, or takes hours to make
+ELSEWHERE = re.compile(r"^illures app|ICT-FaceKit|hdris|--assets|sets/|clips")
 QUICK = {  # what makes the heavy ones small
     "synth": ["--scale", ".0005", "--size", "32", "--workers", "0"],
     "train": ["--steps", "1", "--batch", "2", "--size", "32", "--workers", "0", "--device", "cpu"],
@@ -61,31 +61,22 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built")
     clone = folder / "clone"
     clone.mkdir()
-    for name in (
-        "settings.ini",
-        "setup.py",
-        "pyproject.toml",
-        "MANIFEST.in",
-        "README.md",
-        "LICENSE",
-        "app.py",
-    ):
+    packaging = ("settings.ini", "setup.py", "pyproject.toml", "MANIFEST.in")
+    for name in (*packaging, "README.md", "LICENSE", "app.py"):
         shutil.copy(ROOT / name, clone)
     for name in ("assets", "illures_demo", "illures_nb"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
-    make = "import sys; from setuptools import build_meta; getattr(build_meta, 'build_' + sys.argv[1])(sys.argv[2])"
 
     def build(what, source):
-        subprocess.run(
-            [sys.executable, "-c", make, what, folder], cwd=source, check=True, capture_output=True
-        )
+        make = f"from setuptools import build_meta; build_meta.build_{what}({str(folder)!r})"
+        call = [sys.executable, "-c", make]
+        subprocess.run(call, cwd=source, check=True, capture_output=True)
 
     build("sdist", clone)
     (sdist,) = folder.glob("*.tar.gz")
+    careful = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     with tarfile.open(sdist) as f:
-        f.extractall(
-            folder / "unpacked", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
-        )
+        f.extractall(folder / "unpacked", **careful)
     (source,) = (folder / "unpacked").iterdir()
     build("wheel", source)
     return sdist, next(folder.glob("*.whl"))
@@ -95,20 +86,9 @@ def built(tmp_path_factory):
 def target(built, tmp_path_factory):
     "A folder with nothing but the installed wheel."
     place = tmp_path_factory.mktemp("target")
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--no-index",
-        "--target",
-        place,
-        built[1],
-    ]
-    done = subprocess.run(pip, capture_output=True, text=True)
+    pip = "-m pip install -q --disable-pip-version-check --no-deps --no-index".split()
+    call = [sys.executable, *pip, "--target", place, built[1]]
+    done = subprocess.run(call, capture_output=True, text=True)
     if "No module named pip" in done.stderr:
         pytest.skip("there is no pip here")
     assert done.returncode == 0, done.stderr
@@ -135,7 +115,8 @@ def ran(words, env, prefix=(), **how):
 
 
 def prepared(line, photo):
-    "A command of the README as words, with the photos and lights that it names at hand, and made small."
+    """A command of the README as words, with the photos and lights that it names at hand, and made
+    small."""
     words = shlex.split(line, comments=True)[1:]
     for before, name in zip(words, words[1:]):
         if before == "--out" or Path(name).exists():
@@ -146,7 +127,8 @@ def prepared(line, photo):
         if name.endswith((".jpg", ".png")):
             Image.fromarray(photo).save(name)
         if name.endswith(".hdr"):
-            cv2.imwrite(name, np.linspace(0, 1, 16 * 32 * 3, dtype=np.float32).reshape(16, 32, 3))
+            ramp = np.linspace(0, 1, 16 * 32 * 3, dtype=np.float32)
+            cv2.imwrite(name, ramp.reshape(16, 32, 3))
     return words + (QUICK.get(words[0], []) if "--out" in words else [])
 
 
@@ -159,15 +141,11 @@ def test_everything_is_packed(built):
             assert packed[path.relative_to(ROOT).as_posix()] == path.read_bytes(), path
     parts = (*(ROOT / "illures_demo").glob("*.py"), *(ROOT / "assets").rglob("*"))
     for path in (ROOT / "app.py", *sorted(parts)):
-        if path.is_file():
-            assert (
-                packed[f"illures_nb/demo/{path.relative_to(ROOT).as_posix()}"] == path.read_bytes()
-            ), path
-    assert not [
-        name for name in packed if not name.startswith("illures_nb") or name.endswith(".pyc")
-    ]
-    (entry,) = (text.decode() for name, text in packed.items() if name.endswith("entry_points.txt"))
-    assert "illures = illures_nb.__main__:main" in entry
+        name = f"illures_nb/demo/{path.relative_to(ROOT).as_posix()}"
+        assert not path.is_file() or packed[name] == path.read_bytes(), path
+    assert all(name.startswith("illures_nb") and not name.endswith(".pyc") for name in packed)
+    (entry,) = (name for name in packed if name.endswith("entry_points.txt"))
+    assert "illures = illures_nb.__main__:main" in packed[entry].decode()
 
 
 def test_commands_of_the_readme(target, empty, astronaut):
@@ -178,15 +156,11 @@ def test_commands_of_the_readme(target, empty, astronaut):
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert Path(told["file"]).is_relative_to(target)
-    failed = [
-        " ".join(words) for words, code in zip(commands, told["codes"], strict=True) if code != 0
-    ]
+    codes = zip(commands, told["codes"], strict=True)
+    failed = [" ".join(words) for words, code in codes if code != 0]
     assert not failed, (failed, done.stdout[-2000:], done.stderr[-2000:])
-    assert (
-        Path("maps/photo/albedo.png").is_file()
-        and Path("relit.png").is_file()
-        and Path("runs/lite/report.html").is_file()
-    )
+    for path in ("maps/photo/albedo.png", "relit.png", "runs/lite/report.html"):
+        assert Path(path).is_file(), path
 
 
 def test_other_commands_of_the_readme():
@@ -208,11 +182,8 @@ def test_ways_to_call_it(how, target, empty):
     if how.startswith("bin") and not words[0].is_file():
         pytest.skip("scripts are elsewhere here")
     done = ran([*words, "relight", "gone.jpg", "--light", "front", "--out", "o.png"], empty)
-    assert (
-        done.returncode == 1
-        and done.stderr == "illures: gone.jpg does not exist.\n"
-        and not done.stdout
-    )
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr == "illures: gone.jpg does not exist.\n"
 
 
 def asked(url):
@@ -220,54 +191,50 @@ def asked(url):
         return f.read()
 
 
+def answer(process, url, seconds=300):
+    "The page at an address, as soon as the process serves it."
+    until = time.time() + seconds
+    while process.poll() is None and time.time() < until:
+        try:
+            return asked(url).decode()
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    ended = process.poll() is not None
+    pytest.fail(process.communicate(timeout=300)[0] if ended else "nobody answers")
+
+
+def test_a_taken_port_is_said(empty):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = str(s.getsockname()[1])
+        s.listen()
+        taken = ran(["-m", "illures_nb", "app", "--host", "127.0.0.1", "--port", port], empty)
+    assert taken.returncode == 2 and port in taken.stderr
+    assert taken.stderr.startswith("illures: ") and taken.stderr.count("\n") == 1
+
+
 def test_the_demo_is_there(empty):
-    "`illures app` where it is told to, with its first example taken apart; a port that is taken is a sentence."
+    "`illures app` where it is told to, with its first example taken apart."
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-        s.listen()
-        taken = ran(["-m", "illures_nb", "app", "--host", "127.0.0.1", "--port", str(port)], empty)
-        assert (
-            taken.returncode == 2
-            and taken.stderr.startswith("illures: ")
-            and taken.stderr.count("\n") == 1
-            and str(port) in taken.stderr
-        )
-    words = [
-        "-m",
-        "illures_nb",
-        "app",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--root-path",
-        "/faces",
-    ]
-    # with nothing to show a page, none is opened
+    url = f"http://127.0.0.1:{port}"
+    words = f"-m illures_nb app --host 127.0.0.1 --port {port} --root-path /faces".split()
     p = subprocess.Popen(
         [sys.executable, *words],
-        env=empty | {"BROWSER": "true"},
+        env=empty | {"BROWSER": "true"},  # with nothing to show a page, none is opened
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     try:
-        until, page = time.time() + 300, None
-        while page is None and p.poll() is None and time.time() < until:
-            try:
-                page = asked(f"http://127.0.0.1:{port}/").decode()
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.3)
-        assert page, p.communicate(timeout=300)[0] if p.poll() is not None else "nobody answers"
-        assert "illures" in page and json.loads(asked(f"http://127.0.0.1:{port}/config"))[
-            "root"
-        ].endswith("/faces")
+        assert "illures" in answer(p, f"{url}/")
+        assert json.loads(asked(f"{url}/config"))["root"].endswith("/faces")
     finally:
         if p.poll() is None:
             p.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
         told = p.communicate(timeout=300)[0]
-    assert f"http://127.0.0.1:{port}" in told and "Traceback" not in told
+    assert url in told and "Traceback" not in told
 
 
 def obedient():
@@ -298,11 +265,12 @@ def locked(target, tmp_path):
 
 
 def test_no_place_to_write_to(locked, empty, astronaut, tmp_path):
-    "Neither package nor home can be written to, so that nothing can be cached: all works, and an output folder of that kind is a sentence."
+    """Neither package nor home can be written to, so that nothing can be cached: all works, and an
+    output folder of that kind is a sentence."""
     Image.fromarray(astronaut).save("photo.jpg")
-    env = {
-        k: v for k, v in empty.items() if not k.startswith(("XDG_", "MPLCONFIG", "NUMBA_CACHE"))
-    } | {"HOME": str(locked)}
+    caches = ("XDG_", "MPLCONFIG", "NUMBA_CACHE")
+    env = {name: value for name, value in empty.items() if not name.startswith(caches)}
+    env["HOME"] = str(locked)
     commands = [
         ["decompose", "photo.jpg", "--out", "maps"],
         ["decompose", "photo.jpg", "--out", f"{locked}/maps"],
@@ -312,19 +280,10 @@ def test_no_place_to_write_to(locked, empty, astronaut, tmp_path):
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     codes = json.loads(done.stdout.splitlines()[-1])["codes"]
     assert codes[0] == 0 and Path("maps/photo/sheet.png").is_file(), done.stderr
-    assert (
-        codes[1] == 2
-        and codes[2] in (1, 2)
-        and f"{locked}" in done.stderr
-        and done.stderr.lower().count("permission denied") == 2
-    ), done.stderr
+    assert codes[1] == 2 and codes[2] in (1, 2), done.stderr
+    assert f"{locked}" in done.stderr, done.stderr
+    assert done.stderr.lower().count("permission denied") == 2, done.stderr
     pytest.importorskip("numba")
-    done = ran(
-        [
-            "-c",
-            "from illures_nb.synth import triangles; print(triangles.compiled(triangles._fill))",
-        ],
-        env,
-        prefix=obedient(),
-    )
+    code = "from illures_nb.synth import triangles; print(triangles.compiled(triangles._fill))"
+    done = ran(["-c", code], env, prefix=obedient())
     assert done.returncode == 0, done.stderr

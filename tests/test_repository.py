@@ -1,4 +1,4 @@
-"The repository around the code: notebooks and package in step, one list of requirements, a light import, clean files."
+"The repository around the code: notebooks and package in step, requirements, clean files."
 
 import ast
 import json
@@ -11,6 +11,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+import style
 from packaging.requirements import Requirement
 from packaging.version import Version
 from safetensors import safe_open
@@ -20,11 +21,7 @@ BIN = Path(sys.executable).parent
 INI = ConfigParser(delimiters=["="])
 INI.read(ROOT / "settings.ini", encoding="utf-8")
 CFG = INI["DEFAULT"]
-NOTEBOOKS = sorted(
-    o
-    for o in (ROOT / "nbs").rglob("*.ipynb")
-    if not re.search(r"[/\\][._]", str(o.relative_to(ROOT)))
-)
+NOTEBOOKS = sorted(ROOT / chapter.name for chapter in style.chapters())
 MODULES = sorted((ROOT / "illures_nb").rglob("*.py"))
 
 
@@ -33,7 +30,9 @@ def requirements(text):
 
 
 def stripped(text):
-    return "\n".join(o.split("#")[0].strip() for o in text.splitlines() if o.split("#")[0].strip())
+    "Lines without comments, and without those that held nothing else."
+    lines = (line.split("#")[0].strip() for line in text.splitlines())
+    return "\n".join(filter(None, lines))
 
 
 def relative(path):
@@ -42,14 +41,9 @@ def relative(path):
 
 def repository_files():
     "Every file git tracks or would add."
+    call = ["git", "ls-files", "-co", "--exclude-standard"]
     try:
-        out = subprocess.run(
-            ["git", "ls-files", "-co", "--exclude-standard"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        out = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
     except (FileNotFoundError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout")
     return [ROOT / o for o in out.stdout.splitlines() if (ROOT / o).is_file()]
@@ -61,46 +55,41 @@ def front_matter():
     return dict(line.split(": ", 1) for line in head.splitlines())
 
 
+def modules_in(root):
+    "Name → text of the package's modules in a copy of the repository."
+    paths = (root / "illures_nb").rglob("*.py")
+    return {o.relative_to(root).as_posix(): o.read_text(encoding="utf-8") for o in paths}
+
+
 def test_package_is_what_the_notebooks_export(tmp_path):
-    "Cleaning and exporting a copy changes nothing, so a tree with uncommitted work passes as long as both sides agree."
-    shutil.copytree(
-        ROOT / "nbs", tmp_path / "nbs", ignore=shutil.ignore_patterns(".*", "__pycache__")
-    )
+    "Cleaning and exporting a copy changes nothing; uncommitted work passes where both sides agree."
+    passed_over = shutil.ignore_patterns(".*", "__pycache__")
+    shutil.copytree(ROOT / "nbs", tmp_path / "nbs", ignore=passed_over)
     (tmp_path / "illures_nb/cli").mkdir(parents=True)
     by_hand = ("illures_nb/__init__.py", "illures_nb/__main__.py", "illures_nb/cli/__main__.py")
     for o in ("settings.ini", *by_hand):
         shutil.copy(ROOT / o, tmp_path / o)
     for o in ("nbdev_clean", "nbdev_export"):
         subprocess.run([BIN / o], cwd=tmp_path, check=True)
-    unclean = [
-        relative(o) for o in NOTEBOOKS if o.read_bytes() != (tmp_path / relative(o)).read_bytes()
-    ]
-    exported = {
-        o.relative_to(tmp_path).as_posix(): o.read_text(encoding="utf-8")
-        for o in (tmp_path / "illures_nb").rglob("*.py")
-    }
-    package = {relative(o): o.read_text(encoding="utf-8") for o in MODULES}
-    differ = sorted(
-        o for o in exported.keys() | package.keys() if exported.get(o) != package.get(o)
-    )
-    assert not unclean and not differ, (
-        f"not clean: {unclean}; differ from their notebooks: {differ}; run `make export`"
-    )
+    names = map(relative, NOTEBOOKS)
+    unclean = [o for o in names if (ROOT / o).read_bytes() != (tmp_path / o).read_bytes()]
+    exported, package = modules_in(tmp_path), modules_in(ROOT)
+    every = exported.keys() | package.keys()
+    differ = sorted(o for o in every if exported.get(o) != package.get(o))
+    said = f"not clean: {unclean}; differ from their notebooks: {differ}; run `make export`"
+    assert not unclean and not differ, said
 
 
 def test_versions_agree():
     import illures_nb
 
     assert illures_nb.__version__ == CFG["version"]
-    assert re.search(
-        rf"^## \[{re.escape(CFG['version'])}\]",
-        (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
-        re.M,
-    )
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## \[{re.escape(CFG['version'])}\]", changes, re.M)
 
 
 def test_lowest_versions_are_what_is_allowed():
-    "What tests/lowest.py installs: one version of every requirement, the lower bound of each list that names it."
+    "What tests/lowest.py installs: every requirement, at the lower bound of each list with it."
     pins = runpy.run_path(str(ROOT / "tests/lowest.py"))["pins"]()
     lists = [o for key, o in CFG.items() if key.endswith("requirements")]
     needed = [r for text in lists for r in requirements(text.strip()).values()]
@@ -113,16 +102,12 @@ def test_lowest_versions_are_what_is_allowed():
 
 
 def test_spaces_requirements_follow_settings():
-    wanted, spaces = (
-        requirements(CFG["requirements"].strip()),
-        requirements(stripped((ROOT / "requirements.txt").read_text())),
-    )
+    wanted = requirements(CFG["requirements"].strip())
+    spaces = requirements(stripped((ROOT / "requirements.txt").read_text()))
     del wanted["gradio"]  # Spaces installs the README's sdk_version
     assert wanted.keys() == spaces.keys()
-    assert {n: r.specifier for n, r in wanted.items() if n != "torch"} == {
-        n: r.specifier for n, r in spaces.items() if n != "torch"
-    }
-    ours, theirs = wanted["torch"].specifier, spaces["torch"].specifier
+    ours, theirs = wanted.pop("torch").specifier, spaces.pop("torch").specifier
+    assert all(wanted[name].specifier == spaces[name].specifier for name in wanted)
     minors = [f"2.{i}.0" for i in range(30)]
     assert set(theirs.filter(minors)) and set(theirs.filter(minors)) <= set(ours.filter(minors))
 
@@ -131,26 +116,18 @@ def test_spaces_front_matter():
     matter = front_matter()
     gradio = requirements(CFG["requirements"].strip())["gradio"]
     assert matter["sdk"] == "gradio" and gradio.specifier.contains(matter["sdk_version"])
-    assert (
-        Version(CFG["min_python"])
-        <= Version(matter["python_version"].strip('"'))
-        < Version(CFG["below_python"])
-    )
+    python = Version(matter["python_version"].strip('"'))
+    assert Version(CFG["min_python"]) <= python < Version(CFG["below_python"])
     assert (ROOT / matter["app_file"]).is_file()
     assert matter["license"] == "apache-2.0" and "Apache License" in (ROOT / "LICENSE").read_text()
 
 
 def test_readme_points_at_files_that_exist():
-    text = (ROOT / "README.md").read_text(encoding="utf-8") + (ROOT / "CONTRIBUTING.md").read_text(
-        encoding="utf-8"
-    )
-    links = {
-        o.split("#")[0]
-        for o in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", text)
-        for o in o
-        if o and "://" not in o
-    }
-    assert not [o for o in links if o and not (ROOT / o).exists()]
+    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+    found = re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", text)
+    links = {link.split("#")[0] for pair in found for link in pair if "://" not in link}
+    assert not [link for link in links if link and not (ROOT / link).exists()]
 
 
 IMPORT = """
@@ -160,51 +137,38 @@ before, start = set(sys.modules), time.process_time()
 import illures_nb
 illures_nb.Decomposer, illures_nb.Decomposition, illures_nb.SHLight
 print(time.process_time() - start)
-new = {m.split(".")[0]: getattr(sys.modules[m.split(".")[0]], "__file__", None) or "" for m in set(sys.modules) - before}
-print(*sorted(name for name, file in new.items() if "site-packages" in file))
+new = {name.split(".")[0] for name in set(sys.modules) - before}
+files = {name: getattr(sys.modules[name], "__file__", None) or "" for name in new}
+print(*sorted(name for name, file in files.items() if "site-packages" in file))
 """
 
 
 def test_import_is_light():
-    "Nothing beyond torch, numpy, safetensors, opencv and pillow, and at most 0.3 s of processor time (so that a busy machine does not count)."
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", IMPORT], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.splitlines()
-        for _ in range(2)
-    ]
-    assert set(runs[0][1].split()) <= {"numpy", "safetensors", "cv2", "PIL"}
-    assert min(float(o[0]) for o in runs) <= 0.3
+    """Nothing beyond torch, numpy, safetensors, opencv and pillow, and at most 0.3 s of processor
+    time (so that a busy machine does not count)."""
+
+    def imported():
+        call = [sys.executable, "-c", IMPORT]
+        run = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
+        return run.stdout.splitlines()
+
+    (seconds, packages), (again, _) = imported(), imported()
+    assert set(packages.split()) <= {"numpy", "safetensors", "cv2", "PIL"}
+    assert min(float(seconds), float(again)) <= 0.3
 
 
-def imports(module):
-    "Names of all modules that `module` imports anywhere, relative ones resolved."
-    package = relative(module).removesuffix(".py").removesuffix("/__init__").split("/")
-    for o in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-        if isinstance(o, ast.Import):
-            yield from (a.name for a in o.names)
-        if isinstance(o, ast.ImportFrom):
-            is_package = module.name == "__init__.py"
-            base = package[: len(package) - o.level + is_package] if o.level else []
-            yield from (
-                ".".join(
-                    [*base, *([o.module] if o.module else []), *([] if o.module else [a.name])]
-                )
-                for a in o.names
-            )
+def roots(module):
+    "First parts of the names of all modules that a file imports anywhere, relative ones aside."
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
 
 
-def test_dependencies_point_one_way():
-    inference = {"__init__", "light", "image", "face", "networks", "decompose", "video"}
-    for module in MODULES:
-        names = set(imports(module))
-        assert not {o for o in names if o.split(".")[0] in ("nbdev", "fastcore")}, (
-            f"{relative(module)} needs a development tool at run time"
-        )
-        if module.parent.name == "illures_nb" and module.stem in inference:
-            assert not {
-                o for o in names if re.match(r"illures_nb\.(synth|train|evaluate|cli)\b", o)
-            }, relative(module)
+def test_development_tools_are_not_needed_at_run_time():
+    tools = {"nbdev", "fastcore"}
+    assert not [relative(module) for module in MODULES if tools & set(roots(module))]
 
 
 def test_weights_are_safetensors_only():
@@ -215,9 +179,8 @@ def test_weights_are_safetensors_only():
     for o in weights:
         with safe_open(o, "pt") as f:
             assert f.metadata() and f.keys(), o.name
-    loads = re.compile(
-        r"^\s*(import|from) pickle|torch\.load\((?!.*weights_only=True)|allow_pickle ?= ?True", re.M
-    )
+    loading = r"torch\.load\((?!.*weights_only=True)|allow_pickle ?= ?True"
+    loads = re.compile(rf"^\s*(import|from) pickle|{loading}", re.M)
     assert not [relative(o) for o in MODULES if loads.search(o.read_text(encoding="utf-8"))]
 
 
@@ -232,26 +195,21 @@ def is_one_class(source):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
 def test_notebook_is_presentable(path):
-    "Title, subtitle and Colab badge; outputs with pictures and without errors; short cells."
+    "Title, subtitle and Colab badge; outputs with pictures and without errors."
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     first = "".join(cells[0]["source"])
     assert first.startswith("# ") and re.search(r"^> \S", first, re.M)
-    assert (
-        f"{CFG['git_url'].replace('https://github.com', 'https://colab.research.google.com/github')}/blob/main/{relative(path)}"
-        in first
-    )
+    repository = CFG["git_url"].removeprefix("https://github.com")
+    colab = f"https://colab.research.google.com/github{repository}"
+    assert f"{colab}/blob/main/{relative(path)}" in first
     code = [o for o in cells if o["cell_type"] == "code"]
     outputs = [o for c in code for o in c["outputs"]]
     assert not [o for o in outputs if o["output_type"] == "error"]
-    assert any(kind.startswith("image/") for o in outputs for kind in o.get("data", {})), (
-        "no picture in its outputs"
-    )
-    sources = ["".join(c["source"]) for c in code]
-    assert not [o for o in sources if len(o.splitlines()) > (260 if is_one_class(o) else 90)]
+    kinds = [kind for o in outputs for kind in o.get("data", {})]
+    assert any(kind.startswith("image/") for kind in kinds), "no picture in its outputs"
     assert path.stat().st_size < 3e6
-    assert f"({relative(path)})" in (ROOT / "README.md").read_text(encoding="utf-8"), (
-        "not in the README's table"
-    )
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"({relative(path)})" in readme, "not in the README's table"
 
 
 def test_files_name_no_machine_and_no_registry():

@@ -315,9 +315,8 @@ if __name__ == "__main__":
 def test_forked_workers(kept, weights):
     """After a first decomposition, in new decomposers, in the workers of a data loader, and while
     other threads are at it."""
-    assert (
-        run(FORK.replace("WEIGHTS", repr(str(weights))), kept, OMP_NUM_THREADS="2") == "13 True\n"
-    )
+    code = FORK.replace("WEIGHTS", repr(str(weights)))
+    assert run(code, kept, OMP_NUM_THREADS="2") == "13 True\n"
 
 
 SPAWN = (

@@ -1,4 +1,5 @@
-"From toy sets to weights: `illures train`; killed and continued; in two processes; what it refuses. (tests/test_synth.py makes sets.)"
+"""From toy sets to weights: `illures train`; killed and continued; in two processes; what it
+refuses. (tests/test_synth.py makes sets.)"""
 
 import csv
 import os
@@ -67,13 +68,8 @@ def tensors(path):
 
 def test_help_teaches(illures):
     code, out, _ = illures("train", "--help")
-    assert (
-        code == 0
-        and out.count("illures train ") >= 4
-        and "examples:" in out
-        and "goes on" in out
-        and "accelerate launch" in out
-    )
+    assert code == 0 and out.count("illures train ") >= 4
+    assert all(words in out for words in ("examples:", "goes on", "accelerate launch"))
 
 
 def test_stages_of_the_command():
@@ -89,142 +85,93 @@ def test_stages_of_the_command():
 TOY = ("--size", 32, "--batch", 4, "--device", "cpu", "--every", 0)
 
 
-def last_row(out):
+def small(stage, data, out, steps, *more):
+    "The arguments of a small training; data: a set or several."
+    data = [data] if isinstance(data, Path) else data
+    return ["train", stage, "--data", *data, "--out", out, "--steps", steps, *TOY, *more]
+
+
+def rows(out):
+    "The lines of a training's log."
     with open(out / "log.csv", newline="") as f:
-        return list(csv.DictReader(f))[-1]
+        return list(csv.DictReader(f))
+
+
+def last_row(out):
+    return rows(out)[-1]
+
+
+def files(folder):
+    "Name → bytes."
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+
+
+def refused(answer, words):
+    "Whether a command ended with one sentence that holds these words."
+    code, _, err = answer
+    last = err.strip().splitlines()[-1]
+    return code == 1 and words in last and "Traceback" not in err
 
 
 def test_training_teaches(sets, tmp_path, illures):
     "Some steps on two sets lower the held-out loss; the weights can be used; there is a report."
-    two = sets["sfsnet-syn"], sets["expre-syn"]
-    code, out, err = illures(
-        "train",
-        "stage1b",
-        "--data",
-        *two,
-        "--held",
-        two[1],
-        "--out",
-        tmp_path / "run",
-        "--steps",
-        25,
-        "--lr",
-        3e-3,
-        "--multilit",
-        0.3,
-        *TOY[:6],
-        "--every",
-        3,
-    )
-    assert (
-        code == 0
-        and out.strip() == str(tmp_path / "run/weights.safetensors")
-        and ("bf16" in err or "fp32" in err)
-        and "25/25" in err
-    )
-    with open(tmp_path / "run/log.csv", newline="") as f:
-        rows = list(csv.DictReader(f))
-    assert rows[-1]["step"] == "25" and rows[-1]["images"] == "100" and rows[-1]["multilit/cross"]
-    assert len(rows) == 1 or float(rows[-1]["val_photographs/total"]) < float(
-        rows[0]["val_photographs/total"]
-    )
-    net = load_weights(tmp_path / "run/weights.safetensors", "lite")
+    two, run = (sets["sfsnet-syn"], sets["expre-syn"]), tmp_path / "run"
+    settings = ("--held", two[1], "--lr", 3e-3, "--multilit", 0.3, "--every", 3)
+    code, out, err = illures(*small("stage1b", two, run, 25, *settings))
+    assert code == 0 and out.strip() == str(run / "weights.safetensors")
+    assert ("bf16" in err or "fp32" in err) and "25/25" in err
+    first, last, held = rows(run)[0], rows(run)[-1], "val_photographs/total"
+    assert last["step"] == "25" and last["images"] == "100" and last["multilit/cross"]
+    assert len(rows(run)) == 1 or float(last[held]) < float(first[held])
+    net = load_weights(run / "weights.safetensors", "lite")
     maps = net(torch.rand(1, 3, 32, 32))
-    assert (
-        net.meta["steps"] == "25"
-        and maps.light.shape == (1, 9, 3)
-        and torch.isfinite(maps.albedo).all()
-    )
-    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
-    assert (
-        "stage1b" in page
-        and "val_photographs/angle" in page
-        and str(tmp_path) not in page
-        and (tmp_path / "run/report.png").stat().st_size > 5000
-    )
+    assert net.meta["steps"] == "25" and maps.light.shape == (1, 9, 3)
+    assert torch.isfinite(maps.albedo).all()
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "stage1b" in page and "val_photographs/angle" in page and str(tmp_path) not in page
+    assert (run / "report.png").stat().st_size > 5000
 
 
 def test_stages_build_on_each_other(sets, tmp_path, illures):
     "AlignNets, then pairs of frames with their help, through the command."
 
-    def train(stage, *more):
-        code, out, err = illures(
-            "train", stage, "--out", tmp_path / stage, "--steps", 2, *TOY, *more
-        )
+    def train(stage, data, *more):
+        code, out, err = illures(*small(stage, data, tmp_path / stage, 2, *more))
         assert code == 0, err
         return out.strip()
 
-    a, n = (train(k, "--data", sets[k]) for k in ("align-albedo", "align-normals"))
-    first = train("stage1b", "--data", sets["expre-syn"])
-    last = train(
-        "stage2",
-        "--data",
-        sets["videos"],
-        sets["expre-syn"],
-        "--held",
-        sets["expre-syn"],
-        "--init",
-        first,
-        a,
-        n,
-    )
-    assert (
-        load_weights(a).preset == "align_albedo"
-        and load_weights(n).preset == "align_normals"
-        and load_weights(last).preset == "lite"
-    )
+    albedo, normals = (train(k, sets[k]) for k in ("align-albedo", "align-normals"))
+    faces = sets["expre-syn"]
+    first = train("stage1b", faces)
+    start = "--held", faces, "--init", first, albedo, normals
+    last = train("stage2", [sets["videos"], faces], *start)
+    presets = [load_weights(path).preset for path in (albedo, normals, last)]
+    assert presets == ["align_albedo", "align_normals", "lite"]
     assert any(k.endswith("share_residual") for k in last_row(tmp_path / "stage2"))
 
 
 def test_killed_training_goes_on_bit_for_bit(pool, tmp_path):
     "A process killed after a checkpoint and continued ends where one that was never stopped ends."
-    args = lambda out: (
-        "train",
-        "stage1b",
-        "--data",
-        pool,
-        "--out",
-        tmp_path / out,
-        "--steps",
-        6,
-        *TOY,
-    )
-    assert main([*map(str, args("whole"))]) == 0
-    process, log = start(*args("killed")), tmp_path / "killed/log.csv"
+    whole, killed = (small("stage1b", pool, tmp_path / o, 6) for o in ("whole", "killed"))
+    assert main([*map(str, whole)]) == 0
+    process, log = start(*killed), tmp_path / "killed/log.csv"
     wait_for(lambda: log.exists() and log.read_text().count("\n") > 3, process)
     kill(process)
     assert int(tensors(tmp_path / "killed/state.safetensors")[1]["step"]) >= 2
-    assert main([*map(str, args("killed"))]) == 0
+    assert main([*map(str, killed)]) == 0
     (a, m), (b, n) = (tensors(tmp_path / o / "state.safetensors") for o in ("whole", "killed"))
-    assert (
-        m == n
-        and m["step"] == "6"
-        and a.keys() == b.keys()
-        and all(torch.equal(a[k], b[k]) for k in a)
-    )
+    assert m == n and m["step"] == "6"
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[k], b[k]) for k in a)
 
 
 def test_killed_while_it_writes(pool, tmp_path, monkeypatch):
-    "Whoever is killed within the last checkpoint finds weights, log and report all the same after the same call."
+    """Whoever is killed within the last checkpoint finds weights, log and report all the same after
+    the same call."""
     from illures_nb.train.state import State
 
-    args, save = (
-        [
-            str(x)
-            for x in (
-                "train",
-                "stage1b",
-                "--data",
-                pool,
-                "--out",
-                tmp_path / "run",
-                "--steps",
-                3,
-                *TOY,
-            )
-        ],
-        State.save,
-    )
+    run, save = tmp_path / "run", State.save
+    args = [str(x) for x in small("stage1b", pool, run, 3)]
 
     def killed(self, path):
         if self.step == 3:
@@ -234,33 +181,19 @@ def test_killed_while_it_writes(pool, tmp_path, monkeypatch):
     with monkeypatch.context() as m:
         m.setattr(State, "save", killed)
         assert main(args) != 0
-    assert tensors(tmp_path / "run/state.safetensors")[1]["step"] == "2"
-    assert (
-        main(args) == 0 and load_weights(tmp_path / "run/weights.safetensors").meta["steps"] == "3"
-    )
-    with open(tmp_path / "run/log.csv", newline="") as f:
-        assert [r["step"] for r in csv.DictReader(f)] == ["1", "2", "3"]
+    assert tensors(run / "state.safetensors")[1]["step"] == "2"
+    assert main(args) == 0
+    assert load_weights(run / "weights.safetensors").meta["steps"] == "3"
+    assert [row["step"] for row in rows(run)] == ["1", "2", "3"]
 
 
 def test_another_run_is_refused(sets, pool, tmp_path, illures):
-    "What was trained with other settings is not continued: the sentence names them, and nothing is written."
-    args = (
-        "train",
-        "stage1b",
-        "--data",
-        pool,
-        "--out",
-        tmp_path / "run",
-        "--steps",
-        1,
-        *TOY,
-        "--workers",
-        0,
-    )
+    """What was trained with other settings is not continued: the sentence names them, and nothing
+    is written."""
+    args = small("stage1b", pool, tmp_path / "run", 1, "--workers", 0)
     code, weights, err = illures(*args)
     assert code == 0, err
-    read = lambda: {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir() if p.is_file()}
-    before = read()
+    before = files(tmp_path / "run")
     other = {
         "its batch is 4, not 8": ("--batch", 8),
         "its size is 32, not 16": ("--size", 16),
@@ -274,41 +207,26 @@ def test_another_run_is_refused(sets, pool, tmp_path, illures):
         "not 16; its seed is 0, not 3": ("--size", 16, "--seed", 3),
     }
     for words, more in other.items():
-        code, _, err = illures(*args, "--steps", 2, *more)
-        last = err.strip().splitlines()[-1]
-        assert (
-            code == 1 and words in last and "another folder" in last and "Traceback" not in err
-        ), (more, err)
+        answer = illures(*args, "--steps", 2, *more)
+        assert refused(answer, words) and refused(answer, "another folder"), (more, answer)
     code, _, err = illures("train", "stage1a", *args[2:], "--steps", 2)
     assert code == 1 and "its stage is 'stage1b', not 'stage1a'" in err
-    assert read() == before
+    assert files(tmp_path / "run") == before
 
 
 def test_same_run_goes_further(pool, tmp_path, illures):
-    "More steps, and a set that was moved: the same run. Fewer steps than it has, and a folder that lost its state: refused."
-    args = lambda data, steps: (
-        "train",
-        "stage1b",
-        "--data",
-        data,
-        "--out",
-        tmp_path / "run",
-        "--steps",
-        steps,
-        *TOY,
-    )
-    assert illures(*args(pool, 1))[0] == 0
-    shutil.copytree(pool, tmp_path / "moved")
-    code, _, err = illures(*args(tmp_path / "moved", 2), "--workers", 0, "--every", 60)
-    assert (
-        code == 0
-        and last_row(tmp_path / "run")["step"] == "2"
-        and last_row(tmp_path / "run")["images"] == "8"
-    ), err
-    code, _, err = illures(*args(pool, 1))
+    """More steps, and a set that was moved: the same run. Fewer steps than it has, and a folder
+    that lost its state: refused."""
+    run, moved = tmp_path / "run", tmp_path / "moved"
+    assert illures(*small("stage1b", pool, run, 1))[0] == 0
+    shutil.copytree(pool, moved)
+    code, _, err = illures(*small("stage1b", moved, run, 2, "--workers", 0, "--every", 60))
+    assert code == 0, err
+    assert last_row(run)["step"] == "2" and last_row(run)["images"] == "8"
+    code, _, err = illures(*small("stage1b", pool, run, 1))
     assert code == 1 and "has made 2 steps already, more than 1" in err
-    (tmp_path / "run/state.safetensors").unlink()
-    code, _, err = illures(*args(pool, 2))
+    (run / "state.safetensors").unlink()
+    code, _, err = illures(*small("stage1b", pool, run, 2))
     assert code == 1 and "log.csv of a run, but no state" in err
 
 
@@ -316,13 +234,13 @@ def test_sets_may_grow_by_clips():
     "Clips may have been added to a set, none may be missing or another."
     from illures_nb.train.settings import differences
 
-    run = lambda **clips: {"data": [{"set": "videos (size 32)", "clips": clips}]}
+    def run(**clips):
+        return {"data": [{"set": "videos (size 32)", "clips": clips}]}
+
     assert differences(run(a=3), run(a=3, b=2)) == []
-    assert (
-        differences(run(a=3, b=2), run(a=3))
-        == differences(run(a=3, b=2), run(a=3, b=1))
-        == ["b of its data is gone, or another now"]
-    )
+    for clips in ({"a": 3}, {"a": 3, "b": 1}):
+        gone = differences(run(a=3, b=2), run(**clips))
+        assert gone == ["b of its data is gone, or another now"]
 
 
 @pytest.mark.parametrize("batch", [2, 4, 6, 8, 12])
@@ -335,28 +253,14 @@ def test_two_lights_are_two_pictures(pool, batch):
 
     stage = stage_for("stage1b", size=32, batch=batch, multilit=1.0, steps=3)
     name, (a, b) = Mixture(stage, pool, painted_scenes(4))[1]
-    assert (
-        name == "multilit"
-        and len(a.image) == len(b.image) == batch // 2
-        and picture_count((a, b)) == batch
-    )
+    assert name == "multilit" and picture_count((a, b)) == batch
+    assert len(a.image) == len(b.image) == batch // 2
     assert torch.equal(a.albedo, b.albedo) and not torch.equal(a.image, b.image)
 
 
 def test_two_lights_need_an_even_batch(pool, tmp_path, illures):
-    code, _, err = illures(
-        "train",
-        "stage1b",
-        "--data",
-        pool,
-        "--out",
-        tmp_path / "run",
-        "--multilit",
-        0.2,
-        *TOY,
-        "--batch",
-        5,
-    )
+    odd = "--multilit", 0.2, "--batch", 5
+    code, _, err = illures(*small("stage1b", pool, tmp_path / "run", 1, *odd))
     assert code == 1 and "batch of 5 cannot hold every face in two lights" in err
 
 
@@ -379,7 +283,8 @@ def test_equation_7_does_not_teach_aligners_to_answer_anything():
 
     torch.manual_seed(0)
     unit = torch.nn.functional.normalize(torch.randn(2, 3, 8, 8), dim=1)
-    maps = Maps(torch.rand(2, 3, 8, 8), unit, torch.rand(2, 9, 3), torch.zeros(2, 3, 8, 8))
+    albedo, light = torch.rand(2, 3, 8, 8), torch.rand(2, 9, 3)
+    maps = Maps(albedo, unit, light, torch.zeros(2, 3, 8, 8))
     one, picture = torch.ones(2, 1, 8, 8), torch.rand(2, 3, 8, 8)
     pair = SimpleNamespace(
         image_i=picture, image_j=picture, contours_i=one, contours_j=one, mask_i=one, mask_j=one
@@ -389,10 +294,9 @@ def test_equation_7_does_not_teach_aligners_to_answer_anything():
     learning = pair_loss(maps, maps, pair, aligners, weights)
     learning["total"].backward()
     for kind, true in (("albedo", maps.albedo), ("normals", maps.normals)):
-        assert (
-            learning[kind] >= (true - aligners[kind].answer).abs().mean() - 1e-5
-            and aligners[kind].answer.grad.abs().sum() > 0.1
-        )
+        answer = aligners[kind].answer
+        assert learning[kind] >= (true - answer).abs().mean() - 1e-5
+        assert answer.grad.abs().sum() > 0.1
     for net in aligners.values():
         net.requires_grad_(False)
     frozen = pair_loss(maps, maps, pair, aligners, weights)
@@ -400,7 +304,8 @@ def test_equation_7_does_not_teach_aligners_to_answer_anything():
 
 
 def test_stage_3_takes_equation_7_as_printed():
-    "A stage tells its loss which AlignNets learn: those of stage 3, not those of stage 2; and so does its average."
+    """A stage tells its loss which AlignNets learn: those of stage 3, not those of stage 2; and so
+    does its average."""
     from illures_nb.train.losses import _learns
     from illures_nb.train.roles import Networks
     from illures_nb.train.stage import stage_for
@@ -411,10 +316,8 @@ def test_stage_3_takes_equation_7_as_printed():
         state = State(stage, ["lite", "align_albedo", "align_normals"])
         for nets in (state.nets, state.averaged()):
             aligners = Networks(stage, nets, False).aligners
-            assert {k: _learns(net) for k, net in aligners.items()} == {
-                "albedo": learn,
-                "normals": learn,
-            }
+            learning = {k: _learns(net) for k, net in aligners.items()}
+            assert learning == {"albedo": learn, "normals": learn}
 
 
 def test_pairs_do_not_teach_aligners(sets):
@@ -428,12 +331,14 @@ def test_pairs_do_not_teach_aligners(sets):
 
     stage = stage_for("stage3", size=32, batch=4)
     data = [sets[k] for k in ("sfsnet-syn", "expre-syn", "videos", "align-albedo", "align-normals")]
-    streams, nets = (
-        Mixture(stage, data, painted_scenes(4)).streams,
-        State(stage, ["lite", "align_albedo", "align_normals"]).nets,
-    )
+    streams = Mixture(stage, data, painted_scenes(4)).streams
+    nets = State(stage, ["lite", "align_albedo", "align_normals"]).nets
     run = Networks(stage, nets, False)
-    taught = lambda name: any(p.grad is not None and p.grad.any() for p in nets[name].parameters())
+
+    def taught(name):
+        gradients = [p.grad for p in nets[name].parameters()]
+        return any(g is not None and g.any() for g in gradients)
+
     STREAMS["videos"].loss(run, streams["videos"][0])["total"].backward()
     assert taught("decomposer") and not taught("align_normals") and not taught("align_albedo")
     STREAMS["align-normals"].loss(run, streams["align-normals"][0])["total"].backward()
@@ -441,7 +346,8 @@ def test_pairs_do_not_teach_aligners(sets):
 
 
 def test_report_watches_aligners_that_learn(sets, tmp_path):
-    "Stage 3 logs, without being asked, how its AlignNets do on the people held out, and whether they read the map."
+    """Stage 3 logs, without being asked, how its AlignNets do on the people held out, and whether
+    they read the map."""
     from illures_nb.synth.assets import painted_scenes
     from illures_nb.train.report import curves, read_log
     from illures_nb.train.stage import stage_for
@@ -449,40 +355,27 @@ def test_report_watches_aligners_that_learn(sets, tmp_path):
 
     data = [sets[k] for k in ("videos", "expre-syn", "align-albedo", "align-normals")]
     stage = stage_for("stage3", size=32, steps=2, batch=4)
-    train(
-        stage,
-        data,
-        painted_scenes(4),
-        tmp_path,
-        ["lite", "align_albedo", "align_normals"],
-        "cpu",
-        0,
-    )
+    init = ["lite", "align_albedo", "align_normals"]
+    train(stage, data, painted_scenes(4), tmp_path, init, "cpu", 0)
     row = read_log(tmp_path / "log.csv")[-1]
     assert 0 < float(row["val_align-normals/angle"]) < 90
     for kind in ("albedo", "normals"):
-        assert (
-            float(row[f"val_align-{kind}/reads"]) > 0.2
-            and float(row[f"val_align-{kind}/moved"]) > 0.2
-        )
+        assert float(row[f"val_align-{kind}/reads"]) > 0.2
+        assert float(row[f"val_align-{kind}/moved"]) > 0.2
     alone = {k: v for k, v in row.items() if k in ("images", "step") or "reads" in k}
     assert curves([alone]).shape == (190, 4 * 300, 3)  # two panels in a row of four
 
 
 def test_ablations_refuse_other_settings(sets, tmp_path):
-    "A run of the comparison that is finished is left alone; with other settings it is refused, not taken for done."
+    """A run of the comparison that is finished is left alone; with other settings it is refused,
+    not taken for done."""
     from illures_nb.synth.assets import Assets
     from illures_nb.train.ablations import planned, train_all
 
     def go(**given):
-        train_all(
-            {"sfs-1": planned("sfs-1", size=32, batch=4, steps=1, **given)},
-            [sets["sfsnet-syn"]],
-            Assets(),
-            tmp_path,
-            device="cpu",
-            workers=0,
-        )
+        plan = {"sfs-1": planned("sfs-1", size=32, batch=4, steps=1, **given)}
+        data = [sets["sfsnet-syn"]]
+        train_all(plan, data, Assets(), tmp_path, device="cpu", workers=0)
 
     go()
     stamps = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.*")}
@@ -506,330 +399,157 @@ trainer.train(s, data, painted_scenes(8), Path(out), device="cpu", workers=0, ev
 """
 
 
+LAUNCH = (
+    "-m accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 "
+    "--mixed_precision no --dynamo_backend no --main_process_port 0"
+).split()
+
+
+def distance(tensors, others):
+    "The norm of a difference of two networks, over all their tensors."
+    squares = [(a - b).float() ** 2 for a, b in zip(tensors, others)]
+    return sum(x.sum() for x in squares) ** 0.5
+
+
 @pytest.mark.parametrize(
     "kind, recipe", [("stage1b", "sfsnet-syn"), ("align-albedo", "align-albedo")]
 )
 def test_two_processes_do_what_one_does(kind, recipe, sets, tmp_path):
-    "`accelerate launch` with two processes, each with its half of every batch, ends close to where one process ends."
-    pytest.importorskip(
-        "accelerate",
-        reason="training in several processes needs accelerate: pip install 'illures_nb[train]'",
-    )
-    (tmp_path / "toy.py").write_text(DISTRIBUTED)
-    launch = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--multi_gpu",
-        "--num_processes",
-        "2",
-        "--num_machines",
-        "1",
-        "--mixed_precision",
-        "no",
-        "--dynamo_backend",
-        "no",
-    ]
-    for name, command in (
-        ("one", [sys.executable]),
-        ("two", [*launch, "--main_process_port", "0"]),
-    ):
-        done = subprocess.run(
-            [*command, tmp_path / "toy.py", kind, sets[recipe], tmp_path / name],
-            env=ENV,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stderr.count("4/4") == 1 and ("cpu:0 x 2" in done.stderr) == (
-            name == "two"
-        )  # one of them speaks
-    one, two = (last_row(tmp_path / n) for n in ("one", "two"))
-    terms = [k for k in one if k not in ("steps_per_s", "waiting")]
-    assert one.keys() == two.keys() and all(
-        float(two[k]) == pytest.approx(float(one[k]), rel=0.02, abs=0.002) for k in terms
-    ), (one, two)
-    (a, _), (b, _) = (tensors(tmp_path / n / "state.safetensors") for n in ("one", "two"))
+    """`accelerate launch` with two processes, each with its half of every batch, ends close to
+    where one process ends."""
+    missing = "training in several processes needs accelerate: pip install 'illures_nb[train]'"
+    pytest.importorskip("accelerate", reason=missing)
     from illures_nb.train.stage import stage_for
     from illures_nb.train.state import State
 
-    start = State(stage_for(kind, size=32)).nets.state_dict()
-    norm = lambda x: sum((v.float() ** 2).sum() for v in x) ** 0.5
-    moved, apart = (
-        norm(a["net." + k] - v for k, v in start.items()),
-        norm(a["net." + k] - b["net." + k] for k in start),
-    )
-    assert 0 < apart < 0.2 * moved, (
-        apart,
-        moved,
-    )  # means over a mask are taken in each half: close, not equal
+    (tmp_path / "toy.py").write_text(DISTRIBUTED)
+    for name, options in (("one", []), ("two", LAUNCH)):
+        call = [sys.executable, *options, tmp_path / "toy.py", kind, sets[recipe], tmp_path / name]
+        done = subprocess.run(call, env=ENV, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("4/4") == 1  # one of them speaks
+        assert ("cpu:0 x 2" in done.stderr) == (name == "two")
+    one, two = (last_row(tmp_path / n) for n in ("one", "two"))
+    assert one.keys() == two.keys()
+    for k in one.keys() - {"steps_per_s", "waiting"}:
+        close = pytest.approx(float(one[k]), rel=0.02, abs=0.002)
+        assert float(two[k]) == close, (k, one, two)
+    begun = State(stage_for(kind, size=32)).nets.state_dict()
+    states = [tensors(tmp_path / n / "state.safetensors")[0] for n in ("one", "two")]
+    a, b = ([state["net." + k] for k in begun] for state in states)
+    moved, apart = distance(a, begun.values()), distance(a, b)
+    # means over a mask are taken in each half: close, not equal
+    assert 0 < apart < 0.2 * moved, (apart, moved)
+
+
+BARE = """
+import builtins, sys
+honest = builtins.__import__
+absent = {"tqdm", "accelerate", "tensorboard", "matplotlib", "scipy", "joblib", "gradio", "mtcnn"}
+absent |= {"mitsuba", "face_alignment"}
+def bare(name, *args, **more):
+    if name.split(".")[0] in absent:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    return honest(name, *args, **more)
+builtins.__import__ = bare
+from illures_nb.cli import main
+sys.exit(main())
+"""
 
 
 def test_trainer_needs_little(pool, tmp_path):
     "A bare machine: torch, NumPy, OpenCV and safetensors; nothing that draws, watches or launches."
-    code = f"""
-import builtins, sys
-honest, absent = builtins.__import__, {{"tqdm", "accelerate", "tensorboard", "matplotlib", "scipy", "joblib", "gradio", "mtcnn", "mitsuba", "face_alignment"}}
-def bare(name, *args, **more):
-    if name.split(".")[0] in absent: raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-    return honest(name, *args, **more)
-builtins.__import__ = bare
-from illures_nb.cli import main
-sys.exit(main(["train", "stage1b", "--data", {str(pool)!r}, "--out", {str(tmp_path / "run")!r}, "--size", "32", "--batch", "4", "--steps", "2", "--device", "cpu"]))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=ENV, capture_output=True, text=True, timeout=300
-    )
+    args = ["train", "stage1b", "--data", pool, "--out", tmp_path / "run"]
+    toy = ["--size", "32", "--batch", "4", "--steps", "2", "--device", "cpu"]
+    call = [sys.executable, "-c", BARE, *args, *toy]
+    done = subprocess.run(call, env=ENV, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and "2/2" in done.stderr, done.stderr
     assert (tmp_path / "run/report.html").is_file() and not (tmp_path / "run/tensorboard").exists()
 
 
-def test_one_sentence(sets, pool, tmp_path, illures):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "file").write_text("in the way")
-    shutil.copytree(pool, tmp_path / "damaged")
-    (tmp_path / "damaged/shard-00000.tar").write_bytes(
-        (pool / "shard-00000.tar").read_bytes()[:9999]
-    )
-    (tmp_path / "old").mkdir()
-    np.savez(tmp_path / "old/shard-00000.npz", albedo=np.zeros((64, 3, 32, 32), np.uint8))
-    write_samples(
-        tmp_path / "maps",
-        lambda i: ({"maps": np.zeros(3)}, {}),
-        {"recipe": "align-albedo", "size": 32, "samples": 1, "per_shard": 1},
-        workers=1,
-    )
+@pytest.fixture(scope="module")
+def wrong(pool, tmp_path_factory):
+    "A folder of sets and weights that cannot be used."
+    folder = tmp_path_factory.mktemp("wrong")
+    (folder / "empty").mkdir()
+    (folder / "file").write_text("in the way")
+    shutil.copytree(pool, folder / "damaged")
+    half = (pool / "shard-00000.tar").read_bytes()[:9999]
+    (folder / "damaged/shard-00000.tar").write_bytes(half)
+    (folder / "old").mkdir()
+    np.savez(folder / "old/shard-00000.npz", albedo=np.zeros((64, 3, 32, 32), np.uint8))
+    one = {"samples": 1, "per_shard": 1}
+    maps = {"recipe": "align-albedo", "size": 32, **one}
+    nothing = {"maps": np.zeros(3)}, {}
+    trained = {"mask": np.zeros(3)}, {"split": "train"}
+    write_samples(folder / "maps", lambda i: nothing, maps, workers=1)
     for name, size in (("foreign", 32), ("large", 64)):
-        write_samples(
-            tmp_path / name,
-            lambda i: ({"mask": np.zeros(3)}, {"split": "train"}),
-            {"recipe": "sfsnet-syn", "size": size, "samples": 1, "per_shard": 1},
-            workers=1,
-        )
-    save_weights(tmp_path / "blind.safetensors", build("align_normals"), {"contours": "none"})
-    train, second = (
-        ("train", k, "--out", tmp_path / "out", "--steps", 1, "--data")
-        for k in ("stage1b", "stage2")
-    )
-    train += (pool,)
-    for args, code, words in (
-        (
-            ("train", "stage1b", "--data", tmp_path / "empty", "--out", tmp_path / "out"),
-            1,
-            "illures synth",
-        ),
-        (
-            (
-                "train",
-                "stage1b",
-                "--data",
-                tmp_path / "damaged",
-                "--size",
-                32,
-                "--out",
-                tmp_path / "out",
-            ),
-            1,
-            "shard-00000.tar is damaged",
-        ),
-        (
-            ("train", "stage1b", "--data", tmp_path / "old", "--out", tmp_path / "out"),
-            1,
-            "earlier version",
-        ),
-        (
-            ("train", "stage1b", "--data", tmp_path / "maps", "--out", tmp_path / "out"),
-            1,
-            "holds align-albedo: stage1b is trained on photographs",
-        ),
-        ((*second, sets["expre-syn"], "--size", 32), 1, "needs a set videos"),
-        (
-            (
-                "train",
-                "stage2",
-                "--data",
-                sets["expre-syn"],
-                sets["videos"],
-                "--size",
-                32,
-                "--out",
-                tmp_path / "out",
-            ),
-            1,
-            "needs trained weights of",
-        ),
-        (
-            (
-                "train",
-                "stage2",
-                "--data",
-                sets["expre-syn"],
-                sets["videos"],
-                "--size",
-                64,
-                "--out",
-                tmp_path / "out",
-            ),
-            1,
-            "trains on 64²",
-        ),
-        (
-            (
-                "train",
-                "ablations",
-                "--data",
-                sets["expre-syn"],
-                "--size",
-                32,
-                "--out",
-                tmp_path / "out",
-            ),
-            1,
-            "needs a set",
-        ),
-        (
-            (
-                "train",
-                "stage1b",
-                "--data",
-                tmp_path / "foreign",
-                "--size",
-                32,
-                "--out",
-                tmp_path / "out",
-            ),
-            1,
-            "it is not a shard of sfsnet-syn",
-        ),
-        (
-            (
-                "train",
-                "stage1b",
-                "--data",
-                pool,
-                tmp_path / "large",
-                "--size",
-                32,
-                "--out",
-                tmp_path / "out",
-            ),
-            1,
-            "all must have one size",
-        ),
-        ((*train, "--held", tmp_path / "gone"), 1, "illures synth"),
-        ((*train, "--held", pool), 1, "holds nobody out"),
-        (
-            (*train, "--size", 32, "--held", tmp_path / "maps"),
-            1,
-            "holds align-albedo: stage1b is trained on photographs",
-        ),
-        (
-            (
-                "train",
-                "stage1b",
-                "--data",
-                tmp_path / "large",
-                "--size",
-                64,
-                "--held",
-                sets["expre-syn"],
-                "--out",
-                tmp_path / "out",
-            ),
-            1,
-            "trains on 64²",
-        ),
-        (
-            (
-                "train",
-                "ablations",
-                "--data",
-                *sets.values(),
-                "--held",
-                sets["videos"],
-                "--size",
-                32,
-                "--out",
-                tmp_path / "out",
-            ),
-            1,
-            "Nothing to measure on",
-        ),
-        (
-            (
-                *second,
-                sets["expre-syn"],
-                sets["videos"],
-                "--size",
-                32,
-                "--init",
-                "lite",
-                "align_albedo",
-                tmp_path / "blind.safetensors",
-            ),
-            1,
-            "never saw contours",
-        ),
-        ((*train, "--size", 64), 1, "trains on 64²"),
-        ((*train, "--size", 32, "--envs", tmp_path / "gone.npz"), 1, "gone.npz"),
-        ((*train, "--size", 32, "--envs", tmp_path / "file"), 1, "environment maps"),
-        ((*train, "--size", 32, "--init", tmp_path / "gone.safetensors"), 1, "gone.safetensors"),
-        (("train", "stage1b", "--data", pool, "--out", tmp_path / "file"), 2, "cannot write into"),
-        (
-            ("train", "stage1b", "--data", pool, "--out", tmp_path / "out", "--lr", "much"),
-            2,
-            "--lr",
-        ),
-        (("train", "vgg", "--data", pool, "--out", tmp_path / "out"), 2, "vgg"),
-    ):
-        got, _, err = illures(*args)
-        last = err.strip().splitlines()[-1]
-        assert (
-            got == code and words in last and last.startswith("illures") and "Traceback" not in err
-        ), (args, got, err)
+        faces = {"recipe": "sfsnet-syn", "size": size, **one}
+        write_samples(folder / name, lambda i: trained, faces, workers=1)
+    save_weights(folder / "blind.safetensors", build("align_normals"), {"contours": "none"})
+    return folder
+
+
+LARGE = "stage1b --data W/large"
+PAIRS = "stage2 --data S/expre-syn S/videos"
+ALL = "ablations --data S/*"
+POOL = "stage1b --steps 1 --data S/sfsnet-syn"
+BLIND = "--init lite align_albedo W/blind.safetensors"
+NO_SHARD = "it is not a shard of sfsnet-syn"
+ON_PHOTOGRAPHS = "holds align-albedo: stage1b is trained on photographs"
+REFUSED = {  # what is wrong → arguments, exit code, words; W/ the wrong sets, S/ the right ones
+    "no set": ("stage1b --data W/empty", 1, "illures synth"),
+    "half a shard": ("stage1b --data W/damaged --size 32", 1, "shard-00000.tar is damaged"),
+    "an old set": ("stage1b --data W/old", 1, "earlier version"),
+    "maps for photographs": ("stage1b --data W/maps", 1, ON_PHOTOGRAPHS),
+    "no videos": ("stage2 --steps 1 --data S/expre-syn --size 32", 1, "needs a set videos"),
+    "no weights": (f"{PAIRS} --size 32", 1, "needs trained weights of"),
+    "another size, of two": (f"{PAIRS} --size 64", 1, "trains on 64²"),
+    "too few sets": ("ablations --data S/expre-syn --size 32", 1, "needs a set"),
+    "no shard of ours": ("stage1b --data W/foreign --size 32", 1, NO_SHARD),
+    "two sizes": ("stage1b --data S/sfsnet-syn W/large --size 32", 1, "all must have one size"),
+    "held: no set": (f"{POOL} --held W/gone", 1, "illures synth"),
+    "held: nobody": (f"{POOL} --held S/sfsnet-syn", 1, "holds nobody out"),
+    "held: maps": (f"{POOL} --size 32 --held W/maps", 1, ON_PHOTOGRAPHS),
+    "held: another size": (f"{LARGE} --size 64 --held S/expre-syn", 1, "trains on 64²"),
+    "held: not to measure on": (f"{ALL} --held S/videos --size 32", 1, "Nothing to measure on"),
+    "blind AlignNet": (f"{PAIRS} --steps 1 --size 32 {BLIND}", 1, "never saw contours"),
+    "another size": (f"{POOL} --size 64", 1, "trains on 64²"),
+    "no environments": (f"{POOL} --size 32 --envs W/gone.npz", 1, "gone.npz"),
+    "no environments in it": (f"{POOL} --size 32 --envs W/file", 1, "environment maps"),
+    "no such weights": (f"{POOL} --size 32 --init W/gone.safetensors", 1, "gone.safetensors"),
+    "out is a file": ("stage1b --data S/sfsnet-syn --out W/file", 2, "cannot write into"),
+    "no number": ("stage1b --data S/sfsnet-syn --lr much", 2, "--lr"),
+    "no stage": ("vgg --data S/sfsnet-syn", 2, "vgg"),
+}
+
+
+@pytest.mark.parametrize("command, code, words", REFUSED.values(), ids=REFUSED)
+def test_one_sentence(command, code, words, sets, wrong, tmp_path, illures):
+    command = command.replace("S/*", " ".join(f"S/{name}" for name in sets))
+    places = {f"S/{name}": path for name, path in sets.items()}
+    args = [places.get(word, word.replace("W/", f"{wrong}/")) for word in command.split()]
+    out = [] if "--out" in args else ["--out", tmp_path / "out"]
+    got, _, err = illures("train", *args, *out)
+    last = err.strip().splitlines()[-1]
+    assert got == code and words in last, err
+    assert last.startswith("illures") and "Traceback" not in err, err
 
 
 def test_disk_full(pool, tmp_path, illures):
-    "Files may not grow beyond 100 kB: training and synthesis say so, in one sentence, and leave no half file."
+    """Files may not grow beyond 100 kB: training and synthesis say so, in one sentence, and leave
+    no half file."""
     resource = pytest.importorskip("resource")
+    run, made = tmp_path / "run", tmp_path / "pool"
+    train = f"train stage1b --data {pool} --out {run} --steps 1 --batch 4 --size 32 --device cpu"
+    synth = f"synth sfsnet-syn --out {made} --scale 0.004 --size 32 --workers 0"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        train = illures(
-            "train",
-            "stage1b",
-            "--data",
-            pool,
-            "--out",
-            tmp_path / "run",
-            "--steps",
-            1,
-            "--batch",
-            4,
-            "--size",
-            32,
-            "--device",
-            "cpu",
-        )
-        synth = illures(
-            "synth",
-            "sfsnet-syn",
-            "--out",
-            tmp_path / "pool",
-            "--scale",
-            0.004,
-            "--size",
-            32,
-            "--workers",
-            0,
-        )
+        answers = [illures(*command.split()) for command in (train, synth)]
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    for code, _, err in (train, synth):
-        assert (
-            code == 1 and "too large" in err.strip().splitlines()[-1] and "Traceback" not in err
-        ), err
+    assert all(refused(answer, "too large") for answer in answers), answers
     assert [p.name for p in tmp_path.glob("*/*")] == ["dataset.json"]
 
 

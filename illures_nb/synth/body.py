@@ -144,7 +144,7 @@ def _corner_uv(kit, faces, uv_faces, part):
 
 # %% ../../nbs/synth/40_body.ipynb #8b9845d9
 def _merged_corners(faces, uv):
-    "Merge corners (F, 3) with the same place in the atlas: a corner of each, and the new triangles."
+    "Merge corners (F, 3) of one place in the atlas: a corner of each, and the new triangles."
     place = np.round(uv * 2**16).astype(np.int64)
     key = np.concatenate([faces[..., None], place], -1).reshape(-1, 3)
     key = (key[:, 0] << 34) | (key[:, 1] << 17) | key[:, 2]

@@ -34,12 +34,12 @@ def lip_pigment(
 
 def _lash_lines(wing):
     "Lines of the upper and the lower lashes of both eyes; a wing lengthens the upper ones (UV)."
-    l = UV_LANDMARKS
-    outer = l[36] + (-wing - 0.003, wing * 0.5 + 0.002)
-    above = [l[37] + (0, 0.005), l[38] + (0, 0.005)]
-    upper = curve([outer, *above, l[39] + (-0.002, 0.004)])
-    below = [l[41] + (0, -0.002), l[40] + (0, -0.002)]
-    lower = curve([l[36], *below, l[39] + (-0.004, 0)])
+    eye = UV_LANDMARKS[36:42]
+    outer = eye[0] + (-wing - 0.003, wing * 0.5 + 0.002)
+    above = [eye[1] + (0, 0.005), eye[2] + (0, 0.005)]
+    upper = curve([outer, *above, eye[3] + (-0.002, 0.004)])
+    below = [eye[5] + (0, -0.002), eye[4] + (0, -0.002)]
+    lower = curve([eye[0], *below, eye[3] + (-0.004, 0)])
     return both([upper]), both([lower])
 
 

@@ -78,8 +78,9 @@ CHANCES = {
     "volume": (.09, .02, 0), "receding": (.10, 0, 0), "horseshoe": (.07, 0, 0),
     "mop": (.03, .06, 0), "fringe": (.02, .05, 0), "bob": (0, .13, 0),
     "bob with fringe": (0, .07, 0), "swept bob": (0, .1, 0), "long": (.01, .14, 0),
-    "long with fringe": (0, .06, 0), "long, swept": (.005, .09, 0), "behind the ears": (.005, .08, 0),
-    "tied back": (.01, .11, .05), "curly": (.03, .05, .1), "long curls": (0, .05, .1),
+    "long with fringe": (0, .06, 0), "long, swept": (.005, .09, 0),
+    "behind the ears": (.005, .08, 0), "tied back": (.01, .11, .05), "curly": (.03, .05, .1),
+    "long curls": (0, .05, .1),
     "afro": (.01, .01, .14), "crop": (.05, .01, .3), "buzz": (.06, 0, .1), "bald": (.08, .01, .04)}
 HEADGEAR_CHANCES = [.3, .2, .15, .1, .25]
 DYES = np.array([  # linear albedo; the first six look natural

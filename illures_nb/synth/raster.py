@@ -125,11 +125,11 @@ def _bump(P, N, h, valid, out):
             x = n[0] - hx * p - hy * s
             y = n[1] - hx * q - hy * t
             z = n[2] - hx * r - hy * w
-            l = np.sqrt(x * x + y * y + z * z)
-            if x * n[0] + y * n[1] + z * n[2] > 0.3 * l:
-                out[v, u, 0] = x / l
-                out[v, u, 1] = y / l
-                out[v, u, 2] = z / l
+            length = np.sqrt(x * x + y * y + z * z)
+            if x * n[0] + y * n[1] + z * n[2] > 0.3 * length:
+                out[v, u, 0] = x / length
+                out[v, u, 1] = y / length
+                out[v, u, 2] = z / length
 
 # %% ../../nbs/synth/30_raster.ipynb #3ba9ab96
 def _bump_torch(P, N, h, valid):
@@ -429,12 +429,12 @@ def _face_us(n, part, worn, out):
             x = n[v, u, 0]
             y = n[v, u, 1]
             z = n[v, u, 2]
-            l = np.sqrt(x * x + y * y + z * z) + np.float32(1e-12)
-            if z < (0 if part[v, u] >= worn else np.float32(-0.3) * l):
-                l = -l
-            out[v, u, 0] = x / l
-            out[v, u, 1] = y / l
-            out[v, u, 2] = z / l
+            length = np.sqrt(x * x + y * y + z * z) + np.float32(1e-12)
+            if z < (0 if part[v, u] >= worn else np.float32(-0.3) * length):
+                length = -length
+            out[v, u, 0] = x / length
+            out[v, u, 1] = y / length
+            out[v, u, 2] = z / length
 
 
 def _surface(head, view, size):

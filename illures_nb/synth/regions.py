@@ -188,11 +188,11 @@ def _jaw(size):
 
 def _moustache(size):
     "The outline of a moustache, filled."
-    l = UV_LANDMARKS
-    left = [l[48] + (-0.012, 0.01), l[49] + (-0.012, 0.018)]
+    mouth = UV_LANDMARKS[48:55]  # along the upper lip
+    left = [mouth[0] + (-0.012, 0.01), mouth[1] + (-0.012, 0.018)]
     below_nose = [(0.465, 0.541), (0.5, 0.534), (0.535, 0.541)]
-    right = [l[53] + (0.012, 0.018), l[54] + (0.012, 0.01)]
-    on_lip = [l[53], l[52], l[51], l[50], l[49]]
+    right = [mouth[5] + (0.012, 0.018), mouth[6] + (0.012, 0.01)]
+    on_lip = mouth[5:0:-1]
     return polygon(size, curve([*left, *below_nose, *right, *on_lip], 6, True), 0.004)
 
 
@@ -220,10 +220,10 @@ def _beard_parts(size):
 def _outlined_parts(size):
     "Lips, mouth, eyes, oval, scalp and open face: parts that have an outline."
     u, v = texel_grid(size)
-    side, l = np.abs(u - 0.5), UV_LANDMARKS
-    lips = polygon(size, curve(l[48:60], 8, True), 0.004)
-    mouth = polygon(size, curve(l[60:68], 8, True), 0.006)
-    outlines = [curve(l[k : k + 6], 6, True) for k in (36, 42)]
+    side, points = np.abs(u - 0.5), UV_LANDMARKS
+    lips = polygon(size, curve(points[48:60], 8, True), 0.004)
+    mouth = polygon(size, curve(points[60:68], 8, True), 0.006)
+    outlines = [curve(points[k : k + 6], 6, True) for k in (36, 42)]
     eyes = sum(polygon(size, outline, 0.005) for outline in outlines)
     from_middle = ((u - 0.5) / 0.33) ** 2 + ((v - 0.58) / 0.36) ** 2
     above_chin = (1 - ramp(side, 0.26, 0.33)) * ramp(v, 0.3, 0.36)

@@ -515,7 +515,8 @@ def paint_clothes(
 # fmt: off
 TORSO = np.array([  # y, half width, half depth and z of its rings, from the collar down; cm
     (-12.9, 6.6, 6.6, -9.9), (-14., 7.6, 7.3, -10.1), (-15.3, 9.8, 7.9, -10.6),
-    (-16.8, 13, 8.4, -11), (-18.6, 15.8, 9.2, -11.4), (-22., 18.2, 11.2, -11.8), (-31, 19.5, 12.5, -12)])
+    (-16.8, 13, 8.4, -11), (-18.6, 15.8, 9.2, -11.4), (-22., 18.2, 11.2, -11.8),
+    (-31, 19.5, 12.5, -12)])
 NECKLESS = [(-10.2, 3.4, 4., -9.5), (-11.8, 4.8, 5.2, -9.7)]  # instead of the first, without a neck
 COLLARS = {"suit": .2, "shirt": .3, "sweater": -.4, "turtleneck": 1.}  # how much higher, cm
 WIDER = {"suit": 0, "shirt": 0, "sweater": .8, "turtleneck": -.5}
