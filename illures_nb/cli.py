@@ -466,20 +466,9 @@ def evaluate(
     args,  # benchmark, folders, weights, out, envs, device, everyone, most
 ) -> int:  # exit code
     "Run `illures evaluate`."
-    from illures_nb.benchmarks import run
+    from illures_nb.measure.run import BENCHMARKS
 
-    print(
-        run(
-            args.benchmark,
-            args.folders,
-            args.weights,
-            args.out,
-            args.envs,
-            args.device,
-            args.everyone,
-            args.most,
-        )
-    )
+    print(BENCHMARKS[args.benchmark].run(args))
     return 0
 
 # %% ../nbs/90_cli.ipynb #0c36f06d
@@ -987,7 +976,7 @@ def train(
     "Run `illures train`."
     from illures_nb.synth.assets import Assets
     from illures_nb.synth.shards import about
-    from illures_nb.train import ablations, stages
+    from illures_nb.train import stages
 
     check_folder(args.out)
     light = Assets(envs=args.envs)
@@ -1003,6 +992,8 @@ def train(
         if about(f)["recipe"] == "sfsnet-syn":
             raise ValueError(f"{f} holds nobody out: validate on a set of another seed.")
     if args.stage == "ablations":
+        from illures_nb.measure import ablations
+
         done = ablations.run(
             args.preset,
             args.data,

@@ -463,7 +463,7 @@ def test_report_watches_aligners_that_learn(sets, tmp_path):
 def test_ablations_refuse_other_settings(sets, tmp_path):
     "A run of the comparison that is finished is left alone; with other settings it is refused, not taken for done."
     from illures_nb.synth.assets import Assets
-    from illures_nb.train.ablations import planned, train_all
+    from illures_nb.measure.ablations import planned, train_all
 
     def go(**given):
         train_all(
