@@ -4,10 +4,9 @@
 
 # %% auto #0
 __all__ = ['FACES', 'ITA_BINS', 'SYNTHETIC_HEADS', 'Scene', 'exposure', 'visible', 'photographed', 'traced_scene', 'raster_scene',
-           'HeldOut', 'tone', 'typology', 'ita_bin', 'light_errors', 'energy_share', 'tone_errors', 'encoded',
-           'score_picture', 'shaded', 'cross_relit', 'score_scene', 'Method', 'fitted_light', 'SyntheticResult',
-           'scene_rows', 'synthetic', 'turn_bin', 'synthetic_report', 'synthetic_sheet', 'synthetic_pictures',
-           'synthetic_page']
+           'HeldOut', 'tone', 'typology', 'ita_bin', 'light_errors', 'energy_share', 'tone_errors', 'score_picture',
+           'shaded', 'cross_relit', 'score_scene', 'Method', 'fitted_light', 'SyntheticResult', 'scene_rows',
+           'synthetic', 'turn_bin', 'synthetic_report', 'synthetic_sheet', 'synthetic_pictures', 'synthetic_page']
 
 # %% ../../nbs/measure/30_synthetic.ipynb #a7c84edf
 from dataclasses import dataclass, fields, replace
@@ -293,8 +292,8 @@ def tone_errors(
     delta_e = float(np.linalg.norm(lab - lab_true))
     return {"delta_e": delta_e, "ita": ita, "ita_off": off, "ita_abs": abs(off)}
 
-# %% ../../nbs/measure/30_synthetic.ipynb #7bb375b4
-def encoded(x):
+# %% ../../nbs/measure/30_synthetic.ipynb #8720d662
+def _encoded(x):
     "Linear values as sRGB ones, clipped."
     return linear_to_srgb(np.clip(x, 0, 1))
 
@@ -324,8 +323,8 @@ def score_picture(
         "residual": abs(residual - true_residual).mean(),
         "share": energy_share(residual, image),
         "share_true": energy_share(true_residual, image),
-        "local": abs(encoded(local) - encoded(true_local)).mean(),
-        "recon": abs(encoded(local + residual) - picture).mean(),
+        "local": abs(_encoded(local) - _encoded(true_local)).mean(),
+        "recon": abs(_encoded(local + residual) - picture).mean(),
     }
     figures |= {f"under{k}": float((angle < k).mean()) for k in (20, 25, 30)}
     return figures | tone_errors(albedo, true_albedo)
@@ -556,7 +555,7 @@ def synthetic_report(
             parts += [f"## {title}: {k}", result.table(own)]
     return "\n\n".join(parts) + "\n"
 
-# %% ../../nbs/measure/30_synthetic.ipynb #026a5a3e
+# %% ../../nbs/measure/30_synthetic.ipynb #a1359e50
 def _layer_row(first, maps, mask):
     "A picture, and its layers inside the mask."
     shading = np.maximum(sh_basis(maps.normals) @ maps.light, 0)
@@ -565,7 +564,7 @@ def _layer_row(first, maps, mask):
         "albedo": maps.albedo,
         "residual": maps.residual,
         "shading": shading * 2,
-        "reconstruction": encoded(maps.albedo * shading + maps.residual),
+        "reconstruction": _encoded(maps.albedo * shading + maps.residual),
     }
     tiles = [as_picture(name, x) / 255 for name, x in tiles.items()]
     return [first, *(np.where(mask[..., None], x, 0.17) for x in tiles)]
