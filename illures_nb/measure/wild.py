@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['EXPOSURE', 'LIGHTS', 'LAYERS', 'PANELS', 'SIDE', 'LEFT', 'GAP', 'DARK', 'some_files', 'photos_in', 'darker',
-           'explained', 'consistency', 'panels', 'label', 'sheet_row', 'heading', 'WildResult', 'wild', 'worst_table',
-           'wild_report', 'wild_page']
+           'explained', 'consistency', 'panels', 'label', 'heading', 'WildResult', 'wild', 'wild_report', 'wild_page']
 
 # %% ../../nbs/measure/70_wild.ipynb #5ca28461
 from dataclasses import dataclass, field
@@ -133,8 +132,8 @@ def label(
         pen.text((8, height), text, (170,) * 3, font)
     return np.asarray(page)
 
-# %% ../../nbs/measure/70_wild.ipynb #f911c836
-def sheet_row(
+# %% ../../nbs/measure/70_wild.ipynb #6d726656
+def _sheet_row(
     face: Decomposition,
     name: str,
     figures: dict,
@@ -170,7 +169,7 @@ _HEADS = {
     "tone": "log albedo, mean", "left": "left out"}
 # fmt: on
 
-# %% ../../nbs/measure/70_wild.ipynb #48a8f1cd
+# %% ../../nbs/measure/70_wild.ipynb #dfde3ba6
 @dataclass
 class WildResult:
     "What was seen and measured on photographs without truth."
@@ -197,7 +196,7 @@ class WildResult:
         figures = explained(faces[0])
         if dark:
             figures |= consistency(faces[0], dark[0])
-        strip = sheet_row(faces[0], f"{len(self.rows) + 1}  {name}", figures)
+        strip = _sheet_row(faces[0], f"{len(self.rows) + 1}  {name}", figures)
         self.rows.append({"folder": folder, "name": name} | figures | {"strip": strip})
 
     def mean(
@@ -242,11 +241,11 @@ def wild(
                 result.add(decomposer, folder, shown, image)
     return result
 
-# %% ../../nbs/measure/70_wild.ipynb #d290e94a
+# %% ../../nbs/measure/70_wild.ipynb #49b2d485
 _TITLES = ("recon", "share", "contrast, most", "contrast, least", "normals", "albedo", "tone")
 
 
-def worst_table(
+def _worst_table(
     rows: list,  # of a `WildResult`
     most: int = 5,  # of each figure
 ) -> str:  # markdown
@@ -263,7 +262,7 @@ def worst_table(
         lines.append(line)
     return markdown(lines, {str(place): "" for place in range(1, most + 1)}, {})
 
-# %% ../../nbs/measure/70_wild.ipynb #a6be114b
+# %% ../../nbs/measure/70_wild.ipynb #7a25de9a
 def wild_report(
     result: WildResult,
     name: str = "this method",
@@ -280,7 +279,7 @@ def wild_report(
         parts.append(f"{len(names)} left out ({why}): {', '.join(names)}")
     if result.rows:
         faces = [row | {"name": f"{i}: {row['name']}"} for i, row in enumerate(result.rows, 1)]
-        parts += ["## The worst", worst_table(result.rows)]
+        parts += ["## The worst", _worst_table(result.rows)]
         parts += ["## Every face", markdown(faces, _FIGURES, _HEADS)]
     return "\n\n".join(parts) + "\n"
 

@@ -6,9 +6,8 @@
 __all__ = ['YALE_LIGHTS', 'YALE_GROUPS', 'YALE_CLASSES', 'YALE_SOURCES', 'YALE_TARGETS', 'YALE_SHAPE', 'YALE_SIDE', 'YALE_GREY',
            'YALE_BOX', 'ALL_YALE_LIGHTS', 'YALE_PEERS', 'nominal_light', 'yale_subjects', 'yale_path', 'yale_photo',
            'toy_photo', 'toy_yale', 'measure_truth', 'yale_truth', 'yale_input', 'as_prediction', 'relight_photo',
-           'score_photo', 'score_subject', 'score_relighting', 'score_constancy', 'yale_table', 'YaleResult',
-           'check_subjects', 'needed_lights', 'light_classes', 'yale_from_arrays', 'yale', 'yale_report', 'yale_sheet',
-           'yale_page']
+           'score_subject', 'score_relighting', 'score_constancy', 'YaleResult', 'check_subjects', 'yale_from_arrays',
+           'yale', 'yale_report', 'yale_sheet', 'yale_page']
 
 # %% ../../nbs/measure/20_yale.ipynb #dd79a086
 import re
@@ -207,8 +206,8 @@ def relight_photo(
         pictures[way] = np.where(np.isfinite(picture), picture, plain)
     return pictures
 
-# %% ../../nbs/measure/20_yale.ipynb #a8cbd6ef
-def score_photo(
+# %% ../../nbs/measure/20_yale.ipynb #b02c400f
+def _score_photo(
     pred: Prediction,
     truth: Truth,
     R: np.ndarray,  # (3, 3) the subject's best rotation
@@ -237,7 +236,7 @@ def score_photo(
     row |= {f"under{k}": float((rot < k).mean()) for k in (20, 25, 30)}
     return row, rot
 
-# %% ../../nbs/measure/20_yale.ipynb #bb0b7da5
+# %% ../../nbs/measure/20_yale.ipynb #63d63ac5
 def score_subject(
     preds: dict,  # light name → Prediction
     truth: Truth,  # of that subject
@@ -248,7 +247,7 @@ def score_subject(
     R = best_rotation(normals, np.tile(truth.normals[mask], (len(preds), 1)))
     rows, maps = [], {}
     for light, pred in preds.items():
-        row, error = score_photo(pred, truth, R, light)
+        row, error = _score_photo(pred, truth, R, light)
         rows.append(row)
         maps[light] = np.full(mask.shape, np.nan, np.float32)
         maps[light][mask] = error
@@ -325,8 +324,8 @@ _HEADS = HEADS | {
     "light_rot": "light angle rot", "rmse": "relighting SI-RMSE"}
 # fmt: on
 
-# %% ../../nbs/measure/20_yale.ipynb #002be4f6
-def yale_table(
+# %% ../../nbs/measure/20_yale.ipynb #21d90a79
+def _yale_table(
     rows: list,  # dicts with a name and figures
     keys,  # names of figures, in order, or text with spaces between
 ) -> str:  # markdown
@@ -335,7 +334,7 @@ def yale_table(
     formats = _ABOUT_NORMALS | _ABOUT_THE_REST
     return markdown(rows, {key: formats[key] for key in keys}, _HEADS)
 
-# %% ../../nbs/measure/20_yale.ipynb #72e5dc16
+# %% ../../nbs/measure/20_yale.ipynb #8f369cf6
 def _mean(rows, key):
     return float(np.mean([row[key] for row in rows]))
 
@@ -399,18 +398,18 @@ class YaleResult:
         tables = []
         for columns in (_ABOUT_NORMALS, _ABOUT_THE_REST):
             measured = [row for row in rows if row.keys() & columns.keys()]
-            tables.append(yale_table(measured, columns))
+            tables.append(_yale_table(measured, columns))
         return "\n\n".join(tables)
 
     def per_light(self) -> str:  # markdown
         "Print one line per light."
         groups = grouped(self.rows, "light").items()
-        return yale_table([{"name": k} | self.summary(rows) for k, rows in groups], _PER_LIGHT)
+        return _yale_table([{"name": k} | self.summary(rows) for k, rows in groups], _PER_LIGHT)
 
     def per_subject(self) -> str:  # markdown
         "Print one line per subject."
         groups = grouped(self.rows, "subject").items()
-        return yale_table([{"name": k} | self.summary(rows) for k, rows in groups], _PER_SUBJECT)
+        return _yale_table([{"name": k} | self.summary(rows) for k, rows in groups], _PER_SUBJECT)
 
 # %% ../../nbs/measure/20_yale.ipynb #3f5ace72
 def check_subjects(
@@ -434,8 +433,8 @@ def check_subjects(
         raise FileNotFoundError(f"{folder}: photos are missing: {left_out[0]}")
     return names, left_out
 
-# %% ../../nbs/measure/20_yale.ipynb #792f4b03
-def needed_lights(
+# %% ../../nbs/measure/20_yale.ipynb #04c1e3c0
+def _needed_lights(
     lights: list,  # for normals and albedo
     extras: bool,  # also light classes and relighting
 ) -> list:  # names, each once
@@ -444,7 +443,7 @@ def needed_lights(
     return list(dict.fromkeys([*lights, *more]))
 
 
-def light_classes(
+def _light_classes(
     preds: dict,  # (subject, light) → Prediction
     subjects: list,
 ) -> np.ndarray:  # (subjects, 14) ranks
@@ -455,7 +454,7 @@ def light_classes(
 
     return light_ranks(np.array([[light(preds[s, c]) for c in YALE_CLASSES] for s in subjects]))
 
-# %% ../../nbs/measure/20_yale.ipynb #f6ec3aa3
+# %% ../../nbs/measure/20_yale.ipynb #23997980
 def yale_from_arrays(
     predict,  # uint8 (320, 320, 3) sRGB → None (no face) or what `as_prediction` takes
     folder,  # Extended Yale B, cropped: yaleBNN/*.pgm, and truth/yaleBNN.npz where measured before
@@ -466,7 +465,7 @@ def yale_from_arrays(
 ) -> YaleResult:  # figures
     "Run the Yale protocol on any function of a picture."
     extras = extras and len(subjects or yale_subjects(folder)) > 1
-    needed = needed_lights(lights, extras)
+    needed = _needed_lights(lights, extras)
     names, left_out = check_subjects(folder, subjects, needed)
     extras = extras and len(names) > 1
     truths = {s: yale_truth(folder, s) for s in names}
@@ -483,7 +482,7 @@ def yale_from_arrays(
         errors |= {(subject, light): error for light, error in maps.items()}
         constancy.append({"subject": subject} | score_constancy(own, pixels, truth.mask))
     relit = score_relighting(preds, truths, photos) if extras else []
-    ranks = light_classes(preds, names) if extras else np.zeros(0)
+    ranks = _light_classes(preds, names) if extras else np.zeros(0)
     shown = {key: preds[key] for key in errors}
     return YaleResult(rows, constancy, relit, ranks, errors, shown, truths, left_out)
 

@@ -20,7 +20,7 @@ def face_mean(
     pixels = mask.sum(each) * x.shape[1]
     return (x * mask).sum(each) / pixels.clamp_min(1)
 
-# %% ../../nbs/61_align.ipynb #090ecabf
+# %% ../../nbs/61_align.ipynb #dea55aa5
 def contour_changes(
     net,  # AlignNet in eval mode, or anything that is called like one
     pair,  # train.data.AlignPair
@@ -29,7 +29,7 @@ def contour_changes(
     "Change contours, map and colours in turn, and see how the output changes."
     both = (pair.mask_i * pair.mask_j > 0.99).float()
     mask_of_other = pair.mask_i.roll(1, 0)
-    other = pair.map_i.roll(1, 0) * mask_of_other
+    map_of_other = pair.map_i.roll(1, 0) * mask_of_other
     shared = both * (mask_of_other > 0.99)
 
     def carried(map_i, contours=pair.contours_j):
@@ -43,8 +43,8 @@ def contour_changes(
         "moved": size(out - at_rest),
         "still": size(at_rest - pair.map_i),
         "truth": size(pair.map_j - pair.map_i),
-        "reads": size(out - carried(other), shared),
-        "other": size(pair.map_i - other, shared),
+        "reads": size(out - carried(map_of_other), shared),
+        "maps": size(pair.map_i - map_of_other, shared),
     }
     if not normals:
         swapped = out.roll(1, 1)
@@ -52,7 +52,7 @@ def contour_changes(
         changes["asked"] = size(swapped - out)
     return changes
 
-# %% ../../nbs/61_align.ipynb #1d3e110c
+# %% ../../nbs/61_align.ipynb #8708d6f0
 @torch.no_grad()
 def contour_use(
     net,  # AlignNet in eval mode, or anything that is called like one
@@ -65,7 +65,7 @@ def contour_use(
     use = {
         "moved": total["moved"] / total["truth"],
         "still": total["still"] / total["truth"],
-        "reads": total["reads"] / total["other"],
+        "reads": total["reads"] / total["maps"],
     }
     if not normals:
         use["colours"] = total["colours"] / max(total["asked"], 1e-8)
