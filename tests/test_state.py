@@ -365,8 +365,8 @@ HEAVY = {
     "huggingface_hub",
     "illures_nb.train",
     "illures_nb.synth",
-    "illures_nb.evaluate",
-    "illures_nb.benchmarks",
+    "illures_nb.measure.yale",
+    "illures_nb.measure.synthetic",
 }
 
 

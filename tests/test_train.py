@@ -370,7 +370,7 @@ def test_ablations_refuse_other_settings(sets, tmp_path):
     """A run of the comparison that is finished is left alone; with other settings it is refused,
     not taken for done."""
     from illures_nb.synth.assets import Assets
-    from illures_nb.train.ablations import planned, train_all
+    from illures_nb.measure.ablations import planned, train_all
 
     def go(**given):
         plan = {"sfs-1": planned("sfs-1", size=32, batch=4, steps=1, **given)}

@@ -187,7 +187,7 @@ def train_ablations(
 ) -> int:  # exit code
     "Run `illures train ablations`."
     from illures_nb.synth.assets import Assets
-    from illures_nb.train import ablations
+    from illures_nb.measure import ablations
 
     check_folder(args.out)
     light = Assets(envs=args.envs)
