@@ -49,6 +49,9 @@ bench-demo: $(VENV)/dev.done  ## frames a second of the demo's page, 20 visitors
 style:  ## print how the code reads: full lines, wide lines, long functions, notebooks (bench/style.py)
 	@$(PYTHON) bench/style.py
 
+contents:  ## the book's contents, nbs/README.md, from the notebooks' titles
+	@$(PYTHON) bench/contents.py
+
 export: $(VENV)/dev.done  ## after editing notebooks: clean them and write the package
 	$(BIN)/nbdev_clean
 	$(BIN)/nbdev_export
@@ -81,4 +84,4 @@ $(VENV)/lab.done: $(VENV)/dev.done
 	@$(PIP) jupyterlab
 	@touch $@
 
-.PHONY: help demo app test lint notebooks pytest lowest style bench bench-synth bench-train bench-demo export outputs lab
+.PHONY: help demo app test lint notebooks pytest lowest style bench bench-synth bench-train bench-demo contents export outputs lab

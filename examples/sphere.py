@@ -35,7 +35,9 @@ def draw_lamp(ax, azimuth, elevation):
     light = SHLight.from_direction(azimuth, elevation)
     ax.imshow(light.ball(SIZE), extent=(-1, 1, -1, 1))
     x, y, _ = light_direction(azimuth, elevation)
-    ax.annotate("", (0.6 * x, 0.6 * y), (1.5 * x, 1.5 * y), arrowprops=dict(arrowstyle="->", lw=1.5))
+    ax.annotate(
+        "", (0.6 * x, 0.6 * y), (1.5 * x, 1.5 * y), arrowprops=dict(arrowstyle="->", lw=1.5)
+    )
     ax.text(1.5 * x, 1.5 * y + 0.1, f"{azimuth},{elevation}", ha="center", fontsize=9)
     ax.set(xlim=(-1.6, 1.6), ylim=(-1.2, 1.75))
     ax.set_title("azimuth −40° (left), elevation 30° (up)", fontsize=9, y=-0.1)

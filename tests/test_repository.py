@@ -122,12 +122,17 @@ def test_spaces_front_matter():
     assert matter["license"] == "apache-2.0" and "Apache License" in (ROOT / "LICENSE").read_text()
 
 
-def test_readme_points_at_files_that_exist():
-    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
-    text = "".join(path.read_text(encoding="utf-8") for path in files)
-    found = re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", text)
-    links = {link.split("#")[0] for pair in found for link in pair if "://" not in link}
-    assert not [link for link in links if link and not (ROOT / link).exists()]
+def test_pages_point_at_files_that_exist():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "nbs/README.md"]
+    for page in (*pages, *(ROOT / "docs").glob("*.md"), *(ROOT / "runs").rglob("*.md")):
+        found = re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", page.read_text(encoding="utf-8"))
+        links = {link.split("#")[0] for pair in found for link in pair if "://" not in link}
+        missing = [link for link in links if link and not (page.parent / link).exists()]
+        assert not missing, relative(page)
+
+
+def test_readme_is_one_screen_a_subject():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
 IMPORT = """
@@ -184,15 +189,6 @@ def test_weights_are_safetensors_only():
     assert not [relative(o) for o in MODULES if loads.search(o.read_text(encoding="utf-8"))]
 
 
-def is_one_class(source):
-    "Is a cell one class, which may be a long cell of short methods?"
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:  # a shell command
-        return False
-    return len(body) == 1 and isinstance(body[0], ast.ClassDef)
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
 def test_notebook_is_presentable(path):
     "Title, subtitle and Colab badge; outputs with pictures and without errors."
@@ -208,8 +204,6 @@ def test_notebook_is_presentable(path):
     kinds = [kind for o in outputs for kind in o.get("data", {})]
     assert any(kind.startswith("image/") for kind in kinds), "no picture in its outputs"
     assert path.stat().st_size < 3e6
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"({relative(path)})" in readme, "not in the README's table"
 
 
 def test_files_name_no_machine_and_no_registry():
@@ -225,3 +219,13 @@ def test_files_name_no_machine_and_no_registry():
             text = re.sub(r'"image/\w+": "[^"]*"', "", text)
         found += [f"{relative(o)}: {m[0]}" for m in re.finditer(f"{machine}|{registry}", text)]
     assert not found
+
+
+def test_the_book_lists_its_chapters():
+    "nbs/README.md is what `make contents` writes, and every notebook is in it."
+    import contents
+
+    text = (ROOT / "nbs" / "README.md").read_text(encoding="utf-8")
+    assert text == contents.contents(), "run `make contents`"
+    missing = [p for p in NOTEBOOKS if f"({p.relative_to(ROOT / 'nbs').as_posix()})" not in text]
+    assert not missing
