@@ -21,7 +21,7 @@ from .evaluate import _progress, angular_error, log_floored, markdown
 from .face import crop, crop_transform
 from .image import linear_to_srgb, read_image, srgb_to_linear
 from .light import SHLight
-from .train.videos import CLIPS, Clip, PICTURES, files
+from .train.clips import CLIPS, PICTURES, Clip, files
 
 # %% ../nbs/72_wild.ipynb #2861e857
 def spread(

@@ -25,7 +25,7 @@ from illures_nb.face import (
     transform_points,
     view_transform,
 )
-from .videos import Clip
+from .clips import Clip
 
 # %% ../../nbs/63_landmarks.ipynb #c436eda1
 HELD_OUT_CLIPS = ("grid_swiz3n", "intelasl_p3_yellow", "katiehill", "pyfeat_single")
