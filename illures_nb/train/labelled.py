@@ -4,18 +4,21 @@
 
 # %% auto #0
 __all__ = ['Labelled', 'shrunk', 'read_portraits', 'people_held_out', 'people', 'read_videos', 'aside', 'read_pool',
-           'read_places']
+           'read_places', 'described', 'read_labelled']
 
-# %% ../../nbs/train/36_labelled.ipynb #bdba74f6
+# %% ../../nbs/train/36_labelled.ipynb #c2b13112
 import json
+import zlib
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 import torch
 
+from ..synth.shards import about
 from illures_nb.train.clips import (
     CLIPS,
     PICTURES,
@@ -173,3 +176,53 @@ def _developed(radiance):  # the brightest twentieth is white
     exposed = np.clip(radiance / np.percentile(radiance, 95), 0, 1) ** (1 / 2.2)
     picture = (255 * exposed).astype(np.uint8)
     return cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+
+# %% ../../nbs/train/36_labelled.ipynb #78bfaabd
+def described(
+    folder: str | Path,  # a set, a folder of labelled pictures, or an .npz of places
+) -> dict:  # what `about` says of a set; recipe, samples and checksum of others
+    "Say what a folder holds; raises `FileNotFoundError` where it is nothing known."
+    folder = Path(folder)
+    if folder.suffix == ".npz" and folder.is_file():
+        return _summary("places", [folder], "maps")
+    if (folder / "dataset.json").is_file():
+        return about(folder)
+    if (folder / "landmarks68.npz").is_file():
+        return _summary("portraits", [folder / "landmarks68.npz"], "name")
+    beside = sorted(folder.rglob("*.landmarks68.npz")) if folder.is_dir() else []
+    return _summary("clips", beside, "frame") if beside else about(folder)
+
+
+def _summary(recipe, paths, counted):  # counted: an array with an entry for each sample
+    samples, checksum = 0, 0
+    for path in paths:
+        checksum = zlib.crc32(path.read_bytes(), checksum)
+        try:
+            with np.load(path, allow_pickle=False) as z:
+                samples += len(z[counted])
+        except (KeyError, ValueError, EOFError, BadZipFile):
+            raise ValueError(f"{path} is no .npz with an array {counted}") from None
+    return {"recipe": recipe, "samples": samples, "checksum": f"{checksum:08x}"}
+
+# %% ../../nbs/train/36_labelled.ipynb #22a561b8
+def read_labelled(
+    folders: list,  # of any kinds; places are passed over
+    held_out: bool,  # what training never sees, or the rest
+    envs: np.ndarray = None,  # (n, H, W, 3) environments to light rendered heads with
+    step: int = 2,  # takes every n-th labelled frame of a clip
+    held: tuple = None,  # people of clips whom training never sees, see `read_videos`
+) -> list:  # of Labelled
+    "Read the labelled pictures of several folders; rendered heads are never held out."
+    samples, kinds = [], {folder: described(folder)["recipe"] for folder in folders}
+    seen = {who for f, kind in kinds.items() if kind == "clips" for who in people(f).values()}
+    strangers = sorted(set(held or ()) - seen)
+    if strangers:
+        raise ValueError(f"nobody in the clips is called {strangers[0]!r}, only {sorted(seen)}")
+    for folder, kind in kinds.items():
+        if kind == "portraits":
+            samples += read_portraits(folder, held_out)
+        elif kind == "clips":
+            samples += read_videos(folder, held_out, step, held)
+        elif kind != "places" and not held_out:
+            samples += read_pool(folder, envs)
+    return samples

@@ -175,14 +175,14 @@ class Job(NamedTuple):
             return False
         return not row["kept"] or _whole(path)
 
-# %% ../../nbs/train/34_videos.ipynb #4c465506
+# %% ../../nbs/train/34_videos.ipynb #8a363f70
 def log(
     out: Path,  # a set of videos or photos
 ) -> dict:  # name → row
     "Read what became of every clip."
     try:
         return json.loads((Path(out) / "clips.json").read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError:
         file = Path(out) / "clips.json"
