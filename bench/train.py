@@ -14,18 +14,15 @@ from illures_nb.cli import safe_printing
 from illures_nb.networks import build, save_weights
 from illures_nb.synth.assets import painted_scenes
 from illures_nb.synth.shards import about
-from illures_nb.train.data import forkable, on
-from illures_nb.train.stages import (
-    STAGES,
-    STREAMS,
-    Mixture,
-    State,
-    bf16_helps,
-    find,
-    loader,
-    train_step,
-)
+from illures_nb.train.batches import to_device
+from illures_nb.train.mixture import Mixture, loader
+from illures_nb.train.roles import bf16_helps
+from illures_nb.train.stage import STAGES, stage_for
+from illures_nb.train.state import State
+from illures_nb.train.stored import forkable
+from illures_nb.train.streams import STREAMS
 from illures_nb.train.toys import toy_sets
+from illures_nb.train.trainer import train_step
 
 
 def first_weights(stage, folder):
@@ -50,7 +47,7 @@ def measure(stage, folders, envs, init, device, steps, workers):
         mixture[i]
     made = (time.perf_counter() - begun) / 4
     for k, s in mixture.streams.items():
-        train_step(state, k, on(s[0], device))
+        train_step(state, k, to_device(s[0], device))
     with forkable():
         batches, waited = iter(loader(mixture, 0, workers)), 0
         first = next(batches)  # the processes have started
@@ -59,7 +56,7 @@ def measure(stage, folders, envs, init, device, steps, workers):
             asked = time.perf_counter()
             kind, x = first if i == 0 else next(batches)
             waited += time.perf_counter() - asked
-            train_step(state, kind, on(x, device))
+            train_step(state, kind, to_device(x, device))
     passed = time.perf_counter() - begun
     return steps / passed, waited / passed, made
 
@@ -101,7 +98,7 @@ def main(args=None):
             sets = opts.data or list(toy_sets(Path(folder) / "sets", opts.size).values())
         for name in opts.stages:
             for preset in opts.presets:
-                stage = find(name, preset, batch=opts.batch, size=opts.size, steps=opts.steps)
+                stage = stage_for(name, preset, batch=opts.batch, size=opts.size, steps=opts.steps)
                 if name.startswith("align") and preset != opts.presets[0]:
                     continue  # no decomposer
                 init = first_weights(stage, Path(folder)) if stage.uses else ()

@@ -987,7 +987,10 @@ def train(
     "Run `illures train`."
     from illures_nb.synth.assets import Assets
     from illures_nb.synth.shards import about
-    from illures_nb.train import ablations, stages
+    from illures_nb.train import ablations, trainer
+    from illures_nb.train.mixture import held_batches
+    from illures_nb.train.stage import stage_for
+    from illures_nb.train.together import Together
 
     check_folder(args.out)
     light = Assets(envs=args.envs)
@@ -1016,14 +1019,12 @@ def train(
             **common,
         )
     else:
-        stage = stages.find(args.stage, args.preset, **given)
-        held = (
-            stages.held_batches(stage, args.held, light.environments("test")) if args.held else []
-        )
-        done = stages.train(
+        stage = stage_for(args.stage, args.preset, **given)
+        held = held_batches(stage, args.held, light.environments("test")) if args.held else []
+        done = trainer.train(
             stage, args.data, light.environments(), args.out, args.init, held=held, **common
         )
-    if stages.Together.first_here():
+    if Together.first_here():
         print(done)
     return 0
 

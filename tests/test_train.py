@@ -79,7 +79,7 @@ def test_help_teaches(illures):
 def test_stages_of_the_command():
     "The command knows every stage without importing the trainer."
     from illures_nb.cli import parser
-    from illures_nb.train.stages import STAGES
+    from illures_nb.train.stage import STAGES
 
     for stage in (*STAGES, "ablations"):
         assert parser().parse_args(["train", stage, "--data", "x", "--out", "y"]).stage == stage
@@ -206,7 +206,7 @@ def test_killed_training_goes_on_bit_for_bit(pool, tmp_path):
 
 def test_killed_while_it_writes(pool, tmp_path, monkeypatch):
     "Whoever is killed within the last checkpoint finds weights, log and report all the same after the same call."
-    from illures_nb.train import stages
+    from illures_nb.train.state import State
 
     args, save = (
         [
@@ -223,7 +223,7 @@ def test_killed_while_it_writes(pool, tmp_path, monkeypatch):
                 *TOY,
             )
         ],
-        stages.State.save,
+        State.save,
     )
 
     def killed(self, path):
@@ -232,7 +232,7 @@ def test_killed_while_it_writes(pool, tmp_path, monkeypatch):
         save(self, path)
 
     with monkeypatch.context() as m:
-        m.setattr(stages.State, "save", killed)
+        m.setattr(State, "save", killed)
         assert main(args) != 0
     assert tensors(tmp_path / "run/state.safetensors")[1]["step"] == "2"
     assert (
@@ -314,7 +314,7 @@ def test_same_run_goes_further(pool, tmp_path, illures):
 
 def test_sets_may_grow_by_clips():
     "Clips may have been added to a set, none may be missing or another."
-    from illures_nb.train.stages import differences
+    from illures_nb.train.settings import differences
 
     run = lambda **clips: {"data": [{"set": "videos (size 32)", "clips": clips}]}
     assert differences(run(a=3), run(a=3, b=2)) == []
@@ -329,14 +329,16 @@ def test_sets_may_grow_by_clips():
 def test_two_lights_are_two_pictures(pool, batch):
     "A step on faces in two lights sees as many pictures as --batch says."
     from illures_nb.synth.assets import painted_scenes
-    from illures_nb.train.stages import Mixture, find, pictures
+    from illures_nb.train.batches import picture_count
+    from illures_nb.train.mixture import Mixture
+    from illures_nb.train.stage import stage_for
 
-    stage = find("stage1b", size=32, batch=batch, multilit=1.0, steps=3)
+    stage = stage_for("stage1b", size=32, batch=batch, multilit=1.0, steps=3)
     name, (a, b) = Mixture(stage, pool, painted_scenes(4))[1]
     assert (
         name == "multilit"
         and len(a.image) == len(b.image) == batch // 2
-        and pictures((a, b)) == batch
+        and picture_count((a, b)) == batch
     )
     assert torch.equal(a.albedo, b.albedo) and not torch.equal(a.image, b.image)
 
@@ -400,13 +402,15 @@ def test_equation_7_does_not_teach_aligners_to_answer_anything():
 def test_stage_3_takes_equation_7_as_printed():
     "A stage tells its loss which AlignNets learn: those of stage 3, not those of stage 2; and so does its average."
     from illures_nb.train.losses import _learns
-    from illures_nb.train.stages import Runner, State, find
+    from illures_nb.train.roles import Networks
+    from illures_nb.train.stage import stage_for
+    from illures_nb.train.state import State
 
     for name, learn in (("stage2", False), ("stage3", True)):
-        stage = find(name, size=32, batch=4)
+        stage = stage_for(name, size=32, batch=4)
         state = State(stage, ["lite", "align_albedo", "align_normals"])
         for nets in (state.nets, state.averaged()):
-            aligners = Runner(stage, nets, False).aligners
+            aligners = Networks(stage, nets, False).aligners
             assert {k: _learns(net) for k, net in aligners.items()} == {
                 "albedo": learn,
                 "normals": learn,
@@ -416,15 +420,19 @@ def test_stage_3_takes_equation_7_as_printed():
 def test_pairs_do_not_teach_aligners(sets):
     "In stage 3 equation 7 teaches the decomposer alone; the AlignNets learn from true maps."
     from illures_nb.synth.assets import painted_scenes
-    from illures_nb.train.stages import STREAMS, Mixture, Runner, State, find
+    from illures_nb.train.mixture import Mixture
+    from illures_nb.train.roles import Networks
+    from illures_nb.train.stage import stage_for
+    from illures_nb.train.state import State
+    from illures_nb.train.streams import STREAMS
 
-    stage = find("stage3", size=32, batch=4)
+    stage = stage_for("stage3", size=32, batch=4)
     data = [sets[k] for k in ("sfsnet-syn", "expre-syn", "videos", "align-albedo", "align-normals")]
     streams, nets = (
         Mixture(stage, data, painted_scenes(4)).streams,
         State(stage, ["lite", "align_albedo", "align_normals"]).nets,
     )
-    run = Runner(stage, nets, False)
+    run = Networks(stage, nets, False)
     taught = lambda name: any(p.grad is not None and p.grad.any() for p in nets[name].parameters())
     STREAMS["videos"].loss(run, streams["videos"][0])["total"].backward()
     assert taught("decomposer") and not taught("align_normals") and not taught("align_albedo")
@@ -436,10 +444,11 @@ def test_report_watches_aligners_that_learn(sets, tmp_path):
     "Stage 3 logs, without being asked, how its AlignNets do on the people held out, and whether they read the map."
     from illures_nb.synth.assets import painted_scenes
     from illures_nb.train.report import curves, read_log
-    from illures_nb.train.stages import find, train
+    from illures_nb.train.stage import stage_for
+    from illures_nb.train.trainer import train
 
     data = [sets[k] for k in ("videos", "expre-syn", "align-albedo", "align-normals")]
-    stage = find("stage3", size=32, steps=2, batch=4)
+    stage = stage_for("stage3", size=32, steps=2, batch=4)
     train(
         stage,
         data,
@@ -487,13 +496,13 @@ DISTRIBUTED = """
 import sys, torch
 from pathlib import Path
 from illures_nb.synth.assets import painted_scenes
-from illures_nb.train import stages
+from illures_nb.train import mixture, stage, trainer
 torch.set_num_threads(1)
-stages.bf16_helps = lambda device: False  # its rounding would hide small differences
+trainer.bf16_helps = lambda device: False  # its rounding would hide small differences
 kind, data, out = sys.argv[1:]
-s = stages.find(kind, size=32, steps=4, batch=8, warmup=2, lr=1e-3)
-held = stages.held_batches(s, data, painted_scenes(4, 9), 1)
-stages.train(s, data, painted_scenes(8), Path(out), device="cpu", workers=0, every=1e9, held=held)
+s = stage.stage_for(kind, size=32, steps=4, batch=8, warmup=2, lr=1e-3)
+held = mixture.held_batches(s, data, painted_scenes(4, 9), 1)
+trainer.train(s, data, painted_scenes(8), Path(out), device="cpu", workers=0, every=1e9, held=held)
 """
 
 
@@ -542,9 +551,10 @@ def test_two_processes_do_what_one_does(kind, recipe, sets, tmp_path):
         float(two[k]) == pytest.approx(float(one[k]), rel=0.02, abs=0.002) for k in terms
     ), (one, two)
     (a, _), (b, _) = (tensors(tmp_path / n / "state.safetensors") for n in ("one", "two"))
-    from illures_nb.train.stages import State, find
+    from illures_nb.train.stage import stage_for
+    from illures_nb.train.state import State
 
-    start = State(find(kind, size=32)).nets.state_dict()
+    start = State(stage_for(kind, size=32)).nets.state_dict()
     norm = lambda x: sum((v.float() ** 2).sum() for v in x) ** 0.5
     moved, apart = (
         norm(a["net." + k] - v for k, v in start.items()),

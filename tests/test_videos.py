@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-pytest.importorskip("numba", reason="train.data needs numba: pip install 'illures_nb[train]'")
+pytest.importorskip("numba", reason="train.photos needs numba: pip install 'illures_nb[train]'")
 from illures_nb.cli import main  # noqa: E402
 from illures_nb.face import detect_faces  # noqa: E402
 from illures_nb.image import write_image  # noqa: E402
@@ -25,8 +25,8 @@ from illures_nb.synth.facekit import rotation  # noqa: E402
 from illures_nb.synth.shards import read_shard  # noqa: E402
 from illures_nb.train import videos  # noqa: E402
 from illures_nb.train.clips import Clip, given, index, person  # noqa: E402
-from illures_nb.train.data import Photos, VideoPairs, retouch  # noqa: E402
 from illures_nb.train.frames import pose, still  # noqa: E402
+from illures_nb.train.photos import Photos, VideoPairs, retouch  # noqa: E402
 from illures_nb.train.videos import (  # noqa: E402
     clip_shard,
     frames_sheet,

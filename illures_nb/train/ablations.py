@@ -17,28 +17,18 @@ import cv2
 import numpy as np
 import torch
 
-from ..image import linear_to_srgb, write_image
+from ..image import linear_to_srgb, whole_file, write_image
 from ..light import shade_maps
 from ..networks import load_weights
 from ..synth.shards import about
-from .losses import smaller
-from illures_nb.train.stages import (
-    FILES,
-    STREAMS,
-    Mixture,
-    Runner,
-    Stage,
-    begun,
-    find,
-    held_batches,
-    set_known,
-    settings,
-    sorted_folders,
-    train,
-    weights_known,
-    write_whole,
-)
+from .batches import smaller
+from .mixture import Mixture, held_batches, sorted_folders
+from .roles import FILES, Networks
+from .settings import set_identity, settings, steps_made, weights_identity
+from .stage import Stage, stage_for
+from .streams import STREAMS
 from .together import Together
+from .trainer import train
 
 # %% ../../nbs/66_ablations.ipynb #3e2b35de
 class Run(NamedTuple):
@@ -73,14 +63,14 @@ ABLATIONS = {  # model → what it is
 
 def planned(
     name: str,  # of RUNS
-    preset: str = "lite",  # of the decomposer, see stages.find
+    preset: str = "lite",  # of the decomposer, see stage.stage_for
     scale: float = 1.0,  # share of every stage's steps
     **given,  # other fields of the stage
 ) -> Stage:
     "The stage of a run."
     r = RUNS[name]
-    s = find(r.stage, preset, residual=r.residual, **given)
-    return find(
+    s = stage_for(r.stage, preset, residual=r.residual, **given)
+    return stage_for(
         r.stage, preset, residual=r.residual, **given | {"steps": max(1, round(s.steps * scale))}
     )
 
@@ -109,7 +99,7 @@ def weights(
 def _finished(out, name, stage, known):  # with these settings; others are refused
     state = Path(out) / name / "state.safetensors"
     there = state.is_file() and all(p.is_file() for p in weights(out, name))
-    return there and begun(state, known()) == stage.steps
+    return there and steps_made(state, known()) == stage.steps
 
 # %% ../../nbs/66_ablations.ipynb #bfa641cd
 def trained(
@@ -143,7 +133,7 @@ def train_all(
     out: Path,  # a folder for each run
     held: list = (),  # folders to validate on
     init: list = (),  # AlignNets trained before, see `trained`
-    **how,  # device, workers, every: see stages.train
+    **how,  # device, workers, every: see trainer.train
 ) -> None:
     "Train what is not trained yet."
     ready = trained(init)
@@ -207,8 +197,8 @@ def measured(
 
     kept = path.with_name("measured.json")
     what = {
-        "weights": weights_known(path),
-        "held": [set_known(f)["set"] for f in held],
+        "weights": weights_identity(path),
+        "held": [set_identity(f)["set"] for f in held],
         "yale": str(yale),
         "envs": f"{len(envs)} of mean {envs.mean():.3g}",
     }
@@ -221,7 +211,8 @@ def measured(
         "synthetic": benchmarks.synthetic(net, held, envs, progress=False).mean() if held else {},
         "yale": evaluate.yale(net, yale, progress=False).overall() if yale else {},
     }
-    write_whole(kept, lambda part: part.write_text(json.dumps(new, default=float)))
+    with whole_file(kept) as part:
+        part.write_text(json.dumps(new, default=float))
     return new
 
 
@@ -250,7 +241,7 @@ def table(
 # %% ../../nbs/66_ablations.ipynb #031f8f49
 @torch.no_grad()
 def figure(
-    nets: dict,  # model → Runner
+    nets: dict,  # model → Networks
     image: torch.Tensor,  # (B, 3, S, S) sRGB
     mask: torch.Tensor,  # (B, 1, S, S)
 ) -> np.ndarray:  # (H, W, 3) sRGB in [0, 1]
@@ -318,7 +309,7 @@ def run(
     given: dict = None,  # fields of all stages that shall be otherwise: batch, size, seed, …
     init: list = (),  # AlignNets trained before, see `trained`; others are trained
     device: str = None,
-    **how,  # see stages.train
+    **how,  # see trainer.train
 ) -> Path:  # table.md
     "Train and compare all models; killed at any moment, the same call goes on."
     out, data = Path(out), [Path(f) for f in data]
@@ -346,6 +337,8 @@ def run(
         table(rows, {n: pictures(n, preset, scale, **given or {}) for n in ABLATIONS}),
         encoding="utf-8",
     )
-    nets = {n: Runner(stages[n], {"decomposer": load_weights(p)}, False) for n, p in paths.items()}
+    nets = {
+        n: Networks(stages[n], {"decomposer": load_weights(p)}, False) for n, p in paths.items()
+    }
     write_image(out / "figure.png", figure(nets, *_shown(stages, data, held, light)))
     return out / "table.md"

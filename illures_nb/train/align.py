@@ -16,8 +16,9 @@ from ..face import TEMPLATE
 from ..image import linear_to_srgb
 from ..networks import load_weights
 from ..synth.shards import about
-from .data import AlignPairs
-from .losses import carry, smaller
+from .batches import smaller
+from .losses import carry
+from .pairs import AlignPairs
 
 # %% ../../nbs/64_align.ipynb #e4f0dcac
 def spread(

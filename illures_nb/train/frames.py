@@ -6,7 +6,7 @@
 __all__ = ['DEPTH', 'LIMITS', 'Follow', 'has_face_alignment', 'finder', 'Still', 'still', 'marked', 'Tracks', 'pose', 'sharpness',
            'Limits', 'fault', 'jumps', 'twins', 'select']
 
-# %% ../../nbs/train/32_frames.ipynb #6266ab28
+# %% ../../nbs/train/32_frames.ipynb #bcffe92f
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from illures_nb.face import (
     transform_points,
     view_transform,
 )
-from .data import apart
+from .stored import apart
 
 # %% ../../nbs/train/32_frames.ipynb #937179d6
 class Follow:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['stills', 'clip_shard', 'Job', 'log', 'write_videos', 'photo', 'photo_shard', 'write_photos', 'table', 'frames_sheet']
 
-# %% ../../nbs/train/34_videos.ipynb #e636a2ed
+# %% ../../nbs/train/34_videos.ipynb #c985d6a1
 import json
 from collections import Counter
 from functools import partial
@@ -28,7 +28,6 @@ from illures_nb.train.clips import (
     landmarks_file,
     person,
 )
-from .data import apart
 from illures_nb.train.frames import (
     Tracks,
     fault,
@@ -39,6 +38,7 @@ from illures_nb.train.frames import (
     sharpness,
     still,
 )
+from .stored import apart
 
 # %% ../../nbs/train/34_videos.ipynb #c1ce724c
 def stills(
