@@ -982,12 +982,12 @@ def set_sheet(
 
 # %% ../nbs/90_cli.ipynb #02ee00cb
 def train(
-    args,  # stage, preset, data, envs, held, out, init, steps, batch, lr, seed, size, multilit, blind, device, workers, every; for ablations scale, yale
+    args,  # stage, preset, data, envs, held, out, init, steps, batch, lr, seed, size, multilit, without, blind, device, workers, every; for ablations scale, yale
 ) -> int:  # exit code
     "Run `illures train`."
     from illures_nb.synth.assets import Assets
-    from illures_nb.synth.shards import about
     from illures_nb.train import ablations, trainer
+    from illures_nb.train.labelled import described
     from illures_nb.train.mixture import held_batches
     from illures_nb.train.stage import stage_for
     from illures_nb.train.together import Together
@@ -996,14 +996,14 @@ def train(
     light = Assets(envs=args.envs)
     given = {
         k: getattr(args, k)
-        for k in ("steps", "batch", "lr", "seed", "size", "multilit")
+        for k in ("steps", "batch", "lr", "seed", "size", "multilit", "without")
         if getattr(args, k) is not None
     }
     if args.blind:
         given["contours"] = False
     common = dict(device=args.device, workers=args.workers, every=args.every)
     for f in set(args.data) & set(args.held or ()):
-        if about(f)["recipe"] == "sfsnet-syn":
+        if described(f)["recipe"] == "sfsnet-syn":
             raise ValueError(f"{f} holds nobody out: validate on a set of another seed.")
     if args.stage == "ablations":
         done = ablations.run(
@@ -1243,6 +1243,7 @@ def _train_arguments(p):
             "stage2",
             "stage3",
             "pseudo",
+            "landmarks",
             "ablations",
         ],
         help="see below",
@@ -1297,6 +1298,12 @@ def _train_arguments(p):
         ("size", _above(16), "side of the crops; larger pictures are averaged down"),
     ):
         p.add_argument(f"--{name}", type=kind, help=f"{text} (default: the stage's)")
+    p.add_argument(
+        "--without",
+        nargs="+",
+        metavar="WHO",
+        help="landmarks: people of clips kept out of training (default: those the bundled network never saw)",
+    )
     p.add_argument(
         "--blind",
         action="store_true",
@@ -1421,6 +1428,7 @@ examples:
   illures train align-albedo --data sets/align-albedo --out runs/aa
   illures train stage2 --data sets/clips sets/expre --init runs/lite/weights.safetensors runs/aa/align_albedo.safetensors runs/an/align_normals.safetensors --out runs/real
   accelerate launch -m illures_nb.cli train stage1b --data sets/sfsnet --preset paper --out runs/paper
+  illures train landmarks --data portraits clips envmaps.npz --held portraits clips --out runs/landmarks
   illures train ablations --data sets/sfsnet sets/expre sets/clips sets/align-albedo sets/align-normals --held sets/held --scale .01 --out runs/ablations
   illures train ablations … --init runs/aa/align_albedo.safetensors runs/an/align_normals.safetensors         AlignNets that are trained already
   illures decompose portrait.jpg --weights runs/lite/weights.safetensors --out maps
@@ -1433,6 +1441,8 @@ stages, in the order in which they build on each other (what --data must hold):
   stage2         pairs of video frames and of synthetic pictures, equation 7 (videos; expre-syn or caric-syn)
   stage3         everything together (all of the above)
   pseudo         real pictures labelled by the network itself, for comparison (videos or photos; synthetic faces)
+  landmarks      68 landmarks, and whether there is a face (folders of portraits with landmarks68.npz or of clips with
+                 NAME.landmarks68.npz as they are; perhaps sfsnet-syn, and an .npz of environment maps: places)
   ablations      all of them, for a table of what each brings
 
 Stopped or killed, the same command goes on from the last checkpoint, and so does one with more --steps, another --device,

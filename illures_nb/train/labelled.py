@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Labelled', 'shrunk', 'read_portraits', 'people_held_out', 'people', 'read_videos', 'aside', 'read_pool',
-           'read_places', 'described', 'read_labelled']
+           'read_places', 'described', 'read_labelled', 'read_all_places']
 
 # %% ../../nbs/train/36_labelled.ipynb #c2b13112
 import json
@@ -226,3 +226,11 @@ def read_labelled(
         elif kind != "places" and not held_out:
             samples += read_pool(folder, envs)
     return samples
+
+# %% ../../nbs/train/36_labelled.ipynb #3de338a3
+def read_all_places(
+    folders: list,  # of any kinds
+) -> list:  # of pictures (H, W, 3) uint8 RGB without faces
+    "Read the places among several folders."
+    of_places = [folder for folder in folders if described(folder)["recipe"] == "places"]
+    return [picture for file in of_places for picture in read_places(file)]

@@ -231,7 +231,8 @@ class _Run:
     def __init__(self, stage, data, envs, out, init, device, held):
         self.stage, self.out, self.together = stage, out, Together(device)
         described = settings(stage, data, envs, init, getattr(held, "sets", ()))
-        self.mixture = Mixture(stage, data, envs, self.together.rank, self.together.count)
+        rank, count = self.together.rank, self.together.count
+        self.mixture = Mixture(stage, data, envs, rank, count, init)
         self.state = _begin(stage, init, self.together, out, described)
         self.held = []
         if self.together.first:
@@ -281,4 +282,4 @@ class _Run:
         for term, value in terms.items():
             column = f"{name}/{term}" if several else term
             mean[column] = 0.98 * mean.get(column, value) + 0.02 * value
-        return {k: v for k, v in mean.items() if k.split("/")[-1] in ("total", "angle")}
+        return {k: v for k, v in mean.items() if k.split("/")[-1] in ("total", "angle", "error")}
