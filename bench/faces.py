@@ -1,4 +1,4 @@
-"""How well faces are found: `python bench/faces.py rolls|groups|nobody|speed`, over folders of portraits as `illures_nb.train.landmarks` reads them.
+"""How well faces are found: `python bench/faces.py rolls|groups|nobody|speed`, over folders of portraits as `illures_nb.train.labelled` reads them.
 
 `rolls`: portraits turned all the way round: found turned, nothing, or a wrong reading.
 `groups`: portraits pasted at many sizes on large canvases: recall by size, false faces per megapixel, seconds.
@@ -17,7 +17,7 @@ import torch
 from skimage import data
 
 from illures_nb.face import detect_faces, transform_points
-from illures_nb.train.landmarks import read_portraits, read_videos
+from illures_nb.train.labelled import read_portraits, read_videos
 
 NEAR = 0.25  # a found face is the right one within this distance of its landmarks, in distances of the outer eye corners
 FACELESS = (
@@ -234,7 +234,7 @@ def nobody(places):
     rng = np.random.default_rng(11)
     pictures |= {f"mosaic {k}": canvas(2000, 3000, rng) for k in range(3)}
     if places:
-        from illures_nb.train.landmarks import read_places
+        from illures_nb.train.labelled import read_places
 
         pictures |= {f"place {k}": x for k, x in enumerate(read_places(places, held_out=True))}
     count, megapixels = 0, 0

@@ -1227,7 +1227,7 @@ def landmark_samples(
     folder,  # of portraits, of clips, or Extended Yale B
 ) -> tuple:  # title; list of (picture, points, group)
     "What a folder has to compare with."
-    from illures_nb.train.landmarks import read_portraits, read_videos
+    from illures_nb.train.labelled import read_portraits, read_videos
 
     folder = Path(folder)
     if not folder.is_dir():

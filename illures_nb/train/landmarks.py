@@ -120,7 +120,7 @@ def landmark_terms(
     total = weights["points"] * off + weights["score"] * score
     return {"points": off, "score": score, "error": error, "total": total}
 
-# %% ../../nbs/train/38_landmarks.ipynb #9019c921
+# %% ../../nbs/train/38_landmarks.ipynb #65576df1
 def dotted(
     image: torch.Tensor,  # (B, 3, S, S) in [0, 1]
     points: torch.Tensor,  # (B, 68, 2) in the unit square
@@ -129,9 +129,10 @@ def dotted(
     "Enlarge pictures, and mark points in them."
     large = F.interpolate(image, scale_factor=2.0)
     side = large.shape[-1]
-    x, y = (points * side).long().clamp(0, side - 1).unbind(2)
+    x, y = (points * side).long().clamp(0, side - 2).unbind(2)
     numbers = torch.arange(len(image), device=image.device)[:, None]
-    large[numbers, :, y, x] = colours[:, None]
+    for corner in range(4):
+        large[numbers, :, y + corner // 2, x + corner % 2] = colours[:, None]
     return large
 
 

@@ -124,10 +124,10 @@ def relight(
     return x * (covered * shading + (1 - covered) * room)[..., None]
 
 # %% ../../nbs/train/37_views.ipynb #604fa75d
-def _blob(x, rng, top=0.7):  # a filled box or ellipse of one colour
+def _blob(x, rng, brightest=0.7):  # a filled box or ellipse of one colour
     centre = rng.integers(0, VIEW_SIZE, 2)
     half = rng.integers(2, 28, 2)
-    colour = rng.uniform(0, top, 3)
+    colour = rng.uniform(0, brightest, 3)
     x = np.ascontiguousarray(x, dtype=np.float32)
     if rng.random() < 0.5:
         roll, axes = rng.uniform(0, 180), half.tolist()
