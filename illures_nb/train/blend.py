@@ -14,13 +14,13 @@ import torch
 from ..networks import save_weights
 from .roles import read_any
 
-# %% ../../nbs/train/54_blend.ipynb #fa4c89bf
+# %% ../../nbs/train/54_blend.ipynb #3b7a4d8b
 def blend(
     weights: dict,  # weights files or names of bundled ones → shares, which add up to 1
     out: Path,  # a .safetensors file to write
 ) -> Path:
-    """Write the weighted mean of networks that started from the same one; shares below 0 take away what
-    a training changed. Raises ValueError where kinds differ or shares do not add up to 1."""
+    """Write the weighted mean of networks that started from the same one; shares below 0 take away
+    what a training changed. Raises ValueError where kinds differ or shares do not add up to 1."""
     nets, shares = [read_any(source) for source in weights], list(weights.values())
     presets = sorted({net.preset for net in nets})
     if len(presets) > 1:
@@ -31,7 +31,8 @@ def blend(
     for name, tensor in mean.state_dict().items():
         tensor.copy_(_mean([state[name] for state in states], shares, name))
     parts = [f"{share:g} of {_history(net.meta)}" for net, share in zip(nets, shares)]
-    meta = {k: v for k, v in nets[0].meta.items() if k not in ("stage", "steps", "batch")}
+    own = ("stage", "steps", "batch")
+    meta = {name: value for name, value in nets[0].meta.items() if name not in own}
     save_weights(out, mean, meta | {"blend": ", ".join(parts)})
     return Path(out)
 

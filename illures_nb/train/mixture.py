@@ -18,13 +18,13 @@ from .stage import Stage
 from .stored import listed
 from .streams import STREAMS
 
-# %% ../../nbs/train/50_mixture.ipynb #49d552b2
+# %% ../../nbs/train/50_mixture.ipynb #e352a3f3
 def sorted_folders(
     stage: Stage,
     folders,  # sets of any kind
     every: bool = True,  # must every stream have a folder?
 ) -> dict:  # stream → its folders
-    "Sort sets by the streams that read them; raises ValueError where a set or a stream is left over."
+    "Sort sets by the streams that read them; raises ValueError where a set or stream is left over."
     sets = {Path(folder): described(folder) for folder in listed(folders)}
     found = {}
     for name in stage.streams:

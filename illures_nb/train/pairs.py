@@ -26,7 +26,7 @@ from illures_nb.train.stored import (
     partner,
 )
 
-# %% ../../nbs/train/20_pairs.ipynb #c6c3c3e3
+# %% ../../nbs/train/20_pairs.ipynb #306149ca
 class People(Traced):
     "Path-traced faces, a person at a time."
 
@@ -39,7 +39,7 @@ class People(Traced):
             )
         return super().keep(path, faces)
 
-
+# %% ../../nbs/train/20_pairs.ipynb #68b16bbb
 class SyntheticPairs(Batches):
     "Photographs of synthetic people in pairs that differ in pose, expression and light."
 
@@ -75,7 +75,7 @@ def _mirrored_points(points, mirrored, S):
     "Mirror the landmarks (B, 68, 2) of some pictures (B,)."
     return np.where(mirrored[:, None, None], mirror_points(points, S), points)
 
-# %% ../../nbs/train/20_pairs.ipynb #d9875031
+# %% ../../nbs/train/20_pairs.ipynb #98a2a699
 class Subjects(StoredFaces):
     "Maps of AlignNet's subjects."
 
@@ -97,23 +97,28 @@ class Subjects(StoredFaces):
         numbers: list,  # which map of each
     ) -> tuple:  # maps (B, 3, S, S) in floats, masks (B, 1, S, S), landmarks (B, 68, 2)
         "Return some maps with their masks and landmarks."
-        where, full = list(zip(chosen, numbers)), self.full
-        arrays = [np.stack([full[k][name][m][a] for (k, m), a in where]) for name in self.names]
-        maps, mask, landmarks = arrays
+        maps, mask, landmarks = (self._stacked(name, chosen, numbers) for name in self.names)
         maps = torch.from_numpy(maps)
         maps = unit(maps.float(), 1) if self.normals else srgb_to_linear(maps / 255)
         return maps, torch.from_numpy(mask)[:, None] / 255, landmarks
+
+    def _stacked(self, name, chosen, numbers):
+        "Stack an array of some maps."
+        shards = self.full
+        rows = [shards[k][name][m][a] for (k, m), a in zip(chosen, numbers)]
+        return np.stack(rows)
 
 
 def _repainted(albedo, rng):
     "Exchange and scale the colours of albedos i and j, (2B, 3, S, S), alike in both."
     n = len(albedo) // 2
-    order = torch.from_numpy(rng.permuted(np.tile(np.arange(3), (n, 1)), axis=1))
-    gain = torch.from_numpy(rng.uniform(0.4, 1.6, (n, 3, 1, 1)).astype(np.float32))
-    faces = torch.arange(n)[:, None]
-    return torch.cat([(half[faces, order] * gain).clamp(0, 1) for half in halves(albedo)])
+    order = rng.permuted(np.tile(np.arange(3), (n, 1)), axis=1)
+    gain = rng.uniform(0.4, 1.6, (n, 3, 1, 1)).astype(np.float32)
+    order, gain, faces = torch.from_numpy(order), torch.from_numpy(gain), torch.arange(n)[:, None]
+    painted = [half[faces, order] * gain for half in halves(albedo)]
+    return torch.cat(painted).clamp(0, 1)
 
-# %% ../../nbs/train/20_pairs.ipynb #ab0848d0
+# %% ../../nbs/train/20_pairs.ipynb #23c1c081
 class AlignPairs(Batches):
     "Albedo or normals of synthetic subjects in pairs that differ in pose and expression."
 

@@ -15,17 +15,18 @@ from .faces import mirror_points
 from .photograph import jpeg
 from .stored import Batches, StoredFaces, drawn_contours, halves, opened
 
-# %% ../../nbs/train/22_photos.ipynb #40091c32
+# %% ../../nbs/train/22_photos.ipynb #79a71d37
 def retouch(
     images: np.ndarray,  # (n, S, S, 3) uint8 of one person
     rng: np.random.Generator,  # source of randomness
 ) -> np.ndarray:  # (n, S, S, 3) float32 sRGB
-    "Apply a mild tone curve and tint, the same for all; mild blur, noise and compression, each its own."
+    "Apply a mild tone curve and tint, alike to all; mild blur, noise, compression, each its own."
     level = np.arange(256, dtype=np.float32)[:, None] / 255
     gamma = np.exp(rng.normal(0, 0.12))
     tint = np.exp(rng.normal(0, 0.06) + rng.normal(0, 0.02, 3))
     curve = (level**gamma * tint).clip(0, 1).astype(np.float32)  # (256, 3)
-    out = np.stack([curve[..., c][images[..., c]] for c in range(3)], -1)
+    channels = [curve[:, c][images[..., c]] for c in range(3)]
+    out = np.stack(channels, -1)
     for x in out:
         if rng.random() < 0.2:
             x[:] = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.3, 0.8))
@@ -36,7 +37,7 @@ def retouch(
             x[:] = jpeg(x, rng)
     return out.clip(0, 1)
 
-# %% ../../nbs/train/22_photos.ipynb #2d33702a
+# %% ../../nbs/train/22_photos.ipynb #075d611e
 class Frames(StoredFaces):
     "Pictures of real people: frames of clips, photographs."
 
@@ -79,9 +80,8 @@ class Frames(StoredFaces):
         rng: np.random.Generator,  # source of randomness
     ) -> tuple:  # image (n, 3, S, S) sRGB, contours and mask (n, 1, S, S)
         "Return pictures, retouched, some of them mirrored."
-        shards = self.full
-        arrays = [np.stack([shards[k][name][i] for k, i in where]) for name in self.names]
-        frames, points, mask = arrays
+        taken = self.take(where)
+        frames, points, mask = (taken[name].numpy() for name in self.names)
         image = np.empty(frames.shape, np.float32)
         for group in groups:
             image[group] = retouch(frames[group], rng)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['clock', 'Progress', 'read_log', 'add_row', 'columns', 'panel', 'curves', 'write_report', 'Board']
 
-# %% ../../nbs/train/26_report.ipynb #950745a4
+# %% ../../nbs/train/26_report.ipynb #7b5636db
 import base64
 import csv
 import html
@@ -17,15 +17,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..image import read_image, write_image
+from ..image import read_image, whole_file, write_image
 
-# %% ../../nbs/train/26_report.ipynb #eea53904
+# %% ../../nbs/train/26_report.ipynb #cabe7256
 def clock(
     seconds: float,  # ≥ 0
 ) -> str:  # 0:07, 12:34 or 3:02:01
-    "Hours, minutes, seconds."
-    m, s = divmod(int(round(seconds)), 60)
-    return f"{m // 60}:{m % 60:02d}:{s:02d}" if m >= 60 else f"{m}:{s:02d}"
+    "Write hours, minutes, seconds."
+    minutes, s = divmod(int(round(seconds)), 60)
+    if minutes < 60:
+        return f"{minutes}:{s:02d}"
+    return f"{minutes // 60}:{minutes % 60:02d}:{s:02d}"
 
 
 class Progress:
@@ -49,20 +51,20 @@ class Progress:
         self.show("\n")
 
     def step(self, figures: dict):  # name → number, shown beside
-        "One more."
+        "Count one more step."
         self.done, self.figures = self.done + 1, figures
-        live = self.file and self.file.isatty()
-        if time.time() - self.shown > (0.5 if live else 30):
-            self.show("\r" if live else "\n")
+        is_terminal = self.file and self.file.isatty()
+        if time.time() - self.shown > (0.5 if is_terminal else 30):
+            self.show("\r" if is_terminal else "\n")
 
     def __str__(self):
         rate = (self.done - self.first) / max(1e-9, time.time() - self.begun)
-        bar = "█" * (n := 20 * self.done // max(1, self.total)) + "·" * (20 - n)
         left = clock((self.total - self.done) / rate) if rate else "?"
-        return (
-            f"{self.title} {bar} {self.done:,}/{self.total:,}, {rate:.2f} steps/s, {left} left"
-            + "".join(f", {k} {v:.3f}" for k, v in self.figures.items())
-        )
+        filled = 20 * self.done // max(1, self.total)
+        bar = "█" * filled + "·" * (20 - filled)
+        speed = f"{self.done:,}/{self.total:,}, {rate:.2f} steps/s, {left} left"
+        figures = "".join(f", {name} {value:.3f}" for name, value in self.figures.items())
+        return f"{self.title} {bar} {speed}{figures}"
 
     def show(self, end: str):  # "\r" or "\n"
         "Write the line."
@@ -70,11 +72,11 @@ class Progress:
         if self.file:
             print(str(self), end=end, file=self.file, flush=True)
 
-# %% ../../nbs/train/26_report.ipynb #6aeab7a6
+# %% ../../nbs/train/26_report.ipynb #b9e74643
 def read_log(
     path: Path,  # log.csv
 ) -> list:  # of dict of str
-    "The rows of a log; none where there is no file yet."
+    "Read the rows of a log; none where there is no file yet."
     if not Path(path).exists():
         return []
     with open(path, newline="") as f:
@@ -85,35 +87,33 @@ def add_row(
     path: Path,  # log.csv
     row: dict,  # column → number
 ) -> None:
-    "Append a row in the place of those of its step and later ones, which a killed run made in vain; new columns are empty before."
-    path = Path(path)
-    step = row.get("step")
-    before = [
-        r for r in read_log(path) if step is None or not r.get("step") or int(r["step"]) < step
-    ]
-    rows = [*before, row]
-    tmp = path.with_suffix(".tmp")
-    try:
-        with open(tmp, "w", newline="") as f:
-            w = csv.DictWriter(f, list(dict.fromkeys(k for r in rows for k in r)), restval="")
-            w.writeheader()
-            w.writerows(rows)
-        tmp.replace(path)
-    finally:
-        tmp.unlink(missing_ok=True)
+    """Append a row in the place of those of its step and later ones, which a killed run made in
+    vain; new columns are empty before."""
+    step, rows = row.get("step"), read_log(path)
+    if step is not None:
+        rows = [r for r in rows if not r.get("step") or int(r["step"]) < step]
+    rows.append(row)
+    with whole_file(path) as part, open(part, "w", newline="") as f:
+        writer = csv.DictWriter(f, _names(rows), restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _names(rows):
+    "Return the columns of all rows, in the order in which they came."
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def columns(
     rows: list,  # of `read_log`
 ) -> dict:  # column → (rows,) float, NaN where empty
-    "A log as arrays."
-    return {
-        k: np.array([float(r.get(k) or "nan") for r in rows])
-        for k in dict.fromkeys(k for r in rows for k in r)
-    }
+    "Return a log as arrays."
+    values = {name: [row.get(name) or "nan" for row in rows] for name in _names(rows)}
+    return {name: np.array([float(value) for value in column]) for name, column in values.items()}
 
-# %% ../../nbs/train/26_report.ipynb #710cbcc2
-_INK, _PALE, _STRONG, _GRID = (90, 90, 90), (150, 190, 235), (25, 80, 170), (228, 228, 228)  # RGB
+# %% ../../nbs/train/26_report.ipynb #fc82eeef
+_INK, _GRID = (90, 90, 90), (228, 228, 228)  # RGB
+_PALE, _STRONG = (150, 190, 235), (25, 80, 170)
 
 
 def _text(picture, text, at, size=0.42, colour=_INK):
@@ -124,102 +124,138 @@ def _number(x):
     return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.3g}"
 
 
+class _Axes:
+    "Where values lie in a panel."
+
+    def __init__(self, x, values, size):
+        width, height = size
+        self.left, self.right, self.top, self.bottom = 48, width - 12, 26, height - 24
+        self.first, self.last = x[0], x[-1]
+        self.low, self.high = 0.0, 1.0
+        if len(values):
+            self.low, self.high = values.min(), values.max()
+        if self.high <= self.low:
+            self.high = self.low + max(abs(self.low), 1) * 1e-3
+
+    def row(self, y):
+        "Return where a value lies, in pixels."
+        share = (y - self.low) / (self.high - self.low)
+        return self.bottom - share * (self.bottom - self.top)
+
+    def column(self, x):
+        "Return where an abscissa lies, in pixels."
+        share = (x - self.first) / max(self.last - self.first, 1e-9)
+        return self.left + share * (self.right - self.left)
+
+# %% ../../nbs/train/26_report.ipynb #a5ad8fdd
 def panel(
     title: str,  # above the curves
     x: np.ndarray,  # (n,)
     curves: list,  # of ((n,) values, RGB colour); NaN is a gap
     size: tuple = (300, 190),  # width, height in pixels
 ) -> np.ndarray:  # (height, width, 3) uint8
-    "Curves over a common x, with a grid of three lines."
-    W, H = size
-    left, right, top, bottom = 48, W - 12, 26, H - 24
-    p = np.full((H, W, 3), 255, np.uint8)
-    y = np.concatenate([v[np.isfinite(v)] for v, _ in curves])
-    low, high = (y.min(), y.max()) if len(y) else (0.0, 1.0)
-    high = high if high > low else low + max(abs(low), 1) * 1e-3
-    row = lambda v: bottom - (v - low) / (high - low) * (bottom - top)
-    col = lambda v: left + (v - x[0]) / max(x[-1] - x[0], 1e-9) * (right - left)
-    for v in (low, (low + high) / 2, high):
-        cv2.line(p, (left, round(row(v))), (right, round(row(v))), _GRID)
-        _text(p, _number(v), (3, round(row(v)) + 4), 0.34)
-    for v, colour in curves:
-        ok = np.isfinite(v)
-        points = np.stack([col(x[ok]), row(v[ok])], 1)
-        if len(points) > 1:
-            cv2.polylines(
-                p,
-                [np.round(points * 16).astype(np.int32)],
-                False,
-                colour,
-                1 + (colour == _STRONG),
-                cv2.LINE_AA,
-                4,
-            )
-        elif len(points):
-            cv2.circle(p, tuple(np.round(points[0]).astype(int)), 2, colour, -1, cv2.LINE_AA)
-    _text(p, title, (left, 17))
-    _text(p, _number(x[-1]), (right - 44, H - 8), 0.34)
-    return p
+    "Draw curves over a common x, with a grid of three lines."
+    picture = np.full((*size[::-1], 3), 255, np.uint8)
+    values = np.concatenate([y[np.isfinite(y)] for y, _ in curves])
+    axes = _Axes(x, values, size)
+    for y in (axes.low, (axes.low + axes.high) / 2, axes.high):
+        row = round(axes.row(y))
+        cv2.line(picture, (axes.left, row), (axes.right, row), _GRID)
+        _text(picture, _number(y), (3, row + 4), 0.34)
+    for y, colour in curves:
+        there = np.isfinite(y)
+        points = np.stack([axes.column(x[there]), axes.row(y[there])], 1)
+        _draw_curve(picture, points, colour)
+    _text(picture, title, (axes.left, 17))
+    _text(picture, _number(x[-1]), (axes.right - 44, size[1] - 8), 0.34)
+    return picture
 
-# %% ../../nbs/train/26_report.ipynb #9687233f
+
+def _draw_curve(picture, points, colour):
+    "Draw points (n, 2) as a line, a single one as a dot."
+    if len(points) > 1:
+        sixteenths = np.round(points * 16).astype(np.int32)
+        width = 1 + (colour == _STRONG)
+        cv2.polylines(picture, [sixteenths], False, colour, width, cv2.LINE_AA, 4)
+    elif len(points):
+        x, y = np.round(points[0]).astype(int)
+        cv2.circle(picture, (x, y), 2, colour, -1, cv2.LINE_AA)
+
+# %% ../../nbs/train/26_report.ipynb #bf2c83b7
 def curves(
     rows: list,  # of `read_log`
     across: int = 4,  # panels in a row
 ) -> np.ndarray:  # (H, W, 3) uint8
-    "Every term of a log over the images seen."
+    "Draw every term of a log over the images seen."
     log = columns(rows)
-    names = list(dict.fromkeys(k.removeprefix("val_") for k in log if k not in ("step", "images")))
-    lines = lambda k: [
-        (log[c], colour) for c, colour in ((k, _PALE), ("val_" + k, _STRONG)) if c in log
-    ]
-    panels = [panel(k, log["images"], lines(k)) for k in names]
+    terms = [name.removeprefix("val_") for name in log if name not in ("step", "images")]
+    panels = [_term(term, log) for term in dict.fromkeys(terms)]
     panels += [np.full_like(panels[0], 255)] * (-len(panels) % across)
-    return np.vstack([np.hstack(panels[i : i + across]) for i in range(0, len(panels), across)])
+    starts = range(0, len(panels), across)
+    return np.vstack([np.hstack(panels[i : i + across]) for i in starts])
 
-# %% ../../nbs/train/26_report.ipynb #b624cb50
+
+def _term(term, log):
+    "Draw a term of a log, training and held out."
+    both = ((term, _PALE), (f"val_{term}", _STRONG))
+    curves = [(log[name], colour) for name, colour in both if name in log]
+    return panel(term, log["images"], curves)
+
+# %% ../../nbs/train/26_report.ipynb #85cad575
 def _table(pairs):
-    cell = lambda v: html.escape(f"{v:.4g}" if isinstance(v, float) else str(v))
-    return (
-        "<table>"
-        + "".join(f"<tr><th>{html.escape(str(k))}</th><td>{cell(v)}</td></tr>" for k, v in pairs)
-        + "</table>"
-    )
+    "Write names and values as a table of HTML."
+    rows = []
+    for name, value in pairs:
+        value = f"{value:.4g}" if isinstance(value, float) else str(value)
+        rows.append(f"<tr><th>{html.escape(str(name))}</th><td>{html.escape(value)}</td></tr>")
+    return f"<table>{''.join(rows)}</table>"
 
 
 def _embedded(path):
-    return f'<img src="data:image/png;base64,{base64.b64encode(Path(path).read_bytes()).decode()}">'
+    "Write a picture into a page of HTML."
+    code = base64.b64encode(Path(path).read_bytes()).decode()
+    return f'<img src="data:image/png;base64,{code}">'
 
 
-_STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:1240px;margin:2em auto;padding:0 1em;color:#222} img{max-width:100%;display:block;margin:1em 0}
-table{border-collapse:collapse;font-size:13px;margin:0 3em 1em 0;float:left} th{text-align:left;font-weight:500;padding:1px 1.2em 1px 0;color:#666} h2{clear:both}"""
+_STYLE = """
+body {font: 15px/1.45 system-ui, sans-serif; max-width: 1240px; color: #222}
+body {margin: 2em auto; padding: 0 1em}
+img {max-width: 100%; display: block; margin: 1em 0}
+table {border-collapse: collapse; font-size: 13px; margin: 0 3em 1em 0; float: left}
+th {text-align: left; font-weight: 500; padding: 1px 1.2em 1px 0; color: #666}
+h2 {clear: both}
+"""
 
-
+# %% ../../nbs/train/26_report.ipynb #b7805f14
 def write_report(
     out: Path,  # folder with log.csv and sheet.png
     title: str,  # of the page
     settings: dict,  # name → value
 ) -> None:
-    "Write report.png (curves and sheet) and report.html (the same, the latest figures and the settings)."
+    """Write report.png (curves and sheet) and report.html (the same, the latest figures and the
+    settings)."""
     out, rows = Path(out), read_log(Path(out) / "log.csv")
     drawn, sheet = curves(rows) / np.float32(255), read_image(out / "sheet.png")
-    page = np.ones((len(drawn) + len(sheet), max(drawn.shape[1], sheet.shape[1]), 3), np.float32)
-    page[: len(drawn), : drawn.shape[1]], page[len(drawn) :, : sheet.shape[1]] = drawn, sheet
+    height, width = len(drawn) + len(sheet), max(drawn.shape[1], sheet.shape[1])
+    page = np.ones((height, width, 3), np.float32)
+    page[: len(drawn), : drawn.shape[1]] = drawn
+    page[len(drawn) :, : sheet.shape[1]] = sheet
     write_image(out / "report.png", page)
-    latest = [(k, float(v)) for k, v in rows[-1].items() if v]
-    half = math.ceil(len(latest) / 2)
-    body = f"<h1>{html.escape(title)}</h1><p>Pale: training, strong: held out; over the images seen.</p>{_embedded(out / 'report.png')}<h2>Latest figures</h2>"
-    body += (
-        _table(latest[:half])
-        + _table(latest[half:])
-        + "<h2>Settings</h2>"
-        + _table(settings.items())
-    )
-    (out / "report.html").write_text(
-        f"<!doctype html><meta charset=utf-8><title>{html.escape(title)}</title><style>{_STYLE}</style>{body}",
-        encoding="utf-8",
-    )
+    latest = [(name, float(value)) for name, value in rows[-1].items() if value]
+    half, title = math.ceil(len(latest) / 2), html.escape(title)
+    body = [
+        f"<h1>{title}</h1>",
+        "<p>Pale: training, strong: held out; over the images seen.</p>",
+        _embedded(out / "report.png"),
+        "<h2>Latest figures</h2>",
+        _table(latest[:half]) + _table(latest[half:]),
+        "<h2>Settings</h2>",
+        _table(settings.items()),
+    ]
+    head = f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style>"
+    (out / "report.html").write_text(head + "\n".join(body), encoding="utf-8")
 
-# %% ../../nbs/train/26_report.ipynb #d760987b
+# %% ../../nbs/train/26_report.ipynb #cf921bf8
 class Board:
     "Writes to out/tensorboard, if TensorBoard is installed and `wanted`."
 
@@ -231,21 +267,21 @@ class Board:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return
-        self.writer = SummaryWriter(
-            str(Path(out) / "tensorboard"), max_queue=10**6, flush_secs=10**6
-        )  # written by `flush`
+        never = dict(max_queue=10**6, flush_secs=10**6)  # written by `flush`
+        self.writer = SummaryWriter(str(Path(out) / "tensorboard"), **never)
 
     def scalars(self, step: int, row: dict):  # name → number
-        "Figures of a step."
-        if self.writer:
-            for k, v in row.items():
-                if k not in ("step", "images"):
-                    self.writer.add_scalar(
-                        ("held-out/" + k[4:]) if k.startswith("val_") else "training/" + k, v, step
-                    )
+        "Write the figures of a step."
+        if not self.writer:
+            return
+        for name, value in row.items():
+            if name.startswith("val_"):
+                self.writer.add_scalar(f"held-out/{name.removeprefix('val_')}", value, step)
+            elif name not in ("step", "images"):
+                self.writer.add_scalar(f"training/{name}", value, step)
 
     def sheet(self, step: int, picture: np.ndarray):  # (H, W, 3) in [0, 1]
-        "A picture of a step, and everything to the disk."
+        "Write a picture of a step, and everything to the disk."
         if self.writer:
             self.writer.add_image("sheet", np.asarray(picture, np.float32), step, dataformats="HWC")
             self.writer.flush()

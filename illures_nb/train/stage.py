@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from ..networks import SIZES
 from .losses import CROSS_WEIGHTS, PAIR_WEIGHTS
 
-# %% ../../nbs/train/40_stage.ipynb #d946b5d4
+# %% ../../nbs/train/40_stage.ipynb #31e67f95
 _LAYER_WEIGHTS = dict(albedo=2.0, normals=1.5, light=0.05, local=1.0, residual=1.0, image=1.0)
 
-
+# %% ../../nbs/train/40_stage.ipynb #d7cf9829
 @dataclass(frozen=True)
 class Stage:
     "What a stage trains, on which streams, how much, how fast, towards what."
@@ -87,7 +87,7 @@ class Stage:
             return self.weights
         return {k: v for k, v in self.weights.items() if k not in ("residual", "image")}
 
-# %% ../../nbs/train/40_stage.ipynb #0f5e8776
+# %% ../../nbs/train/40_stage.ipynb #9acc7065
 _ALIGN = dict(steps=6000, batch=8, lr=5e-4, weights={})
 _EVERYTHING = {
     "photographs": 0.3,
@@ -149,10 +149,10 @@ _ALL = (
 )
 STAGES = {stage.name: stage for stage in _ALL}
 
-# %% ../../nbs/train/40_stage.ipynb #3b3b2296
+# %% ../../nbs/train/40_stage.ipynb #7dceb79b
 def stage_for(
     name: str,  # of STAGES
-    preset: str = "lite",  # of the decomposer; "paper": sfsnet where no residual is learnt, else illures
+    preset: str = "lite",  # of the decomposer; "paper": sfsnet without residual, illures with one
     **changes,  # fields that shall be otherwise
 ) -> Stage:
     "Return a stage for a network; raises ValueError for an unknown name."
@@ -165,7 +165,7 @@ def stage_for(
         preset = "illures" if stage.residual else "sfsnet"
     return replace(stage, preset=preset, residual=stage.residual and preset != "sfsnet")
 
-# %% ../../nbs/train/40_stage.ipynb #3300ae1c
+# %% ../../nbs/train/40_stage.ipynb #9220d73b
 def learning_rate(
     stage: Stage,  # its lr, warmup and steps
     step: int,  # 0 … steps

@@ -28,7 +28,7 @@ from .stored import forkable
 from .streams import STREAMS
 from .together import Together, share_norms
 
-# %% ../../nbs/train/52_trainer.ipynb #bcceaaa0
+# %% ../../nbs/train/52_trainer.ipynb #6ed2d86d
 def train_step(
     state: State,  # changed in place
     name: str,  # of the stream
@@ -36,8 +36,8 @@ def train_step(
     bf16: bool = None,  # autocast; None: where it helps
     together: Together = None,  # processes that share the batch
 ) -> dict:  # loss terms as floats
-    """Make one optimiser step; raises FloatingPointError, and leaves the weights alone, when loss or
-    gradient is not finite."""
+    """Make one optimiser step; raises FloatingPointError, and leaves the weights alone, when loss
+    or gradient is not finite."""
     stage = state.stage
     for group in state.opt.param_groups:
         group["lr"] = learning_rate(stage, state.step)
@@ -76,7 +76,7 @@ def validate(
             values.setdefault(f"{name}/{term}" if several else term, []).append(float(value))
     return {name: float(np.mean(found)) for name, found in values.items()}
 
-# %% ../../nbs/train/52_trainer.ipynb #e102e6e7
+# %% ../../nbs/train/52_trainer.ipynb #35037c76
 @torch.no_grad()
 def training_sheet(
     nets: Networks,  # in eval mode
@@ -89,10 +89,10 @@ def training_sheet(
         for pictures in STREAMS[name].rows(nets, first_of(batch, n)):
             rows.append(torch.cat(list(pictures.float().cpu()), 2))  # side by side
     width = max(row.shape[2] for row in rows)
-    padded = [nn.functional.pad(row, (0, width - row.shape[2]), value=1.0) for row in rows]
-    return torch.cat(padded, 1).permute(1, 2, 0).clamp(0, 1).numpy()
+    rows = [nn.functional.pad(x, (0, width - x.shape[2]), value=1.0) for x in rows]
+    return torch.cat(rows, 1).permute(1, 2, 0).clamp(0, 1).numpy()
 
-# %% ../../nbs/train/52_trainer.ipynb #52239c84
+# %% ../../nbs/train/52_trainer.ipynb #9e2c577b
 def checkpoint(
     state: State,  # written to out/state.safetensors
     out: Path,  # a folder
@@ -118,7 +118,7 @@ def checkpoint(
         write_report(out, title, asdict(stage))
         board.scalars(state.step, row)
         board.sheet(state.step, sheet)
-        # Last: who is killed before it makes the steps since the last one again, and all of the above.
+        # Last: who is killed before it makes the steps since the last one again, and all this.
         state.save(out / "state.safetensors")
     except (OSError, SafetensorError) as e:
         raise OSError(
@@ -205,7 +205,7 @@ class _Clock:
             self.waited += time.time() - asked
             yield batch
 
-# %% ../../nbs/train/52_trainer.ipynb #c27512d3
+# %% ../../nbs/train/52_trainer.ipynb #62a3e182
 def train(
     stage: Stage,  # what
     data,  # folders of sets of any kind (`illures synth`, `illures videos`), or one
@@ -217,14 +217,14 @@ def train(
     every: float = 180.0,  # seconds between checkpoints
     held: list = None,  # (stream, batch) to validate on at every checkpoint, see `held_batches`
 ) -> Path:  # the averaged weights of what the stage trains first
-    """Train a stage; killed at any moment it loses what came after the last checkpoint, and the same
-    call goes on from there. More steps, another device, workers and every may go on as well; other
-    settings are refused."""
+    """Train a stage; killed at any moment it loses what came after the last checkpoint, and the
+    same call goes on from there. More steps, another device, workers and every may go on as well;
+    other settings are refused."""
     run = _Run(stage, data, envs, Path(out), init, device, held or [])
     run.go(workers, every)
     return run.out / FILES[stage.trains[0]]
 
-
+# %% ../../nbs/train/52_trainer.ipynb #eae530c1
 class _Run:
     "What `train` keeps while it trains."
 
@@ -278,8 +278,12 @@ class _Run:
             raise FloatingPointError(
                 f"{e} {self.out} keeps the checkpoint of step {self.kept}."
             ) from None
-        mean, several = self.state.mean, len(self.mixture.streams) > 1
+        mean, several, shown = (
+            self.state.mean,
+            len(self.mixture.streams) > 1,
+            ("total", "angle", "error"),
+        )
         for term, value in terms.items():
             column = f"{name}/{term}" if several else term
             mean[column] = 0.98 * mean.get(column, value) + 0.02 * value
-        return {k: v for k, v in mean.items() if k.split("/")[-1] in ("total", "angle", "error")}
+        return {name: v for name, v in mean.items() if name.split("/")[-1] in shown}
