@@ -443,7 +443,8 @@ def test_beside_a_clip(talking, tmp_path):
     known = given(tmp_path / "a.mp4")
     assert list(known) == list(range(12))
     assert np.allclose(known[7][0], points[7]) and known[7][1] == 1
-    for arrays in ({"frame": [1]}, {"frame": [1], "points": np.zeros((1, 5, 2))}):
+    too_few = np.zeros((1, 5, 2))
+    for arrays in ({"frame": [1]}, {"frame": [1], "points": too_few}):
         np.savez(file, **arrays)
         with pytest.raises(ValueError, match="holds no landmarks"):
             given(tmp_path / "a.mp4")
@@ -455,10 +456,11 @@ def test_beside_a_clip(talking, tmp_path):
 def test_two_columns_of_scores(tmp_path):
     "The landmarks' own score counts more than the detector's."
     score = [[0.3, 0.9], [0.7, 0.5], [0.2, 0.8]]
-    np.savez(
-        tmp_path / "a.landmarks68.npz", frame=np.arange(3), points=np.zeros((3, 68, 2)), score=score
-    )
-    assert [round(s, 3) for _, s in given(tmp_path / "a.mp4").values()] == [1, 0.5, 0.2]
+    points = np.zeros((3, 68, 2))
+    file = tmp_path / "a.landmarks68.npz"
+    np.savez(file, frame=np.arange(3), points=points, score=score)
+    scores = [score for _, score in given(tmp_path / "a.mp4").values()]
+    assert np.allclose(scores, [1, 0.5, 0.2])
 
 
 def test_who_is_seen(tmp_path):
@@ -488,8 +490,9 @@ def test_pose_of_a_measured_head():
     kit = Assets(shared).kit()
     head = kit.vertices[kit.landmarks].numpy()
     for degrees in range(-50, 51, 10):
-        angles = torch.tensor([[np.radians(degrees)], [0.0], [0.0]], dtype=torch.float32)
-        seen = (head @ rotation(*angles)[0].numpy().T)[:, :2] * [10, -10]
+        yaw, level = torch.tensor([[degrees], [0.0]]).deg2rad()
+        turned = head @ rotation(yaw, level, level)[0].numpy().T
+        seen = turned[:, :2] * [10, -10]
         assert abs(pose(seen)[0] - degrees) < 8
 
 
@@ -569,7 +572,8 @@ def test_photographs_with_given_landmarks(talking, tmp_path):
     with pytest.raises(FileNotFoundError, match="landmarks68.npz is missing"):
         write_photos(folder, tmp_path / "x", "given")
     names = np.array([f"{k}.png" for k in range(5)] + ["broken.jpg"])
-    np.savez(folder / "landmarks68.npz", name=names, points=np.float32([*points[:5], points[0]]))
+    known = np.float32([*points[:5], points[0]])
+    np.savez(folder / "landmarks68.npz", name=names, points=known)
     row = write_photos(folder, tmp_path / "set", "given", licence="ours")["00000"]
     assert row["dropped"] == {"no landmarks": 1, "unreadable": 1} and row["kept"] == 5
 
@@ -591,12 +595,14 @@ def test_pairs_are_never_twice_the_same(clips, tmp_path):
 
 
 def test_retouching(talking, tmp_path):
-    "Colour is changed alike in both pictures of a pair (there is one albedo), noise is each one's own."
+    "Colour is changed alike in both pictures of a pair (there is one albedo), noise is not."
     picture, points = talking[5]
     frame = still(picture, points, 1.0).frame
-    pairs = [retouch(np.stack([frame, frame]), np.random.default_rng(i)) for i in range(40)]
+    twice = np.stack([frame, frame])
+    pairs = [retouch(twice, np.random.default_rng(i)) for i in range(40)]
     colour = np.stack(pairs).mean((2, 3))  # (40, 2, 3)
     apart = abs(colour[:, 0] - colour[:, 1]).max()
     assert apart < 0.004 < 0.02 < colour[:, 0].std(0).mean() < 0.08
     assert 0.3 < np.mean([not np.array_equal(*pair) for pair in pairs]) < 0.95
-    assert abs(colour.mean((0, 1)) - frame.mean((0, 1)) / 255).max() < 0.03
+    shift = colour.mean((0, 1)) - frame.mean((0, 1)) / 255
+    assert abs(shift).max() < 0.03
