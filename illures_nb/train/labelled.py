@@ -204,7 +204,7 @@ def _summary(recipe, paths, counted):  # counted: an array with an entry for eac
             raise ValueError(f"{path} is no .npz with an array {counted}") from None
     return {"recipe": recipe, "samples": samples, "checksum": f"{checksum:08x}"}
 
-# %% ../../nbs/train/36_labelled.ipynb #22a561b8
+# %% ../../nbs/train/36_labelled.ipynb #9af6d33a
 def read_labelled(
     folders: list,  # of any kinds; places are passed over
     held_out: bool,  # what training never sees, or the rest
@@ -213,19 +213,19 @@ def read_labelled(
     held: tuple = None,  # people of clips whom training never sees, see `read_videos`
 ) -> list:  # of Labelled
     "Read the labelled pictures of several folders; rendered heads are never held out."
-    samples, kinds = [], {folder: described(folder)["recipe"] for folder in folders}
+    faces, kinds = [], {folder: described(folder)["recipe"] for folder in folders}
     seen = {who for f, kind in kinds.items() if kind == "clips" for who in people(f).values()}
     strangers = sorted(set(held or ()) - seen)
     if strangers:
         raise ValueError(f"nobody in the clips is called {strangers[0]!r}, only {sorted(seen)}")
     for folder, kind in kinds.items():
         if kind == "portraits":
-            samples += read_portraits(folder, held_out)
+            faces += read_portraits(folder, held_out)
         elif kind == "clips":
-            samples += read_videos(folder, held_out, step, held)
+            faces += read_videos(folder, held_out, step, held)
         elif kind != "places" and not held_out:
-            samples += read_pool(folder, envs)
-    return samples
+            faces += read_pool(folder, envs)
+    return faces
 
 # %% ../../nbs/train/36_labelled.ipynb #3de338a3
 def read_all_places(

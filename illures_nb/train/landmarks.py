@@ -65,24 +65,24 @@ def gathered(
     image = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
     return LandmarkBatch(image, torch.from_numpy(np.float32(points)), torch.tensor(faces))
 
-# %% ../../nbs/train/38_landmarks.ipynb #346cf120
+# %% ../../nbs/train/38_landmarks.ipynb #6c912c13
 class Views(torch.utils.data.Dataset):
     "Batch number i of an endless stream of views, the same whoever asks for it."
 
     def __init__(
         self,
-        samples: list,  # of Labelled
+        labelled: list,  # of Labelled
         batch: int,  # views in each
         steps: int,  # length of the stream
         seed: int = 0,
         places: list = (),  # of pictures without faces
         mistakes: list = (),  # what `misreadings` returned
     ):
-        self.samples, self.batch, self.steps, self.seed = samples, batch, steps, seed
+        self.labelled, self.batch, self.steps, self.seed = labelled, batch, steps, seed
         self.bank = Bank(np.random.default_rng(seed), places=places, mistakes=mistakes)
         groups = {}
-        for sample in samples:
-            groups.setdefault(sample.group, []).append(sample)
+        for face in labelled:
+            groups.setdefault(face.group, []).append(face)
         self.shares = group_shares({name: len(group) for name, group in groups.items()})
         self.groups = list(groups.values())
 
@@ -144,7 +144,7 @@ def face_colours(
     green, red = logit.new_tensor([0, 1, 0]), logit.new_tensor([1, 0, 0])
     return believed * green + (1 - believed) * red
 
-# %% ../../nbs/train/38_landmarks.ipynb #16a79b53
+# %% ../../nbs/train/38_landmarks.ipynb #93b7fcc1
 class Seen(NamedTuple):
     "A picture, and what a view shows of it."
 
@@ -175,15 +175,15 @@ def read(
 
 
 def detected(
-    sample: Labelled,
+    face: Labelled,
     rng: np.random.Generator,
 ) -> Seen:
     "Place a view of a face as badly as a detector does."
     angle, scale = rng.normal(0, 0.1), np.exp(rng.normal(0, 0.1))
-    M = turn(view_transform(sample.points), angle, scale, rng.normal(0, 0.04, 2))
-    return Seen(sample.picture, M, sample.points)
+    M = turn(view_transform(face.points), angle, scale, rng.normal(0, 0.04, 2))
+    return Seen(face.picture, M, face.points)
 
-# %% ../../nbs/train/38_landmarks.ipynb #98f093ab
+# %% ../../nbs/train/38_landmarks.ipynb #8c918757
 def error(
     found: np.ndarray,  # (68, 2) px
     true: np.ndarray,  # (68, 2) px
@@ -195,38 +195,38 @@ def error(
 
 def errors(
     net: LandmarkNet,  # in evaluation mode
-    samples: list,  # of Labelled
+    labelled: list,  # of Labelled
     passes: int = 2,
     seed: int = 0,
 ) -> np.ndarray:  # (N,) mean distance / distance of the outer eye corners
     "Measure errors after a badly placed first view and `passes` - 1 better ones."
     rng, measured = np.random.default_rng(seed), []
-    for sample in samples:
-        seen = detected(sample, rng)
+    for face in labelled:
+        seen = detected(face, rng)
         for _ in range(passes):
             (found,), _ = read(net, [seen])
             seen = seen._replace(M=view_transform(found))
-        measured.append(error(found, sample.points))
+        measured.append(error(found, face.points))
     return np.array(measured)
 
-# %% ../../nbs/train/38_landmarks.ipynb #2b2f99a7
+# %% ../../nbs/train/38_landmarks.ipynb #05c64a24
 def held_views(
-    samples: list,  # of Labelled that training never sees
+    labelled: list,  # of Labelled that training never sees
     batch: int,  # views in each
     seed: int = 1,
 ) -> list:  # of LandmarkBatch
     "Draw a view of every held-out face, always the same."
     rng = np.random.default_rng(seed)
-    views = [_detected_view(sample, rng) for sample in samples]
+    views = [_detected_view(face, rng) for face in labelled]
     return [gathered(views[i : i + batch]) for i in range(0, len(views), batch)]
 
 
-def _detected_view(sample, rng):
-    seen = detected(sample, rng)
-    points = transform_points(sample.points, seen.M)
+def _detected_view(face, rng):
+    seen = detected(face, rng)
+    points = transform_points(face.points, seen.M)
     return seen.view, (points + 0.5) / VIEW_SIZE, 1.0
 
-# %% ../../nbs/train/38_landmarks.ipynb #c64f4002
+# %% ../../nbs/train/38_landmarks.ipynb #bb3122eb
 def is_misread(
     found: np.ndarray,  # (68, 2) px
     true: np.ndarray,  # (68, 2) px
@@ -237,10 +237,10 @@ def is_misread(
     return error(found, true) > 1 or abs(angle) > np.radians(75)
 
 
-def _first_views(samples, places, rng, count):  # yields Seen
+def _first_views(labelled, places, rng, count):  # yields Seen
     "At any roll, roughly in place; anywhere in places."
-    for i in rng.integers(len(samples), size=count):
-        picture, points, _ = samples[i]
+    for i in rng.integers(len(labelled), size=count):
+        picture, points, _ = labelled[i]
         shift, angle = rng.uniform(-0.35, 0.35, 2), rng.uniform(-np.pi, np.pi)
         scale = np.exp(rng.uniform(-0.6, 0.6))
         yield Seen(picture, turn(view_transform(points), angle, scale, shift), points)
@@ -250,7 +250,7 @@ def _first_views(samples, places, rng, count):  # yields Seen
         origin = (VIEW_SIZE - 1) / 2 - scale * middle
         yield Seen(places[i], np.c_[scale * np.eye(2), origin])
 
-# %% ../../nbs/train/38_landmarks.ipynb #6ddf2cc5
+# %% ../../nbs/train/38_landmarks.ipynb #c1b5fd1d
 def _taken_for_faces(net, seen, passes=3, least=-3):
     "The last views of those that a network still takes for faces, and what it reads there."
     for _ in range(passes):
@@ -264,13 +264,13 @@ def _taken_for_faces(net, seen, passes=3, least=-3):
 
 def misreadings(
     net: LandmarkNet,  # in evaluation mode
-    samples: list,  # of Labelled
+    labelled: list,  # of Labelled
     places: list,  # of pictures without faces
     rng: np.random.Generator,
     count: int = 6000,  # first views of faces, at any roll
 ) -> list:  # of (picture, (2, 3) picture px → view px)
     "Find views that a network takes for upright faces after three passes, though none is there."
-    views, wrong = list(_first_views(samples, places, rng, count)), []
+    views, wrong = list(_first_views(labelled, places, rng, count)), []
     for i in range(0, len(views), 256):
         for seen, found in _taken_for_faces(net, views[i : i + 256]):
             if seen.points is None or is_misread(found, seen.points):

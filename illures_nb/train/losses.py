@@ -235,15 +235,15 @@ def _learns(net):
     return any(w.requires_grad for w in weights())
 
 
-def _one_way(here, there, aligners, size):
-    "Compare the maps of one frame, carried to another, with those of that one."
-    here, there, terms = here.shrunk(size), there.shrunk(size), {}
+def _one_way(frame_i, frame_j, aligners, size):
+    "Compare the maps of frame i, carried to frame j, with those of frame j."
+    frame_i, frame_j, terms = frame_i.shrunk(size), frame_j.shrunk(size), {}
     for kind in ("albedo", "normals"):
-        net, map_i, map_j = aligners[kind], getattr(here, kind), getattr(there, kind)
-        carried = carry(net, map_i, here.mask, here.contours, there.contours)
+        net, map_i, map_j = aligners[kind], getattr(frame_i, kind), getattr(frame_j, kind)
+        carried = carry(net, map_i, frame_i.mask, frame_i.contours, frame_j.contours)
         if not _learns(net):  # both sides go through φ
-            map_j = carry(net, map_j, there.mask, there.contours, there.contours)
-        terms[kind] = align_loss(carried, map_j, there.mask, kind == "normals")["total"]
+            map_j = carry(net, map_j, frame_j.mask, frame_j.contours, frame_j.contours)
+        terms[kind] = align_loss(carried, map_j, frame_j.mask, kind == "normals")["total"]
     return terms
 
 # %% ../../nbs/train/24_losses.ipynb #32e114cf

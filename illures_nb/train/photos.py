@@ -80,8 +80,8 @@ class Frames(StoredFaces):
         rng: np.random.Generator,  # source of randomness
     ) -> tuple:  # image (n, 3, S, S) sRGB, contours and mask (n, 1, S, S)
         "Return pictures, retouched, some of them mirrored."
-        taken = self.take(where)
-        frames, points, mask = (taken[name].numpy() for name in self.names)
+        arrays = self.take(where)
+        frames, points, mask = (arrays[name].numpy() for name in self.names)
         image = np.empty(frames.shape, np.float32)
         for group in groups:
             image[group] = retouch(frames[group], rng)

@@ -283,7 +283,7 @@ class Aligner:
         return self.nets.forward(self.net, map_i, *shown)
 
     def look(self, map_i, contours_i, contours_j):
-        "Return where the network looks in frame i, see `networks.AlignNet.look`."
+        "Return where in frame i the network reads, see `networks.AlignNet.look`."
         shown = contours_i * self.visible, contours_j * self.visible
         return self.nets.forward(self.net.look, map_i, *shown)
 

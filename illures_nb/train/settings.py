@@ -33,7 +33,7 @@ def set_identity(
     clips = {name: row["kept"] for name, row in clips_of(folder).items()}
     return {"set": f"{contents['recipe']} ({words}; {checksum:08x})", "clips": clips}
 
-# %% ../../nbs/train/44_settings.ipynb #6fec95d1
+# %% ../../nbs/train/44_settings.ipynb #8904221c
 def weights_identity(
     weights,  # a file, or the name of a bundled one
     read=load_weights,  # what reads it
@@ -44,7 +44,7 @@ def weights_identity(
         checksum = zlib.crc32(tensor.numpy().tobytes(), checksum)
     return f"{net.preset} {checksum:08x}"
 
-# %% ../../nbs/train/44_settings.ipynb #ec4b8297
+# %% ../../nbs/train/44_settings.ipynb #d043fd39
 FREE = ("steps",)  # fields of a stage that may be others when its run goes on
 
 
@@ -72,7 +72,7 @@ def _identities(folders):
     "Identify sets, in an order that does not depend on where they lie."
     return sorted(map(set_identity, listed(folders)), key=lambda identity: identity["set"])
 
-# %% ../../nbs/train/44_settings.ipynb #e9edc218
+# %% ../../nbs/train/44_settings.ipynb #10627320
 def differences(
     old: dict,
     new: dict,  # what `settings` returned, or a part of it
@@ -110,7 +110,7 @@ def _in_words(value):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else repr(value)
 
-# %% ../../nbs/train/44_settings.ipynb #00a6e8b8
+# %% ../../nbs/train/44_settings.ipynb #88bf950f
 def steps_made(
     path: Path,  # a state, which must be there
     now: dict,  # what `settings` returned

@@ -289,11 +289,12 @@ class _AlignStream(Stream):
         yield from _each(AlignPairs(folders, stage.batch, n, 1, "test"))
 
     def loss(self, nets, batch):
-        "Compute equation 5 or 6, and how far from the landmarks the network looks."
+        "Compute equation 5 or 6, and how far from the landmarks the network reads."
         x = smaller(batch, nets.stage.align_size)
         aligner, is_normals = nets.aligners[self.kind], self.kind == "normals"
-        displacement, *drawn = carry(aligner.look, x.map_i, x.mask_i, x.contours_i, x.contours_j)
-        pred = aligner.redraw(x.map_i * x.mask_i, displacement, *drawn)
+        frames = x.mask_i, x.contours_i, x.contours_j
+        displacement, correction, axis = carry(aligner.look, x.map_i, *frames)
+        pred = aligner.redraw(x.map_i * x.mask_i, displacement, correction, axis)
         terms = align_loss(pred, x.map_j, x.mask_j, is_normals)
         points = x.landmarks_i, x.landmarks_j
         distance = landmark_loss(displacement, *points, x.mask_i, x.mask_j)
@@ -392,20 +393,20 @@ class LandmarkStream(Stream):
             raise ValueError(
                 f"landmarks are found in views of {VIEW_SIZE}² pixels, not {stage.size}²"
             )
-        samples = read_labelled(folders, False, envs, held=stage.without)
-        return Views(samples, part, count, stage.seed, read_all_places(folders))
+        labelled = read_labelled(folders, False, envs, held=stage.without)
+        return Views(labelled, part, count, stage.seed, read_all_places(folders))
 
     def begin(self, batches, init):
         "Find what the first weights misread."
         for file in init:
             net, rng = ROLES[self.network].read(file), np.random.default_rng(batches.seed)
-            batches.bank.mistakes = misreadings(net, batches.samples, batches.bank.places, rng)
+            batches.bank.mistakes = misreadings(net, batches.labelled, batches.bank.places, rng)
 
     def held_out(self, stage, folders, envs, n):
         "Yield views of held-out portraits and people, not made harder."
-        samples = read_labelled(folders, True, envs, 6, stage.without)
-        step = max(1, -(-len(samples) // (n * stage.batch)))
-        yield from held_views(samples[::step], stage.batch)
+        labelled = read_labelled(folders, True, envs, 6, stage.without)
+        step = max(1, -(-len(labelled) // (n * stage.batch)))
+        yield from held_views(labelled[::step], stage.batch)
 
     def loss(self, nets, batch):
         "Compare points, and the belief in a face."

@@ -133,9 +133,12 @@ def _write_weights(out, role, net, state):
     with whole_file(out / FILES[role]) as part:
         ROLES[role].write(part, net, meta | ROLES[role].meta(stage))
 
-# %% ../../nbs/train/52_trainer.ipynb #3767ab7f
+# %% ../../nbs/train/52_trainer.ipynb #76cfcec2
 def _begin(stage, init, together, out, described):
     "Return a new state, or the one found in `out`."
+    if together.first:
+        for left in out.glob(".*.part"):  # what a killed process was writing
+            left.unlink(missing_ok=True)
     state, path = State(stage, init, together.device, described), out / "state.safetensors"
     if together.count > 1 and stage.moments:
         share_norms(state.nets)

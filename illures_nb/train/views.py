@@ -123,7 +123,7 @@ def relight(
     room = rng.uniform(0.05, 1)
     return x * (covered * shading + (1 - covered) * room)[..., None]
 
-# %% ../../nbs/train/37_views.ipynb #604fa75d
+# %% ../../nbs/train/37_views.ipynb #f4c35f68
 def _blob(x, rng, brightest=0.7):  # a filled box or ellipse of one colour
     centre = rng.integers(0, VIEW_SIZE, 2)
     half = rng.integers(2, 28, 2)
