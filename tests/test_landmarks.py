@@ -206,6 +206,18 @@ def test_other_sides_are_refused(portraits, tmp_path, illures):
     assert code == 1 and "views of 96" in err and "Traceback" not in err
 
 
+def test_validation_needs_somebody_held_out(portraits, tmp_path, illures):
+    "A folder without the seventh portrait shows nobody that training would not see."
+    faces = np.load(portraits / "landmarks68.npz")
+    names, points = faces["name"][:3], faces["points"][:3]
+    for name in names:
+        shutil.copy(portraits / name, tmp_path)
+    np.savez(tmp_path / "landmarks68.npz", name=names, points=points)
+    args = "--data", portraits, "--held", tmp_path, "--out", tmp_path / "x"
+    code, _, err = illures("train", "landmarks", *args)
+    assert code == 1 and "holds nobody out" in err and "Traceback" not in err
+
+
 def test_what_no_stage_reads_is_refused(portraits, tmp_path, illures):
     (tmp_path / "empty").mkdir()
     for stage, folder, words in (

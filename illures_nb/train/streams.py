@@ -405,6 +405,9 @@ class LandmarkStream(Stream):
     def held_out(self, stage, folders, envs, n):
         "Yield views of held-out portraits and people, not made harder."
         labelled = read_labelled(folders, True, envs, 6, stage.without)
+        if not labelled:
+            names = ", ".join(map(str, folders))
+            raise ValueError(f"{names} holds nobody out: name people of clips with --without")
         step = max(1, -(-len(labelled) // (n * stage.batch)))
         yield from held_views(labelled[::step], stage.batch)
 
