@@ -200,7 +200,7 @@ def _write(out, what, jobs, unit):  # what: the set, as dataset.json says it; jo
         _claim(out, what | {"samples": 0, "per_shard": 1})  # how many is not known before
         rows = log(out)
         shards = {name: out / _shard_name(name) for name in jobs}
-        done = [name for name, job in jobs.items() if job.done(rows.get(name), shards[name])]
+        done = [n for n in jobs if jobs[n].done(rows.get(n), shards[n])]
         todo = [name for name in jobs if name not in done]
         recipe, total = what["recipe"], len(jobs)
         for name in tqdm(todo, recipe, initial=len(done), total=total, unit=unit):
