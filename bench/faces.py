@@ -1,6 +1,6 @@
 """How well faces are found: `python bench/faces.py rolls|groups|nobody|speed`.
 
-Folders of portraits are those that `illures_nb.train.landmarks` reads.
+Folders of portraits are those that `illures_nb.train.labelled` reads.
 
 `rolls`: portraits turned all the way round: found turned, nothing, or a wrong reading.
 `groups`: portraits pasted at many sizes on large canvases: recall by size, false faces, seconds.
@@ -20,7 +20,7 @@ from skimage import data
 
 from illures_nb.cli import safe_printing
 from illures_nb.face import detect_faces, transform_points
-from illures_nb.train.landmarks import read_portraits, read_videos
+from illures_nb.train.labelled import read_portraits, read_videos
 
 NEAR = 0.25  # a face found is the right one when its landmarks are nearer, by `gap`
 FACELESS = (
@@ -240,7 +240,7 @@ def nobody(places):
     rng = np.random.default_rng(11)
     pictures |= {f"mosaic {k}": canvas(2000, 3000, rng) for k in range(3)}
     if places:
-        from illures_nb.train.landmarks import read_places
+        from illures_nb.train.labelled import read_places
 
         pictures |= {f"place {k}": x for k, x in enumerate(read_places(places, held_out=True))}
     count, megapixels = 0, 0

@@ -20,8 +20,8 @@ pytest.importorskip("numba", reason="train.photos needs numba: pip install 'illu
 from illures_nb.cli import main  # noqa: E402
 from illures_nb.face import detect_faces  # noqa: E402
 from illures_nb.synth.shards import read_shard  # noqa: E402
+from illures_nb.train.clips import Clip  # noqa: E402
 from illures_nb.train.photos import Photos, VideoPairs  # noqa: E402
-from illures_nb.train.videos import Clip  # noqa: E402
 
 
 def film(path, pictures):

@@ -39,6 +39,11 @@ TRAINING = {  # stage → what it trains, sets it needs
         "real pictures labelled by the network itself, for comparison",
         "videos or photos; sfsnet-syn, expre-syn or caric-syn",
     ),
+    "landmarks": (
+        "68 landmarks, and whether there is a face",
+        "folders of portraits with landmarks68.npz, or of clips with NAME.landmarks68.npz, as they "
+        "are; perhaps sfsnet-syn, and an .npz of environment maps",
+    ),
     "ablations": (
         "all of them, for a table of what each brings",
         "sets of all kinds: sfsnet-syn, expre-syn; videos; align-albedo, align-normals",
@@ -78,7 +83,7 @@ def _data_arguments(parser, stage):
 def _stage_arguments(parser, stage):
     "Declare what a stage can have otherwise."
     add = parser.add_argument_group("settings of the stage").add_argument
-    if stage not in _ALIGNMENT:
+    if stage not in (*_ALIGNMENT, "landmarks"):
         text = (
             "network (default: lite); fine: detail on top of a trained lite; paper: sfsnet "
             "without residual, illures with"
@@ -97,6 +102,9 @@ def _stage_arguments(parser, stage):
     if stage in _PHOTOGRAPHED:
         text = "share of synthetic photographs in which every face comes twice, in two lights"
         add("--multilit", type=number_up_to(1), metavar="SHARE", help=f"{text} (default: 0)")
+    if stage == "landmarks":
+        text = "people of clips kept out of training (default: those the bundled network never saw)"
+        add("--without", nargs="+", metavar="WHO", help=text)
     if stage in _BLINDABLE:
         text = "AlignNets without contours, which cannot know where to; to see what they bring"
         add("--blind", action="store_true", help=text)
@@ -131,7 +139,7 @@ def _ablations_arguments(parser):
 # %% ../../nbs/cli/60_training.ipynb #309d464e
 def _given(args):
     "The fields of a stage that were given."
-    names = ("steps", "batch", "lr", "seed", "size", "multilit")
+    names = ("steps", "batch", "lr", "seed", "size", "multilit", "without")
     fields = {name: getattr(args, name, None) for name in names}
     fields = {name: value for name, value in fields.items() if value is not None}
     if getattr(args, "blind", False):
@@ -141,10 +149,10 @@ def _given(args):
 
 def _refuse_twins(args):
     "Refuse to validate on a set that is trained on and holds nobody out: ValueError."
-    from illures_nb.synth.shards import about
+    from illures_nb.train.labelled import described
 
     for folder in set(args.data) & set(args.held or ()):
-        if about(folder)["recipe"] == "sfsnet-syn":
+        if described(folder)["recipe"] == "sfsnet-syn":
             remedy = "validate on a set of another seed."
             raise ValueError(f"{folder} holds nobody out: {remedy}")
 
@@ -167,18 +175,20 @@ def train(
 ) -> int:  # exit code
     "Run `illures train STAGE`."
     from illures_nb.synth.assets import Assets
-    from illures_nb.train import stages
+    from illures_nb.train import trainer
+    from illures_nb.train.mixture import held_batches
+    from illures_nb.train.stage import stage_for
 
     check_folder(args.out)
     assets = Assets(envs=args.envs)
     _refuse_twins(args)
-    stage = stages.find(args.stage, args.preset, **_given(args))
+    stage = stage_for(args.stage, args.preset, **_given(args))
     held = []
     if args.held:
-        held = stages.held_batches(stage, args.held, assets.environments("test"))
+        held = held_batches(stage, args.held, assets.environments("test"))
     light = assets.environments()
     how = _work(args)
-    _say_once(stages.train(stage, args.data, light, args.out, args.init, held=held, **how))
+    _say_once(trainer.train(stage, args.data, light, args.out, args.init, held=held, **how))
     return 0
 
 
@@ -250,6 +260,9 @@ _EXAMPLES = {  # stage → examples
       --init lite align_albedo align_normals --out runs/joint""",
     "pseudo": """\
   illures train pseudo --data sets/clips sets/expre --init lite --out runs/pseudo""",
+    "landmarks": """\
+  illures train landmarks --data portraits clips envmaps.npz --held portraits clips \\
+      --out runs/landmarks""",
     "ablations": """\
   illures train ablations --data sets/sfsnet sets/expre sets/clips sets/align-albedo \\
       sets/align-normals --held sets/held --scale .01 --out runs/ablations

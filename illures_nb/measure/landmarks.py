@@ -146,7 +146,7 @@ def landmark_samples(
     folder,  # of portraits, of clips, or Extended Yale B
 ) -> tuple:  # title; list of (picture, points, group)
     "Find out what a folder has to compare with."
-    from illures_nb.train.landmarks import read_portraits, read_videos
+    from illures_nb.train.labelled import read_portraits, read_videos
 
     folder = Path(folder)
     if not folder.is_dir():

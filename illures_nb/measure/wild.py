@@ -23,7 +23,7 @@ from ..image import linear_to_srgb, read_image, srgb_to_linear
 from ..light import SHLight
 from .metrics import angular_error, log_floored
 from .pages import Page, counted, markdown
-from ..train.videos import CLIPS, PICTURES, Clip, files
+from ..train.clips import CLIPS, PICTURES, Clip, files
 
 # %% ../../nbs/measure/70_wild.ipynb #c27d560d
 def some_files(

@@ -6,11 +6,13 @@
 __all__ = ['blend']
 
 # %% ../../nbs/train/54_blend.ipynb #e9f84c2d
+from copy import deepcopy
 from pathlib import Path
 
 import torch
 
-from ..networks import build, load_weights, save_weights
+from ..networks import save_weights
+from .roles import read_any
 
 # %% ../../nbs/train/54_blend.ipynb #3b7a4d8b
 def blend(
@@ -19,13 +21,13 @@ def blend(
 ) -> Path:
     """Write the weighted mean of networks that started from the same one; shares below 0 take away
     what a training changed. Raises ValueError where kinds differ or shares do not add up to 1."""
-    nets, shares = [load_weights(source) for source in weights], list(weights.values())
+    nets, shares = [read_any(source) for source in weights], list(weights.values())
     presets = sorted({net.preset for net in nets})
     if len(presets) > 1:
         raise ValueError(f"Networks of one kind can be blended, not {' and '.join(presets)}.")
     if abs(sum(shares) - 1) > 1e-6:
         raise ValueError(f"The shares must add up to 1, not {sum(shares):g}.")
-    states, mean = [net.state_dict() for net in nets], build(presets[0])
+    states, mean = [net.state_dict() for net in nets], deepcopy(nets[0])
     for name, tensor in mean.state_dict().items():
         tensor.copy_(_mean([state[name] for state in states], shares, name))
     parts = [f"{share:g} of {_history(net.meta)}" for net, share in zip(nets, shares)]

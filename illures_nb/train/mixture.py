@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..synth.shards import about, one_thread
+from ..synth.shards import one_thread
 from .batches import joined, smaller
+from .labelled import described
 from .stage import Stage
 from .stored import listed
 from .streams import STREAMS
@@ -24,7 +25,7 @@ def sorted_folders(
     every: bool = True,  # must every stream have a folder?
 ) -> dict:  # stream → its folders
     "Sort sets by the streams that read them; raises ValueError where a set or stream is left over."
-    sets = {Path(folder): about(folder) for folder in listed(folders)}
+    sets = {Path(folder): described(folder) for folder in listed(folders)}
     found = {}
     for name in stage.streams:
         recipes = STREAMS[name].recipes
@@ -48,7 +49,7 @@ def _check_all_are_read(stage, sets, found):
                 f"{folder} holds {set_['recipe']}: "
                 f"{stage.name} is trained on {', '.join(stage.streams)}."
             )
-        if set_["size"] < stage.size:
+        if set_.get("size", stage.size) < stage.size:
             raise ValueError(
                 f"{folder} holds pictures of {set_['size']}² pixels; "
                 f"this stage trains on {stage.size}²."
@@ -65,6 +66,7 @@ class Mixture(torch.utils.data.Dataset):
         envs: np.ndarray,  # (n, H, W, 3) environments
         rank: int = 0,  # of this process
         count: int = 1,  # of processes
+        init=None,  # weights that training starts from: a file or bundled preset, or several
     ):
         parts = stage.part_count
         if parts % count:
@@ -78,6 +80,7 @@ class Mixture(torch.utils.data.Dataset):
         self.streams = {}  # name → dataset of batches, each a part of a step's
         for name, readable in sorted_folders(stage, folders).items():
             self.streams[name] = self._open(name, readable, envs)
+            STREAMS[name].begin(self.streams[name], listed(init))
         self.names = list(self.streams)
         self.shares = np.array([stage.streams[name] for name in self.streams])
 

@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from ..networks import load_weights
-from ..synth.shards import about
+from .labelled import described
 from .roles import read_network
 from .stage import Stage
 from .stored import listed
@@ -26,12 +26,12 @@ def set_identity(
     folder: Path,  # a set of any kind
 ) -> dict:  # "set": what it is; "clips": name → frames kept, where it was made of clips
     "Identify a set by what it holds, wherever it lies."
-    described = about(folder)
-    shown = [k for k in ("seed", "samples", "size", "every") if described.get(k) is not None]
-    words = ", ".join(f"{k} {described[k]}" for k in shown)
-    checksum = zlib.crc32(json.dumps(described, sort_keys=True).encode())
+    contents = described(folder)
+    shown = [k for k in ("seed", "samples", "size", "every") if contents.get(k) is not None]
+    words = ", ".join(f"{k} {contents[k]}" for k in shown)
+    checksum = zlib.crc32(json.dumps(contents, sort_keys=True).encode())
     clips = {name: row["kept"] for name, row in clips_of(folder).items()}
-    return {"set": f"{described['recipe']} ({words}; {checksum:08x})", "clips": clips}
+    return {"set": f"{contents['recipe']} ({words}; {checksum:08x})", "clips": clips}
 
 # %% ../../nbs/train/44_settings.ipynb #8904221c
 def weights_identity(

@@ -43,8 +43,11 @@ class Stage:
     # Share of path-traced photographs, where both kinds are given: their faces are not stretched.
     traced: float = 0.25  # the paper: .46
     multilit: float = 0.0  # share of photographs in which every face comes twice, in two lights
+    # Landmarks: people of clips kept out of training; None: those the bundled network never saw.
+    without: tuple = None
     seed: int = 0
-    weights: dict = field(default_factory=lambda: dict(_LAYER_WEIGHTS))  # λ of eq. 3 and 4
+    # λ of eq. 3 and 4; landmarks: of points and score
+    weights: dict = field(default_factory=lambda: dict(_LAYER_WEIGHTS))
     pair_weights: dict = field(default_factory=lambda: dict(PAIR_WEIGHTS))  # λ of eq. 7, and guards
     cross_weights: dict = field(default_factory=lambda: dict(CROSS_WEIGHTS))  # λ of two lights
 
@@ -130,6 +133,18 @@ _ALL = (
         residual=False,
         steps=6000,
         lr=5e-4,
+    ),
+    # not of the paper: the 68 landmarks of `face`, and whether there is a face
+    Stage(
+        "landmarks",
+        {"landmarks": 1},
+        ("landmarks",),
+        size=96,
+        steps=3300,
+        batch=64,
+        lr=2e-3,
+        decay=2e-2,
+        weights={"points": 20.0, "score": 0.4},
     ),
 )
 STAGES = {stage.name: stage for stage in _ALL}

@@ -4,18 +4,28 @@
 
 # %% auto #0
 __all__ = ['STREAMS', 'Stream', 'PhotographStream', 'MultiLitStream', 'SyntheticPairStream', 'VideoPairStream', 'AlbedoStream',
-           'NormalsStream', 'PhotoStream']
+           'NormalsStream', 'PhotoStream', 'LandmarkStream']
 
 # %% ../../nbs/train/48_streams.ipynb #a77cd7b9
 import numpy as np
 import torch
 from torch import nn
 
+from ..face import VIEW_SIZE
 from ..image import linear_to_srgb
 from ..light import MIRROR_SIGNS, shade_maps
 from ..networks import Maps
 from .align import contour_use
 from .batches import Batch, joined, shrink, smaller
+from .labelled import read_all_places, read_labelled
+from illures_nb.train.landmarks import (
+    Views,
+    dotted,
+    face_colours,
+    held_views,
+    landmark_terms,
+    misreadings,
+)
 from illures_nb.train.losses import (
     LANDMARK_WEIGHT,
     align_loss,
@@ -29,7 +39,7 @@ from illures_nb.train.losses import (
 from .pairs import AlignPairs, SyntheticPairs
 from .photograph import MultiLit, Photographs, held_out_photographs
 from .photos import Photos, VideoPairs
-from .roles import Networks
+from .roles import ROLES, Networks
 from .stage import Stage
 
 # %% ../../nbs/train/48_streams.ipynb #9470acc3
@@ -52,6 +62,13 @@ class Stream:
     ) -> torch.utils.data.Dataset:  # of batches; number i is the same whoever asks
         "Open the sets that batches are drawn from."
         raise NotImplementedError
+
+    def begin(
+        self,
+        batches,  # what `batches` returned
+        init: list,  # weights that training starts from: files, or names of bundled ones
+    ) -> None:
+        "Let batches depend on the weights that training starts from; most do not."
 
     def held_out(
         self,
@@ -363,6 +380,48 @@ class PhotoStream(Stream):
         rows += [_shaded(maps)]
         return rows
 
+# %% ../../nbs/train/48_streams.ipynb #2325fc08
+class LandmarkStream(Stream):
+    "Views of labelled pictures, and of none: `landmarks.LandmarkBatch`."
+
+    name = network = "landmarks"
+    recipes = ("portraits", "clips", "sfsnet-syn", "places")
+
+    def batches(self, stage, folders, envs, part, count):
+        "Read labelled pictures, and places without faces."
+        if stage.size != VIEW_SIZE:
+            raise ValueError(
+                f"landmarks are found in views of {VIEW_SIZE}² pixels, not {stage.size}²"
+            )
+        labelled = read_labelled(folders, False, envs, held=stage.without)
+        return Views(labelled, part, count, stage.seed, read_all_places(folders))
+
+    def begin(self, batches, init):
+        "Find what the first weights misread."
+        for file in init:
+            net, rng = ROLES[self.network].read(file), np.random.default_rng(batches.seed)
+            batches.bank.mistakes = misreadings(net, batches.labelled, batches.bank.places, rng)
+
+    def held_out(self, stage, folders, envs, n):
+        "Yield views of held-out portraits and people, not made harder."
+        labelled = read_labelled(folders, True, envs, 6, stage.without)
+        if not labelled:
+            names = ", ".join(map(str, folders))
+            raise ValueError(f"{names} holds nobody out: name people of clips with --without")
+        step = max(1, -(-len(labelled) // (n * stage.batch)))
+        yield from held_views(labelled[::step], stage.batch)
+
+    def loss(self, nets, batch):
+        "Compare points, and the belief in a face."
+        points, logit = nets.forward(self.network, batch.image)
+        return landmark_terms(points, logit, batch, nets.stage.weights)
+
+    def rows(self, nets, batch):
+        "Show points where they were found above where they are."
+        points, logit = nets.forward(self.network, batch.image)
+        found = dotted(batch.image, points, face_colours(logit))
+        return [found, dotted(batch.image, batch.points, face_colours(batch.face - 0.5))]
+
 # %% ../../nbs/train/48_streams.ipynb #f79f9a64
 _STREAMS = (
     PhotographStream(),
@@ -372,5 +431,6 @@ _STREAMS = (
     PhotoStream(),
     AlbedoStream(),
     NormalsStream(),
+    LandmarkStream(),
 )
 STREAMS = {stream.name: stream for stream in _STREAMS}

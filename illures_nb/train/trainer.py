@@ -234,7 +234,8 @@ class _Run:
     def __init__(self, stage, data, envs, out, init, device, held):
         self.stage, self.out, self.together = stage, out, Together(device)
         described = settings(stage, data, envs, init, getattr(held, "sets", ()))
-        self.mixture = Mixture(stage, data, envs, self.together.rank, self.together.count)
+        rank, count = self.together.rank, self.together.count
+        self.mixture = Mixture(stage, data, envs, rank, count, init)
         self.state = _begin(stage, init, self.together, out, described)
         self.held = []
         if self.together.first:
@@ -280,7 +281,11 @@ class _Run:
             raise FloatingPointError(
                 f"{e} {self.out} keeps the checkpoint of step {self.kept}."
             ) from None
-        mean, several, shown = self.state.mean, len(self.mixture.streams) > 1, ("total", "angle")
+        mean, several, shown = (
+            self.state.mean,
+            len(self.mixture.streams) > 1,
+            ("total", "angle", "error"),
+        )
         for term, value in terms.items():
             column = f"{name}/{term}" if several else term
             mean[column] = 0.98 * mean.get(column, value) + 0.02 * value
