@@ -229,7 +229,9 @@ class _Frame:
         return _Frame(*maps, mask, contours)
 
 
-def learns(net):
+def learns(
+    net,  # an AlignNet, or a function that is called like one
+) -> bool:
     "Does an AlignNet learn? A plain function holds nothing that could."
     weights = getattr(net, "parameters", tuple)
     return any(w.requires_grad for w in weights())
