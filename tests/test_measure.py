@@ -18,7 +18,8 @@ from illures_nb.measure.answers import FRONTAL, Prediction, answer_of, filled
 from illures_nb.measure.landmarks import landmark_rows, landmark_samples
 from illures_nb.measure.run import BENCHMARKS, run
 from illures_nb.measure.stereo import four_lights, toy_head, upright
-from illures_nb.measure.synthetic import ITA_BINS, HeldOut, ita_bin, score_picture, synthetic
+from illures_nb.measure.synthetic import HeldOut, score_picture, synthetic
+from illures_nb.measure.tone import ITA_BINS, ita_bin
 from illures_nb.networks import Maps, build
 from illures_nb.tools import quietly
 
@@ -553,10 +554,10 @@ def test_a_warp_undoes_an_affine_motion(pair):
 
 
 def test_the_turn_of_a_head_is_read_from_its_landmarks():
-    from illures_nb.measure.align import _DEPTH, head_rotation
+    from illures_nb.measure.align import LANDMARK_DEPTHS, head_rotation
     from illures_nb.synth.facekit import rotation
 
-    head = torch.from_numpy(np.c_[TEMPLATE * [1, -1], _DEPTH]).float()
+    head = torch.from_numpy(np.c_[TEMPLATE * [1, -1], LANDMARK_DEPTHS]).float()
     turns = np.radians([[0, 0, 0], [30, 0, 0], [-40, 10, 5], [5, -20, -8]])
     for angles in torch.from_numpy(turns).float():
         R = rotation(*angles[:, None])[0]

@@ -306,7 +306,7 @@ def test_equation_7_does_not_teach_aligners_to_answer_anything():
 def test_stage_3_takes_equation_7_as_printed():
     """A stage tells its loss which AlignNets learn: those of stage 3, not those of stage 2; and so
     does its average."""
-    from illures_nb.train.losses import _learns
+    from illures_nb.train.losses import learns
     from illures_nb.train.roles import Networks
     from illures_nb.train.stage import stage_for
     from illures_nb.train.state import State
@@ -316,7 +316,7 @@ def test_stage_3_takes_equation_7_as_printed():
         state = State(stage, ["lite", "align_albedo", "align_normals"])
         for nets in (state.nets, state.averaged()):
             aligners = Networks(stage, nets, False).aligners
-            learning = {k: _learns(net) for k, net in aligners.items()}
+            learning = {k: learns(net) for k, net in aligners.items()}
             assert learning == {"albedo": learn, "normals": learn}
 
 

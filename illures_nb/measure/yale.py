@@ -334,11 +334,12 @@ def _yale_table(
     formats = _ABOUT_NORMALS | _ABOUT_THE_REST
     return markdown(rows, {key: formats[key] for key in keys}, _HEADS)
 
-# %% ../../nbs/measure/20_yale.ipynb #8f369cf6
+# %% ../../nbs/measure/20_yale.ipynb #427feec7
 def _mean(rows, key):
+    "Return the mean of a figure."
     return float(np.mean([row[key] for row in rows]))
 
-
+# %% ../../nbs/measure/20_yale.ipynb #8f369cf6
 @dataclass
 class YaleResult:
     "What was measured for one method on Extended Yale B, its means and its tables."

@@ -154,6 +154,7 @@ class Seen(NamedTuple):
 
     @property
     def view(self) -> np.ndarray:  # (96, 96, 3) uint8
+        "Return what the network is shown."
         size = (VIEW_SIZE, VIEW_SIZE)
         how = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
         return cv2.warpAffine(self.picture, self.M, size, **how)

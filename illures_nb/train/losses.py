@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LANDMARK_WEIGHT', 'PAIR_WEIGHTS', 'CROSS_WEIGHTS', 'masked_mean', 'encode', 'pattern_loss', 'albedo_loss',
            'edge_loss', 'normal_loss', 'angular_error', 'decomposition_loss', 'carry', 'align_loss', 'landmark_loss',
-           'contrast', 'relief', 'shares', 'guards', 'pair_loss', 'cross_loss', 'pulls']
+           'contrast', 'relief', 'shares', 'learns', 'guards', 'pair_loss', 'cross_loss', 'pulls']
 
 # %% ../../nbs/train/24_losses.ipynb #fcbf7079
 from dataclasses import dataclass
@@ -229,7 +229,9 @@ class _Frame:
         return _Frame(*maps, mask, contours)
 
 
-def _learns(net):
+def learns(
+    net,  # an AlignNet, or a function that is called like one
+) -> bool:
     "Does an AlignNet learn? A plain function holds nothing that could."
     weights = getattr(net, "parameters", tuple)
     return any(w.requires_grad for w in weights())
@@ -241,7 +243,7 @@ def _one_way(frame_i, frame_j, aligners, size):
     for kind in ("albedo", "normals"):
         net, map_i, map_j = aligners[kind], getattr(frame_i, kind), getattr(frame_j, kind)
         carried = carry(net, map_i, frame_i.mask, frame_i.contours, frame_j.contours)
-        if not _learns(net):  # both sides go through φ
+        if not learns(net):  # both sides go through φ
             map_j = carry(net, map_j, frame_j.mask, frame_j.contours, frame_j.contours)
         terms[kind] = align_loss(carried, map_j, frame_j.mask, kind == "normals")["total"]
     return terms

@@ -33,6 +33,7 @@ class People(Traced):
     names = Traced.names + ("landmarks",)
 
     def keep(self, path, faces):
+        "Keep the faces of a person; raises ValueError for several."
         if len({info["identity"] for _, info in faces}) > 1:
             raise ValueError(
                 f"{path} holds several people: pairs are made of expre-syn and caric-syn."

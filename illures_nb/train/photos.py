@@ -37,7 +37,7 @@ def retouch(
             x[:] = jpeg(x, rng)
     return out.clip(0, 1)
 
-# %% ../../nbs/train/22_photos.ipynb #075d611e
+# %% ../../nbs/train/22_photos.ipynb #3509af64
 class Frames(StoredFaces):
     "Pictures of real people: frames of clips, photographs."
 
@@ -58,6 +58,7 @@ class Frames(StoredFaces):
         return sorted(self.set.folder.glob("shard-*.tar"))
 
     def keep(self, path, faces):
+        "Keep who is seen beside the pictures of a file."
         people = np.array([info["identity"] for _, info in faces])
         return super().keep(path, faces) | {"people": people}
 
@@ -70,6 +71,7 @@ class Frames(StoredFaces):
         self.share = counts[person] ** -0.5 / (counts**0.5).sum()
 
     def numbers(self, rng, n, count):
+        "Draw pictures, people by the square root of how many they have."
         return rng.choice(count, n, p=self.share)
 
     def tensors(
@@ -92,13 +94,14 @@ class Frames(StoredFaces):
         image = torch.from_numpy(image.transpose(0, 3, 1, 2).copy())
         return image, drawn_contours(points, self.size), torch.from_numpy(mask)[:, None] / 255
 
-
+# %% ../../nbs/train/22_photos.ipynb #075d611e
 class Clips(Frames):
     "Frames of clips that have more than one."
 
     recipes, wanted = ("videos",), "clips with two frames of a face"
 
     def keep(self, path, faces):
+        "Keep a clip of more than one frame."
         return super().keep(path, faces) if len(faces) > 1 else {}
 
 # %% ../../nbs/train/22_photos.ipynb #28dcb1d0

@@ -287,5 +287,6 @@ class Board:
             self.writer.flush()
 
     def close(self):
+        "Close the files; nothing can be written afterwards."
         if self.writer:
             self.writer.close()

@@ -66,13 +66,16 @@ class DecomposerRole(Role):
     "The role of the decomposer that learns, and of the teacher, the decomposer before the stage."
 
     def kind(self, stage: Stage) -> str:
+        "Name the stage's own decomposer."
         return stage.preset
 
     def finish(self, net: nn.Module, stage: Stage) -> None:
+        "Silence the residual where the stage has none."
         if not stage.residual:
             _silence_residual(net)
 
     def meta(self, stage: Stage) -> dict:
+        "Return the side of the crops, to remember with the weights."
         return {"size": stage.size}
 
 
@@ -93,6 +96,7 @@ class LandmarkRole(Role):
     "The role of the network of `face` that finds landmarks."
 
     def build(self, stage: Stage) -> nn.Module:
+        "Build the network, untrained."
         net = LandmarkNet()
         net.preset = self.name
         return net
@@ -104,6 +108,7 @@ class LandmarkRole(Role):
         return Path(source).is_file() and "squeeze.weight" in read_weights(source)[1]
 
     def read(self, file) -> nn.Module:
+        "Read a network from a file, or the bundled one by its name."
         path = landmark_weights() if str(file) == self.name else file
         meta, state = read_weights(path)
         net = self.build(None)
@@ -115,6 +120,7 @@ class LandmarkRole(Role):
         return net.eval()
 
     def meta(self, stage: Stage) -> dict:
+        "Return the side of the views, to remember with the weights."
         return {"size": stage.size}
 
 # %% ../../nbs/train/42_roles.ipynb #d4f3f179

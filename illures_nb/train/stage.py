@@ -18,7 +18,10 @@ _LAYER_WEIGHTS = dict(albedo=2.0, normals=1.5, light=0.05, local=1.0, residual=1
 # %% ../../nbs/train/40_stage.ipynb #d7cf9829
 @dataclass(frozen=True)
 class Stage:
-    "What a stage trains, on which streams, how much, how fast, towards what."
+    """What a stage trains, on which streams, how much, how fast, towards what (§3.1, §3.2, §4.1).
+
+    Losses are those of the streams in `mix` (`streams.STREAMS`): equations 3 and 4 for
+    photographs, 5 and 6 for the AlignNets' maps, 7 for pairs of frames."""
 
     name: str
     mix: dict  # stream (a key of `streams.STREAMS`) → share of the steps
@@ -87,7 +90,7 @@ class Stage:
             return self.weights
         return {k: v for k, v in self.weights.items() if k not in ("residual", "image")}
 
-# %% ../../nbs/train/40_stage.ipynb #9acc7065
+# %% ../../nbs/train/40_stage.ipynb #c876e48c
 _ALIGN = dict(steps=6000, batch=8, lr=5e-4, weights={})
 _EVERYTHING = {
     "photographs": 0.3,
@@ -96,6 +99,8 @@ _EVERYTHING = {
     "align-albedo": 0.1,
     "align-normals": 0.1,
 }
+
+# %% ../../nbs/train/40_stage.ipynb #9acc7065
 _ALL = (
     # §3.1: 20 epochs of 30,000 (SfSNet-syn) + 13,560 (Expre-syn) + 11,880 (Caric-syn) pictures:
     # 277,200 steps of 4 = 1.1 million pictures, over 1a and 1b

@@ -305,7 +305,7 @@ class _AlignStream(Stream):
         return terms
 
     def watch(self, nets, batch):
-        "Measure how far the network moves things and whether it reads the map, see `64_align`."
+        "Measure how far the network moves things and whether it reads the map, see `39_align`."
         x = smaller(batch, nets.stage.align_size)
         use = contour_use(nets.aligners[self.kind], [x], self.kind == "normals")
         return {name: use[name] for name in ("moved", "reads")}
