@@ -127,13 +127,13 @@ class Decomposition:
 
     @cached_property
     def shading(self):  # (S, S, 3) float32 linear, ≥ 0
-        "f(N, L): what a white face would send."
+        "Shade a white face, f(N, L)."
         basis = (self.origin or self)._basis
         return np.maximum(basis @ self.light.coeffs, 0).reshape(self.normals.shape)
 
     @cached_property
     def rendering(self):  # (S, S, 3) float32 linear, may leave [0, 1]
-        "albedo · shading + residual."
+        "Return the light the layers make: albedo · shading + residual."
         return self.albedo * self.shading + self.residual
 
     @cached_property

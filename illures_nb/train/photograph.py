@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 
+from ..colour import LUMINANCE
 from ..image import linear_to_srgb
 from ..synth.lighting import Lit
 from ..synth.shards import Shards
@@ -235,7 +236,7 @@ def _floats(x):
     return torch.from_numpy(np.asarray(x)).float()
 
 # %% ../../nbs/train/16_photograph.ipynb #e15107a0
-_LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])  # of linear sRGB
+_LUMINANCE = torch.from_numpy(LUMINANCE).float()
 
 
 def _luminance(x):
