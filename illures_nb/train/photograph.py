@@ -14,12 +14,13 @@ import numpy as np
 import torch
 
 from ..colour import LUMINANCE
+from ..files import listed
 from ..image import linear_to_srgb
 from ..synth.lighting import Lit
 from ..synth.shards import Shards
 from .batches import Batch
 from .faces import Pool, Traced
-from .stored import Batches, StoredFaces, listed
+from .stored import Batches, StoredFaces
 
 # %% ../../nbs/train/16_photograph.ipynb #a01e0c04
 def _smooth(rng, S, cells, sigma):
