@@ -23,36 +23,13 @@ from .face import detect_faces, face_mask
 from .fit import fit_light
 from .image import linear_to_srgb, quantise, read_image, srgb_to_linear
 from .light import SHLight, rotation_matrix, sh_basis
-from illures_nb.networks import (
-    PRESETS,
-    SIZES,
-    Maps,
-    WeightsError,
-    find_weights,
-    fuse,
-    load_weights,
-    mirror_maps,
-)
+from .networks import PRESETS, SIZES, Maps, WeightsError, find_weights, fuse
+from .networks import load_weights, mirror_maps
 from .picture import Picture, kept
-from illures_nb.recompose import (  # noqa: F401
-    MAX_GAIN,
-    OFFSET,
-    Change,
-    Paint,
-    Photo,
-    apply_gain,
-    change,
-    composite,
-    develop,
-    face_box,
-    feather,
-    log_gain,
-    on_photo,
-    paint_gain,
-    shine_share,
-    to_frame,
-    upsample_gain,
-)
+from .recompose import MAX_GAIN, OFFSET, Change, Paint, Photo  # noqa: F401
+from .recompose import apply_gain, change, composite, develop, face_box  # noqa: F401
+from .recompose import feather, log_gain, on_photo, paint_gain  # noqa: F401
+from .recompose import shine_share, to_frame, upsample_gain  # noqa: F401
 from .threads import apart, as_usual, each
 
 # %% ../nbs/40_decompose.ipynb #aa805740
@@ -127,13 +104,13 @@ class Decomposition:
 
     @cached_property
     def shading(self):  # (S, S, 3) float32 linear, ≥ 0
-        "f(N, L): what a white face would send."
+        "Shade a white face, f(N, L)."
         basis = (self.origin or self)._basis
         return np.maximum(basis @ self.light.coeffs, 0).reshape(self.normals.shape)
 
     @cached_property
     def rendering(self):  # (S, S, 3) float32 linear, may leave [0, 1]
-        "albedo · shading + residual."
+        "Return the light the layers make: albedo · shading + residual."
         return self.albedo * self.shading + self.residual
 
     @cached_property

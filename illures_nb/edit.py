@@ -8,8 +8,9 @@ __all__ = ['SIZE', 'FLOOR', 'LUMINANCE', 'TRUST', 'MELANIN', 'HAEMOGLOBIN', 'fin
            'touch', 'touches', 'decal', 'unrolled']
 
 # %% ../nbs/48_edit.ipynb #3c7b1fa9
-from .albedo import FLOOR, HAEMOGLOBIN, LUMINANCE, MELANIN, SIZE, TRUST  # noqa: F401
+from .albedo import FLOOR, HAEMOGLOBIN, MELANIN, SIZE, TRUST  # noqa: F401
 from .albedo import fine_transform, healed_albedo, skin_level, tone_range  # noqa: F401
+from .colour import LUMINANCE  # noqa: F401
 from .decals import decal, unrolled  # noqa: F401
 from .layers import BLENDS, KINDS, MAX_LAYERS, Layer  # noqa: F401
 from .layers import apply_layers, as_layers, fine_albedo  # noqa: F401

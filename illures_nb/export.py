@@ -26,7 +26,8 @@ from .depth import PUPILS, STEEPEST, conjugate_gradients  # noqa: F401
 from .depth import integrate, relief, rises, upright  # noqa: F401
 from .film import FILMS, LAMP, WAYS, light_path, view  # noqa: F401
 from .film import write_gif, write_mp4, write_turn  # noqa: F401
-from .image import whole_file, write_png
+from .files import whole_file
+from .image import write_png
 from .layers import fine_albedo
 from .maps import ABOUT, CODES, COLOURS, GREEN, ORIGIN, OWN_FILES  # noqa: F401
 from .maps import README, RELIEF, ROWS, Entry, about, bands, clear_maps  # noqa: F401

@@ -38,10 +38,8 @@ def whole_file(
 # %% ../nbs/06_files.ipynb #7ce0821f
 def listed(
     folders,  # a path, several, or None
-) -> list:  # of Path
+) -> list:
     "Return one folder or several as a list."
-    if folders is None:
-        return []
     if isinstance(folders, (str, os.PathLike)):
-        folders = [folders]
-    return [Path(folder) for folder in folders]
+        return [folders]
+    return list(folders or ())

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from .decompose import Decomposition
-from .image import resize, whole_file
+from .files import whole_file
+from .image import resize
 from .light import SHLight
 
 # %% ../nbs/54_film.ipynb #766a1bbb

@@ -16,9 +16,10 @@ from numbers import Real
 import cv2
 import numpy as np
 
-from .albedo import FLOOR, HAEMOGLOBIN, LUMINANCE, MELANIN, SIZE
+from .albedo import FLOOR, HAEMOGLOBIN, MELANIN, SIZE
 from .albedo import averaged, enlarged, found_albedo, from_levels, healed_albedo
 from .albedo import skin_level, to_levels, tone_range
+from .colour import luminance
 from .decompose import Decomposition
 
 # %% ../nbs/43_layers.ipynb #67cddefd
@@ -210,7 +211,7 @@ def _blend(albedo, colour, amount, layer, f):
         colour = albedo * colour
     if layer.blend == "colour":
         usual = np.float32(layer.under or skin_level(f))
-        colour = colour * ((albedo @ LUMINANCE) / usual)[..., None]
+        colour = colour * (luminance(albedo) / usual)[..., None]
     albedo += amount * (colour - albedo)
 
 # %% ../nbs/43_layers.ipynb #9c1eeb90

@@ -21,7 +21,8 @@ from .albedo import SIZE, fine_transform
 from .decompose import MAPS, Decomposition, as_picture, face_box, feather, on_photo, roll
 from .depth import PUPILS
 from .face import invert_transform
-from .image import ImageWriteError, quantise, whole_file, write_exr, write_png
+from .files import ImageWriteError, whole_file
+from .image import quantise, write_exr, write_png
 
 # %% ../nbs/52_maps.ipynb #f7378423
 class Entry(NamedTuple):

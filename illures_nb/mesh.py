@@ -17,7 +17,8 @@ import numpy as np
 from . import __version__
 from .decompose import Decomposition
 from .depth import PUPILS, relief, upright
-from .image import quantise, resize, whole_file
+from .files import whole_file
+from .image import quantise, resize
 from .layers import fine_albedo
 
 # %% ../nbs/51_mesh.ipynb #324ce91d

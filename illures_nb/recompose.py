@@ -13,6 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from .colour import luminance
 from .crop import crop_scale, invert_transform, transform_points
 from .detect import Face
 from .image import guided_coefficients, linear_to_srgb, srgb_to_linear
@@ -115,7 +116,6 @@ def to_frame(
 # %% ../nbs/38_recompose.ipynb #2d5a733a
 OFFSET = 0.02  # τ, linear light: about the sRGB level 39 of 255
 MAX_GAIN = 50.0  # of I + τ, and its inverse
-_LUMINANCE = np.float32([0.2126, 0.7152, 0.0722])  # of linear sRGB
 
 
 def _continued(gain, mask):
@@ -137,7 +137,7 @@ def log_gain(
 ) -> np.ndarray:  # (S, S, 3) float32 log gain, continued beyond the mask
     "Make the logarithm of the offset ratio image."
     new, own = (np.maximum(x, 0) for x in (new, own))
-    new_luminance, own_luminance = (x @ _LUMINANCE[:, None] for x in (new, own))
+    new_luminance, own_luminance = (luminance(x)[..., None] for x in (new, own))
     of_colours = np.log((new + OFFSET) / (own + OFFSET))
     of_luminance = np.log((new_luminance + OFFSET) / (own_luminance + OFFSET))
     colour_share = new_luminance / (new_luminance + OFFSET)
@@ -200,7 +200,7 @@ def shine_share(
     residual: np.ndarray,  # (S, S, 3) linear, signed
 ) -> np.ndarray:  # (S, S) float32 in [0, 1]
     "Return the share of a pixel's light that pigment does not colour: the positive residual."
-    through, shine = (np.maximum(x, 0) @ _LUMINANCE for x in (diffuse, residual))
+    through, shine = (luminance(np.maximum(x, 0)) for x in (diffuse, residual))
     return shine / np.maximum(through + shine, np.float32(1e-3))
 
 

@@ -9,10 +9,11 @@ __all__ = ['TOUCHES', 'distance_inside', 'lips_and_mouth', 'skin_mask', 'beard_d
 import cv2
 import numpy as np
 
-from .albedo import BROWS, EYES, FLOOR, LIPS, LUMINANCE, MELANIN, MOUTH, SIZE
+from .albedo import BROWS, EYES, FLOOR, LIPS, MELANIN, MOUTH, SIZE
 from .albedo import averaged, blurred, enlarged, features_mask, filled, fine_landmarks
 from .albedo import found_albedo, from_levels, grown, once_per_face, scaled_polygon
 from .albedo import skin_level
+from .colour import luminance
 from .decompose import Decomposition
 from .layers import Layer, as_layer, data_url, to_hex
 
@@ -49,7 +50,7 @@ def _log_odds(features, yes, no):  # (P, C), two (P,) bool → (P,)
 def _redness(f):  # (P, 3): red and blue against green, brightness; logarithms
     albedo = blurred(from_levels(found_albedo(f)), 1.2)
     red, green, blue = np.moveaxis(albedo, -1, 0)
-    features = [np.log(red / green), np.log(blue / green), np.log(albedo @ LUMINANCE)]
+    features = [np.log(red / green), np.log(blue / green), np.log(luminance(albedo))]
     return np.stack(features, -1).reshape(-1, 3)
 
 
@@ -83,7 +84,7 @@ def lips_and_mouth(
 def skin_mask(f: Decomposition) -> np.ndarray:  # (SIZE, SIZE) float32
     "Find the skin."
     p = fine_landmarks(f)
-    brightness = blurred(from_levels(found_albedo(f)), 1.5) @ LUMINANCE
+    brightness = luminance(blurred(from_levels(found_albedo(f)), 1.5))
     not_dark = _ramp(brightness / skin_level(f), 0.08, 0.4)
     eyes = np.max([filled(scaled_polygon(p[eye], 1.15)) for eye in EYES], 0)
     mouth = lips_and_mouth(f)[1]
@@ -96,7 +97,7 @@ def _suiting(f, light, dark):  # one of two colours
 
 def _lipstick(f):
     lips = lips_and_mouth(f)[0]
-    brightness = from_levels(found_albedo(f)) @ LUMINANCE
+    brightness = luminance(from_levels(found_albedo(f)))
     under = (brightness * lips).sum() / max(lips.sum(), 1e-6)
     colour = _suiting(f, "#a3243b", "#86192f")
     return lips, dict(blend="colour", colour=colour, opacity=0.8, under=max(under, 0.01))
@@ -274,10 +275,10 @@ def hair_colour(f: Decomposition) -> str:  # #rrggbb
     hairs = albedo[np.max([filled(hull) for hull in hulls], 0) > 0.5]
     if len(hairs) < 30:
         return "#3d2d24"
-    brightness = hairs @ LUMINANCE
+    brightness = luminance(hairs)
     darkest = hairs[brightness <= np.quantile(brightness, 0.15)]
     colour = np.median(darkest, 0) / 2
-    return to_hex(colour * min(1, 0.12 * skin_level(f) / max(colour @ LUMINANCE, FLOOR)))
+    return to_hex(colour * min(1, 0.12 * skin_level(f) / max(luminance(colour), FLOOR)))
 
 
 def _beard(f):

@@ -12,12 +12,12 @@ from PIL import Image
 from test_browser import Visit, change
 
 from illures_nb import SHLight
+from illures_nb.colour import LUMINANCE
 from illures_nb.decompose import log_gain
 from illures_nb.export import write_turn
 
 browser = test_browser.browser  # its fixture, for this module
 
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 SIZES = {
     "desktop": (1440, 900),
     "small desktop": (1024, 768),

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 pytest.importorskip("numba", reason="the rasteriser needs numba: pip install 'illures_nb[synth]'")
+from illures_nb.colour import LUMINANCE  # noqa: E402
 from illures_nb.image import linear_to_srgb  # noqa: E402
 from illures_nb.light import shade_maps  # noqa: E402
 from illures_nb.synth.assets import painted_scenes  # noqa: E402
@@ -29,7 +30,7 @@ from illures_nb.train.stored import forkable  # noqa: E402
 from illures_nb.train.toys import toy_sets  # noqa: E402
 
 ENVS = painted_scenes()
-LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])
+WEIGHTS = torch.from_numpy(LUMINANCE).float()
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def test_little_of_a_black_and_white_picture_moves_to_the_residual(both):
     lit = both[0].lit(np.random.default_rng(0), 32, ENVS)[0]
     grey = grey_lit(lit, np.ones(32, bool)).residual[:, :1] * lit.mask
     residual, image = (
-        (x * LUMINANCE[:, None, None]).sum(1, keepdim=True) * lit.mask
+        (x * WEIGHTS[:, None, None]).sum(1, keepdim=True) * lit.mask
         for x in (lit.residual, lit.image)
     )
     assert (grey - residual).abs().sum() / image.sum() < 0.01

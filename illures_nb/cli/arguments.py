@@ -115,10 +115,12 @@ class Parser(argparse.ArgumentParser):
                 subparsers.add_parser(name, help=part.help, command=part)
 
     def parse_known_args(self, args=None, namespace=None):
+        "Declare the arguments, then parse."
         self.declare()
         return super().parse_known_args(args, namespace)
 
     def error(self, message):
+        "Stop with one line."
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
     def _check_value(self, action, value):

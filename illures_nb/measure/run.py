@@ -10,6 +10,8 @@ import argparse
 from pathlib import Path
 from types import SimpleNamespace
 
+from ..files import listed
+
 # %% ../../nbs/measure/90_run.ipynb #ea12a741
 def _count(
     text: str,
@@ -231,9 +233,8 @@ def run(
     "Run a benchmark, as `illures evaluate` does."
     if name not in BENCHMARKS:
         raise ValueError(f"there is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}")
-    folders = [folders] if isinstance(folders, (str, Path)) else folders
     args = SimpleNamespace(weights=weights, envs=envs, device=device)
-    args.folders = [Path(folder) for folder in folders]
+    args.folders = [Path(folder) for folder in listed(folders)]
     args.out = Path(out) if out else None
     args.everyone, args.most, args.progress = everyone, most, progress
     return BENCHMARKS[name].run(args)

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 import torch
 
+from ..colour import luminance
 from ..decompose import Decomposer, as_picture, fit_light, infer
-from ..edit import LUMINANCE
 from ..face import face_mask
 from ..image import linear_to_srgb, srgb_to_linear
 from ..light import SHLight, sh_basis
@@ -236,7 +236,7 @@ def light_errors(
 ) -> tuple:  # relative error of the coefficients; angle between the linear parts, degrees
     "Compare two lights."
     relative = np.linalg.norm(light - true) / max(np.linalg.norm(true), 1e-9)
-    directions = [dominant_direction(x @ LUMINANCE) for x in (light, true)]
+    directions = [dominant_direction(luminance(x)) for x in (light, true)]
     return float(relative), float(angular_error(*directions))
 
 
@@ -273,7 +273,7 @@ def score_picture(
         "normals": angle.mean(),
         "slope": relief_slope(normals, true_normals),
         "albedo": si_log_rmse(albedo.ravel(), true_albedo.ravel()),
-        "corr": correlation(albedo @ LUMINANCE, true_albedo @ LUMINANCE),
+        "corr": correlation(luminance(albedo), luminance(true_albedo)),
         "light_rel": light_rel,
         "light_angle": light_angle,
         "residual": abs(residual - true_residual).mean(),
@@ -291,7 +291,7 @@ def shaded(
     light: np.ndarray,  # (9, 3)
 ) -> np.ndarray:  # (S, S) grey, linear
     "Put albedo and normals under a light."
-    return (maps.albedo * np.maximum(sh_basis(maps.normals) @ light, 0)) @ LUMINANCE
+    return luminance(maps.albedo * np.maximum(sh_basis(maps.normals) @ light, 0))
 
 
 def _cross_relit(
@@ -301,12 +301,12 @@ def _cross_relit(
     "Relight every picture of a face like every other one."
     errors = {"cross": [], "cross_own": [], "oracle": [], "unchanged": []}
     for i, j in permutations(range(len(guesses)), 2):
-        target = scene.images[j] @ LUMINANCE
+        target = luminance(scene.images[j])
         relit = {
             "cross": shaded(guesses[i], scene.lights[j]),
             "cross_own": shaded(guesses[i], guesses[j].light),
             "oracle": shaded(scene.truth(i), scene.lights[j]),
-            "unchanged": scene.images[i] @ LUMINANCE,
+            "unchanged": luminance(scene.images[i]),
         }
         for way, picture in relit.items():
             errors[way].append(relight_error(picture, target, scene.mask))
@@ -322,8 +322,8 @@ def score_scene(
     for way, errors in _cross_relit(guesses, scene).items():
         figures[way] = float(np.mean([rmse for rmse, _ in errors]))
         figures[f"{way}_ssim"] = float(np.mean([ssim for _, ssim in errors]))
-    std_log, cv = albedo_constancy(np.stack([g.albedo[mask] @ LUMINANCE for g in guesses]))
-    of_pixels = albedo_constancy(scene.images[:, mask] @ LUMINANCE)[0]
+    std_log, cv = albedo_constancy(np.stack([luminance(g.albedo[mask]) for g in guesses]))
+    of_pixels = albedo_constancy(luminance(scene.images[:, mask]))[0]
     mean = np.mean([g.normals[mask] for g in guesses], 0)
     turns = [angular_error(g.normals[mask], mean).mean() for g in guesses]
     figures |= {"std_log": std_log, "cv": cv, "std_log_pixels": of_pixels}

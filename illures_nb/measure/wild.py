@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..colour import luminance
 from ..decompose import Decomposition, as_picture
-from ..edit import LUMINANCE
 from ..face import crop, crop_transform
 from ..image import linear_to_srgb, read_image, srgb_to_linear
 from ..light import SHLight
@@ -70,8 +70,8 @@ def explained(
     return {
         "recon": float(abs(face.reconstruction - photo)[mask].mean()),
         "share": float((residual * residual).sum() / energy),
-        "contrast": float(log_floored(face.albedo[mask] @ LUMINANCE).std()),
-        "pixels": float(log_floored(image @ LUMINANCE).std()),
+        "contrast": float(log_floored(luminance(face.albedo[mask])).std()),
+        "pixels": float(log_floored(luminance(image)).std()),
     }
 
 
@@ -83,7 +83,7 @@ def consistency(
     both = [np.nan_to_num(f.to_frame("mask")) > 0.5 for f in (face, dark)]
     both = both[0] & both[1]
     normals = [f.to_frame("normals")[both] for f in (face, dark)]
-    albedos = [log_floored(f.to_frame("albedo")[both] @ LUMINANCE) for f in (face, dark)]
+    albedos = [log_floored(luminance(f.to_frame("albedo")[both])) for f in (face, dark)]
     change = albedos[1] - albedos[0]
     return {
         "normals": float(angular_error(*normals).mean()),

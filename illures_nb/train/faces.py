@@ -13,7 +13,7 @@ import torch
 
 from ..face import FLIP_68
 from ..image import srgb_to_linear
-from ..light import MIRROR_SIGNS
+from ..networks import mirror_light, mirror_normals
 from ..synth.lighting import Lit, illuminate, sample_light
 from ..synth.raster import Geometry, unit
 from .stored import StoredFaces
@@ -34,14 +34,13 @@ def mirror(
     mirrored: torch.Tensor,  # (B,) bool: which faces
 ) -> Geometry:  # the same batch, some faces reflected left to right
     "Reflect faces: pixels flip, normals and directions change the sign of x, landmarks sides."
-    flip_x = torch.tensor([-1, 1, 1])
     reflected = {
         f.name: getattr(g, f.name).flip(-1)
         for f in fields(Geometry)
-        if f.name not in ("directions", "landmarks")
+        if f.name not in ("normals", "directions", "landmarks")
     }
-    reflected["normals"] = reflected["normals"] * flip_x.to(torch.int8)[:, None, None]
-    reflected["directions"] = g.directions * flip_x.float()
+    reflected["normals"] = mirror_normals(g.normals)
+    reflected["directions"] = g.directions * torch.tensor([-1.0, 1, 1])
     reflected["landmarks"] = mirror_points(g.landmarks, g.albedo.shape[-1])
     for name, x in reflected.items():
         reflected[name] = _where(mirrored, x, getattr(g, name))
@@ -134,13 +133,11 @@ def mirror_lit(
     mirrored: torch.Tensor,  # (B,) bool: which faces
 ) -> Lit:  # the same batch, some faces reflected left to right
     "Reflect lit faces: pixels flip, normals and light change the sign of x."
-    flip_x = torch.tensor([-1.0, 1, 1])[:, None, None]
-    flip_light = torch.tensor(MIRROR_SIGNS, dtype=torch.float32)[:, None]
     return Lit(
         _where(mirrored, lit.image.flip(-1), lit.image),
         _where(mirrored, lit.albedo.flip(-1), lit.albedo),
-        _where(mirrored, lit.normals.flip(-1) * flip_x, lit.normals),
-        _where(mirrored, lit.light * flip_light, lit.light),
+        _where(mirrored, mirror_normals(lit.normals), lit.normals),
+        _where(mirrored, mirror_light(lit.light), lit.light),
         _where(mirrored, lit.mask.flip(-1), lit.mask),
     )
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..files import listed
 from ..synth.shards import one_thread
 from .batches import joined, smaller
 from .labelled import described
 from .stage import Stage
-from .stored import listed
 from .streams import STREAMS
 
 # %% ../../nbs/train/50_mixture.ipynb #e352a3f3

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..image import srgb_to_linear
+from ..networks import mirror_normals
 from ..synth.raster import unit
 from .batches import AlignPair, Batch, Pair
 from .faces import Traced, mirror_points
@@ -147,9 +148,9 @@ class AlignPairs(Batches):
         mirrored = np.tile(rng.random(self.batch) < 0.5, 2)
         if not self.normals:
             maps = _repainted(maps, rng)
-        flip_x = torch.tensor([-1.0 if self.normals else 1.0, 1, 1])[:, None, None]
+        flipped = mirror_normals(maps) if self.normals else maps.flip(-1)
         which = torch.from_numpy(mirrored)[:, None, None, None]
-        maps = torch.where(which, maps.flip(-1) * flip_x, maps)
+        maps = torch.where(which, flipped, maps)
         mask = torch.where(which, mask.flip(-1), mask)
         points = _mirrored_points(points, mirrored, self.size)
         contours, face = (draw(points, self.size) for draw in (drawn_contours, drawn_masks))

@@ -13,12 +13,14 @@ import cv2
 import numpy as np
 import torch
 
+from ..colour import LUMINANCE
+from ..files import listed
 from ..image import linear_to_srgb
 from ..synth.lighting import Lit
 from ..synth.shards import Shards
 from .batches import Batch
 from .faces import Pool, Traced
-from .stored import Batches, StoredFaces, listed
+from .stored import Batches, StoredFaces
 
 # %% ../../nbs/train/16_photograph.ipynb #a01e0c04
 def _smooth(rng, S, cells, sigma):
@@ -235,7 +237,7 @@ def _floats(x):
     return torch.from_numpy(np.asarray(x)).float()
 
 # %% ../../nbs/train/16_photograph.ipynb #e15107a0
-_LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])  # of linear sRGB
+_LUMINANCE = torch.from_numpy(LUMINANCE).float()
 
 
 def _luminance(x):

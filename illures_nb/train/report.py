@@ -17,7 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..image import read_image, whole_file, write_image
+from ..files import whole_file
+from ..image import read_image, write_image
 
 # %% ../../nbs/train/26_report.ipynb #cabe7256
 def clock(

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ..face import LandmarkNet
+from ..files import listed
 from illures_nb.networks import (
     Maps,
     WeightsError,
@@ -24,7 +25,6 @@ from illures_nb.networks import (
 )
 from .landmarks import landmark_weights
 from .stage import Stage
-from .stored import listed
 
 # %% ../../nbs/train/42_roles.ipynb #0f8b4c55
 class Role:

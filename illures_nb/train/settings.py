@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from ..files import listed
 from ..networks import load_weights
 from .labelled import described
 from .roles import read_network
 from .stage import Stage
-from .stored import listed
 from .videos import log as clips_of
 
 # %% ../../nbs/train/44_settings.ipynb #2f167eee

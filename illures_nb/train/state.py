@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from ..image import whole_file
+from ..files import whole_file
 from .roles import ROLES, networks
 from .settings import settings, steps_made
 from .stage import Stage

@@ -13,8 +13,8 @@ from torch import nn
 
 from ..face import VIEW_SIZE
 from ..image import linear_to_srgb
-from ..light import MIRROR_SIGNS, shade_maps
-from ..networks import Maps
+from ..light import shade_maps
+from ..networks import Maps, mirror_maps
 from .align import contour_use
 from .batches import Batch, joined, shrink, smaller
 from .labelled import read_all_places, read_labelled
@@ -363,12 +363,11 @@ class PhotoStream(Stream):
 
     def labels(self, nets, batch):
         "Label pictures with the mean of the teacher's answers to them and to their mirrors."
-        maps, mirrored = nets.teacher_maps(batch.image), nets.teacher_maps(batch.image.flip(-1))
-        flip_x = maps.normals.new_tensor([-1.0, 1, 1])[:, None, None]
-        flip_light = maps.light.new_tensor(MIRROR_SIGNS)[:, None]
-        albedo = (maps.albedo + mirrored.albedo.flip(-1)) / 2
-        normals = nn.functional.normalize(maps.normals + mirrored.normals.flip(-1) * flip_x, dim=1)
-        light = (maps.light + mirrored.light * flip_light) / 2
+        maps = nets.teacher_maps(batch.image)
+        other = mirror_maps(nets.teacher_maps(batch.image.flip(-1)))
+        albedo = (maps.albedo + other.albedo) / 2
+        normals = nn.functional.normalize(maps.normals + other.normals, dim=1)
+        light = (maps.light + other.light) / 2
         return Batch(batch.image, albedo, normals, light, maps.residual, batch.mask)
 
     def rows(self, nets, batch):

@@ -16,7 +16,8 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from ..image import whole_file, write_image
+from ..files import whole_file
+from ..image import write_image
 from .batches import first_of, picture_count, to_device
 from .mixture import Mixture, aligner_batches, loader
 from .report import Board, Progress, add_row, write_report
