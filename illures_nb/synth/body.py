@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from .facekit import REGIONS, FaceKit
-from .raster import unit, vertex_normals
+from .raster import WORN, unit, vertex_normals
 
 # %% ../../nbs/synth/40_body.ipynb #5ca777b1
-PARTS = REGIONS + ("hair", "headgear", "glasses", "clothes")  # index = number of the part
+PARTS = REGIONS + WORN  # index = number of the part
 ATLAS = dict(albedo=slice(0, 3), gloss=3, roughness=4, bump=5)  # channels of an atlas
 
 

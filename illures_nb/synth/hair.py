@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LINE_AT', 'FRONTS', 'SIDES', 'FLOWS', 'STYLES', 'AROUND', 'NO_HAT', 'Style', 'read_table', 'hair_line', 'Hair',
-           'over_ears', 'draw_hair', 'hair_shell', 'lock_roots', 'combed', 'Locks', 'comb', 'hair_locks', 'ribbons',
+           'over_ears', 'draw_hair', 'hair_shell', 'lock_roots', 'combed', 'Locks', 'comb', 'ribbons', 'hair_locks',
            'grow', 'paint_hair', 'paint_head', 'beard_places', 'beard_opacity', 'grow_beard']
 
 # %% ../../nbs/synth/42_hair.ipynb #8c38db51
@@ -291,33 +291,6 @@ def comb(
     return Locks(*way, at_line, stray)
 
 # %% ../../nbs/synth/42_hair.ipynb #65ea7874
-def hair_locks(
-    body: Body,
-    hair: Hair,
-    part_at: float,  # where the parting is, centimetres to the person's left
-    rng: np.random.Generator,
-    count: int = 1300,
-    steps: int = 6,
-) -> Piece:
-    "Make the locks of a head of hair."
-    lat, lon, at_line, stray = comb(hair, part_at, rng, count, steps)
-    t = np.linspace(0, 1, steps)[:, None]  # from root to tip
-    bow = np.sin(np.pi * np.minimum(0.15 + t, 1))
-    standing_off = (0.04 + 0.1 * hair.lift) * stray * bow
-    rooted = 0.05 * at_line * (1 - t)
-    lift = hair.height(lat, lon) * rng.uniform(0.85, 1.1, count) + 0.05 + standing_off - rooted
-    curl = hair.style.curl
-    if curl > 30:
-        phase = np.radians(curl) * 1.6 * np.arange(steps)[:, None] + 6 * stray
-        lift = lift + 0.25 * min(hair.lift, 1) * np.sin(phase)
-    pressed = lat > read_table(hair.under, lon)
-    lift = np.where(pressed, np.minimum(lift, 0.15), lift)
-    points, out = body.points(lat, lon, lift, hair.hangs)
-    wider = 1 + 0.25 * (hair.style.length[1] > 7)
-    width = rng.uniform(0.07, 0.25, count) * np.where(at_line, 0.6, 1) * wider
-    return ribbons(body, points, out, lat, lon, width, rng)
-
-
 def ribbons(
     body: Body,
     points: np.ndarray,  # (steps, n, 3) ways of the ribbons' middles
@@ -352,6 +325,33 @@ def ribbons(
     places = (np.repeat(x.T.reshape(-1), 2) for x in (latitude, longitude))
     mesh = (strip_by_strip(x) for x in (edges.astype(np.float32), normals, uv))
     return body.hung("hair", *mesh, grid_faces(steps, 2, count), *places)
+
+# %% ../../nbs/synth/42_hair.ipynb #50a21edf
+def hair_locks(
+    body: Body,
+    hair: Hair,
+    part_at: float,  # where the parting is, centimetres to the person's left
+    rng: np.random.Generator,
+    count: int = 1300,
+    steps: int = 6,
+) -> Piece:
+    "Make the locks of a head of hair."
+    lat, lon, at_line, stray = comb(hair, part_at, rng, count, steps)
+    t = np.linspace(0, 1, steps)[:, None]  # from root to tip
+    bow = np.sin(np.pi * np.minimum(0.15 + t, 1))
+    standing_off = (0.04 + 0.1 * hair.lift) * stray * bow
+    rooted = 0.05 * at_line * (1 - t)
+    lift = hair.height(lat, lon) * rng.uniform(0.85, 1.1, count) + 0.05 + standing_off - rooted
+    curl = hair.style.curl
+    if curl > 30:
+        phase = np.radians(curl) * 1.6 * np.arange(steps)[:, None] + 6 * stray
+        lift = lift + 0.25 * min(hair.lift, 1) * np.sin(phase)
+    pressed = lat > read_table(hair.under, lon)
+    lift = np.where(pressed, np.minimum(lift, 0.15), lift)
+    points, out = body.points(lat, lon, lift, hair.hangs)
+    wider = 1 + 0.25 * (hair.style.length[1] > 7)
+    width = rng.uniform(0.07, 0.25, count) * np.where(at_line, 0.6, 1) * wider
+    return ribbons(body, points, out, lat, lon, width, rng)
 
 # %% ../../nbs/synth/42_hair.ipynb #ee2fe498
 def grow(

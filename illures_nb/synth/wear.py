@@ -210,7 +210,7 @@ def brim(
         sheets.append(body.hung("headgear", sheet, normals, uv, faces, latitude, longitude))
     return tuple(sheets)
 
-
+# %% ../../nbs/synth/44_wear.ipynb #afe1282e
 # fmt: off
 DRAPE = np.array([  # below the chin, half width, half depth, z of its middle; centimetres
     (-.6, 5.6, 6.3, -7.2), (-1., 6.8, 8.4, -7.6), (-2.6, 8.3, 9.6, -8),
@@ -511,7 +511,7 @@ def paint_clothes(
             albedo[shirt & tie] = cloth_colour(rng) * [1, 0.8, 0.8]
     fill_cell(atlas, "clothes", albedo, 0.05, rng.uniform(0.8, 0.95), bump)
 
-
+# %% ../../nbs/synth/44_wear.ipynb #30278eed
 # fmt: off
 TORSO = np.array([  # y, half width, half depth and z of its rings, from the collar down; cm
     (-12.9, 6.6, 6.6, -9.9), (-14., 7.6, 7.3, -10.1), (-15.3, 9.8, 7.9, -10.6),
