@@ -440,5 +440,6 @@ def fine(
     lifted = vertices + normals * (torch.from_numpy(height) / 10 * moves)[:, None]
     turned = (vertex_normals(lifted[None], new) - vertex_normals(vertices[None], new))[0]
     on_face = torch.zeros(len(new), dtype=torch.int64)
-    part, faces = torch.cat([on_face, head.part[~pick]]), torch.cat([new, rest])
+    part = torch.cat([on_face, head.part[~pick]])
+    faces = torch.cat([new, rest])
     return Head(lifted, unit(normals + turned), faces, uv, part, head.landmarks, head.atlas)

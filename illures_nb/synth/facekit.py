@@ -306,8 +306,10 @@ def _analytic_modes(egg):
 
     identity = []
     for k, bump in enumerate(_BUMPS):
-        identity.append(changed(k, np.array([0, 0, 0, 0, 0.35 * abs(bump[4]) + 0.1])))
-    identity += [changed(k, np.array([0, 0.25, 0.1, 0, 0])) for k in (1, 3, 5, 6, 8)]
+        higher = 0.35 * abs(bump[4]) + 0.1
+        identity.append(changed(k, np.array([0, 0, 0, 0, higher])))
+    moved_and_wider = np.array([0, 0.25, 0.1, 0, 0])
+    identity += [changed(k, moved_and_wider) for k in (1, 3, 5, 6, 8)]
     sizes = ([0.04, 0, 0], [0, 0.03, 0], [0, 0, 0.03])
     identity += [(vertices + [0, 1.2, 9.2]) * size for size in sizes]
     front, side = z > -8, np.sign(x)
@@ -381,7 +383,8 @@ def _cosines(points, degree):
     waves = []
     for total in range(1, degree + 1):
         for i in range(total + 1):
-            across, up = torch.cos(torch.pi * i * x), torch.cos(torch.pi * (total - i) * y)
+            across = torch.cos(torch.pi * i * x)
+            up = torch.cos(torch.pi * (total - i) * y)
             waves.append(across * up * fade)
     forwards_first = torch.eye(3, dtype=points.dtype)[[2, 0, 1]]
     return torch.stack([wave[:, None] * axis for wave in waves for axis in forwards_first])

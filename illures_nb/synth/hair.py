@@ -277,7 +277,8 @@ def comb(
     curl = np.radians(style.curl) * np.where(loose, rng.normal(0, 1, count), 1)
     curl = curl.astype(np.float32)
     free = 4 * read_table(hair.free, lon)
-    ragged = (rng.uniform(-1, 5, count) + free * rng.random(count)).astype(np.float32)
+    ragged = rng.uniform(-1, 5, count) + free * rng.random(count)
+    ragged = ragged.astype(np.float32)
     way = np.empty((2, steps, count), np.float32)
     for k in range(steps):
         way[:, k] = lat, lon
@@ -308,7 +309,8 @@ def ribbons(
     across = cross(along, out)
     across /= length(across) + 1e-6
     side = np.array([-1, 1], np.float32)[:, None]
-    taper = np.interp(np.linspace(0, 1, steps), [0, 0.2, 0.6, 1], [0.6, 1, 0.9, 0.12])
+    along_it, widths = [0, 0.2, 0.6, 1], [0.6, 1, 0.9, 0.12]
+    taper = np.interp(np.linspace(0, 1, steps), along_it, widths)
     half = (width * taper[:, None])[..., None, None].astype(np.float32)
     edges = points[:, :, None] - across[:, :, None] * half * side
     uneven = 0.09 * rng.standard_normal((1, count, 1, 3), np.float32)

@@ -152,8 +152,8 @@ class Lamp:
         d = np.array(self.direction)
         if self.kind != "area":
             return d[None] * (1 if self.kind == "directional" else self.distance)
-        other = (0, 0, 1.0) if abs(d[2]) < 0.8 else (0, 1.0, 0)
-        x = np.cross(d, other)
+        not_along = (0, 0, 1.0) if abs(d[2]) < 0.8 else (0, 1.0, 0)
+        x = np.cross(d, not_along)
         x /= np.linalg.norm(x)
         y = np.cross(d, x)
         i = np.arange(n)  # two rings, which is Gauss' rule for a disc

@@ -201,7 +201,8 @@ def brim(
     shape = (rows, columns)
     u, v = 0.2 + 0.6 * (lon / around / 2 + 0.5), 0.1 * t[..., 0]
     uv = np.stack([np.broadcast_to(u, shape), np.broadcast_to(v, shape)], -1)
-    latitude, longitude = (np.broadcast_to(x, shape).reshape(-1) for x in (hat.line(lon), lon))
+    latitude = np.broadcast_to(hat.line(lon), shape).reshape(-1)
+    longitude = np.broadcast_to(lon, shape).reshape(-1)
     sheets = []
     for sheet, flip in ((top, 1), (top - [0, 0.15, 0], -1)):
         sheet = sheet.astype(np.float32)
@@ -453,6 +454,11 @@ def paint_glasses(atlas, metal, rng):
     fill_cell(atlas, "lens", dark, 0.95, 0.05)
 
 
+def _nearest(rim, x, y):
+    "Index of the point of a rim (n, 2) nearest to a place, in city blocks."
+    return np.abs(rim - [x, y]).sum(1).argmin()
+
+
 def put_on_glasses(
     body: Body,
     atlas: np.ndarray,  # (T, 2T, 6), its cells are painted
@@ -462,12 +468,13 @@ def put_on_glasses(
     frame = draw_frame(body, rng)
     rim = frame.rim
     metal, dark, half_rimmed = (rng.random() < chance for chance in (0.45, 0.12, 0.15))
-    width, height = ((0.05, 0.08), (0.05, 0.09)) if metal else ((0.1, 0.24), (0.12, 0.2))
+    width = (0.05, 0.08) if metal else (0.1, 0.24)
+    height = (0.05, 0.09) if metal else (0.12, 0.2)
     half_width, half_height = rng.uniform(*width), rng.uniform(*height)
     paint_glasses(atlas, metal, rng)
     hinge_height = np.quantile(rim[:, 1], 0.72)
-    inner = np.abs(rim - [rim[:, 0].min() - 9, hinge_height]).sum(1).argmin()
-    outer = np.abs(rim - [rim[:, 0].max() + 9, hinge_height]).sum(1).argmin()
+    inner = _nearest(rim, rim[:, 0].min() - 9, hinge_height)
+    outer = _nearest(rim, rim[:, 0].max() + 9, hinge_height)
     meshes = []
     for side in (-1, 1):
         outline = frame.in_space(rim * [side, 1])
