@@ -453,7 +453,7 @@ def paint_glasses(atlas, metal, rng):
     dark = np.array([0.01, 0.01, 0.012]) * rng.uniform(0.5, 2, 3)
     fill_cell(atlas, "lens", dark, 0.95, 0.05)
 
-
+# %% ../../nbs/synth/44_wear.ipynb #cfcd4a72
 def _nearest(rim, x, y):
     "Index of the point of a rim (n, 2) nearest to a place, in city blocks."
     return np.abs(rim - [x, y]).sum(1).argmin()
