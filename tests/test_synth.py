@@ -219,7 +219,7 @@ def test_errors_have_their_types(tmp_path):
         with pytest.raises(FileNotFoundError):
             load_skins(folder)
     with pytest.raises(ValueError):
-        recipes.find("bfm")
+        recipes.recipe_named("bfm")
     with pytest.raises(ValueError):
         recipes.units("expre-syn", 0)
     with pytest.raises(IndexError):

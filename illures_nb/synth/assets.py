@@ -47,7 +47,7 @@ def painted_scenes(
     n: int = 24,  # how many
     seed: int = 0,  # of the painter
 ) -> np.ndarray:  # (n, 32, 64, 3) float32 linear radiance, mean 1, suns clipped, like load_envmaps
-    "Environment maps from a few strokes: sky, ground, drifting brightness, windows and lamps."
+    "Paint environment maps in a few strokes: sky, ground, drifting brightness, windows and lamps."
     rng, scenes = np.random.default_rng(seed), []
     y = np.linspace(1, -1, 32)[:, None, None]
     x = np.linspace(-np.pi, np.pi, 64, endpoint=False)[None, :, None]
@@ -200,7 +200,7 @@ def _if_pictures(folder):
     "A folder that holds pictures; None: it does not."
     return folder if any(folder.glob("*.png")) else None
 
-
+# %% ../../nbs/synth/70_assets.ipynb #6984d43f
 @dataclass(frozen=True, init=False)
 class Assets:
     """What faces are drawn from: four paths, or None for what needs no file.
@@ -225,7 +225,7 @@ class Assets:
         cls,
         folder: Path,  # as imported: kit/facekit.npz, skins/, brows/, envs/envmaps.npz
     ) -> "Assets":
-        "The assets of a folder; what is not in it needs no file."
+        "Return the assets of a folder; what is not in it needs no file."
         folder = Path(folder)
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder} is no folder of assets.")
@@ -264,7 +264,7 @@ class Assets:
         return list(_licences(*self.paths))
 
     def read(self) -> "Assets":  # itself
-        "Read everything now: complains here instead of in a worker, and forked workers inherit it."
+        "Read everything now: it complains before any worker starts, and forked workers inherit it."
         self.kit()
         self.sources()
         self.brows()

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from .facekit import REGIONS, FaceKit
-from .raster import unit, vertex_normals
+from .raster import WORN, unit, vertex_normals
 
 # %% ../../nbs/synth/40_body.ipynb #5ca777b1
-PARTS = REGIONS + ("hair", "headgear", "glasses", "clothes")  # index = number of the part
+PARTS = REGIONS + WORN  # index = number of the part
 ATLAS = dict(albedo=slice(0, 3), gloss=3, roughness=4, bump=5)  # channels of an atlas
 
 
@@ -440,5 +440,6 @@ def fine(
     lifted = vertices + normals * (torch.from_numpy(height) / 10 * moves)[:, None]
     turned = (vertex_normals(lifted[None], new) - vertex_normals(vertices[None], new))[0]
     on_face = torch.zeros(len(new), dtype=torch.int64)
-    part, faces = torch.cat([on_face, head.part[~pick]]), torch.cat([new, rest])
+    part = torch.cat([on_face, head.part[~pick]])
+    faces = torch.cat([new, rest])
     return Head(lifted, unit(normals + turned), faces, uv, part, head.landmarks, head.atlas)

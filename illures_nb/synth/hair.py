@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LINE_AT', 'FRONTS', 'SIDES', 'FLOWS', 'STYLES', 'AROUND', 'NO_HAT', 'Style', 'read_table', 'hair_line', 'Hair',
-           'over_ears', 'draw_hair', 'hair_shell', 'lock_roots', 'combed', 'Locks', 'comb', 'hair_locks', 'ribbons',
+           'over_ears', 'draw_hair', 'hair_shell', 'lock_roots', 'combed', 'Locks', 'comb', 'ribbons', 'hair_locks',
            'grow', 'paint_hair', 'paint_head', 'beard_places', 'beard_opacity', 'grow_beard']
 
 # %% ../../nbs/synth/42_hair.ipynb #8c38db51
@@ -277,7 +277,8 @@ def comb(
     curl = np.radians(style.curl) * np.where(loose, rng.normal(0, 1, count), 1)
     curl = curl.astype(np.float32)
     free = 4 * read_table(hair.free, lon)
-    ragged = (rng.uniform(-1, 5, count) + free * rng.random(count)).astype(np.float32)
+    ragged = rng.uniform(-1, 5, count) + free * rng.random(count)
+    ragged = ragged.astype(np.float32)
     way = np.empty((2, steps, count), np.float32)
     for k in range(steps):
         way[:, k] = lat, lon
@@ -291,6 +292,43 @@ def comb(
     return Locks(*way, at_line, stray)
 
 # %% ../../nbs/synth/42_hair.ipynb #65ea7874
+def ribbons(
+    body: Body,
+    points: np.ndarray,  # (steps, n, 3) ways of the ribbons' middles
+    out: np.ndarray,  # (steps, n, 3) where their surface faces
+    latitude: np.ndarray,  # (steps, n) degrees, where they hang
+    longitude: np.ndarray,
+    width: np.ndarray,  # (n,) half of it, centimetres
+    rng: np.random.Generator,
+) -> Piece:
+    "Make thin strips of hair."
+    steps, count = points.shape[:2]
+    out = out.astype(np.float32)
+    steps_on = points[1:] - points[:-1]
+    along = np.concatenate([steps_on, points[-1:] - points[-2:-1]])
+    across = cross(along, out)
+    across /= length(across) + 1e-6
+    side = np.array([-1, 1], np.float32)[:, None]
+    along_it, widths = [0, 0.2, 0.6, 1], [0.6, 1, 0.9, 0.12]
+    taper = np.interp(np.linspace(0, 1, steps), along_it, widths)
+    half = (width * taper[:, None])[..., None, None].astype(np.float32)
+    edges = points[:, :, None] - across[:, :, None] * half * side
+    uneven = 0.09 * rng.standard_normal((1, count, 1, 3), np.float32)
+    normals = out[:, :, None] - across[:, :, None] * (0.35 * side) + uneven
+    normals /= length(normals)
+    shape = (steps, count, 2)
+    u = to_and_fro(rng.random(count)[None, :, None] + np.array([0, 0.02]))
+    v = np.linspace(1, 0, steps)[:, None, None]
+    uv = np.stack([np.broadcast_to(u, shape), np.broadcast_to(v, shape)], -1)
+
+    def strip_by_strip(x):
+        return np.swapaxes(x, 0, 1)
+
+    places = (np.repeat(x.T.reshape(-1), 2) for x in (latitude, longitude))
+    mesh = (strip_by_strip(x) for x in (edges.astype(np.float32), normals, uv))
+    return body.hung("hair", *mesh, grid_faces(steps, 2, count), *places)
+
+# %% ../../nbs/synth/42_hair.ipynb #50a21edf
 def hair_locks(
     body: Body,
     hair: Hair,
@@ -316,42 +354,6 @@ def hair_locks(
     wider = 1 + 0.25 * (hair.style.length[1] > 7)
     width = rng.uniform(0.07, 0.25, count) * np.where(at_line, 0.6, 1) * wider
     return ribbons(body, points, out, lat, lon, width, rng)
-
-
-def ribbons(
-    body: Body,
-    points: np.ndarray,  # (steps, n, 3) ways of the ribbons' middles
-    out: np.ndarray,  # (steps, n, 3) where their surface faces
-    latitude: np.ndarray,  # (steps, n) degrees, where they hang
-    longitude: np.ndarray,
-    width: np.ndarray,  # (n,) half of it, centimetres
-    rng: np.random.Generator,
-) -> Piece:
-    "Make thin strips of hair."
-    steps, count = points.shape[:2]
-    out = out.astype(np.float32)
-    steps_on = points[1:] - points[:-1]
-    along = np.concatenate([steps_on, points[-1:] - points[-2:-1]])
-    across = cross(along, out)
-    across /= length(across) + 1e-6
-    side = np.array([-1, 1], np.float32)[:, None]
-    taper = np.interp(np.linspace(0, 1, steps), [0, 0.2, 0.6, 1], [0.6, 1, 0.9, 0.12])
-    half = (width * taper[:, None])[..., None, None].astype(np.float32)
-    edges = points[:, :, None] - across[:, :, None] * half * side
-    uneven = 0.09 * rng.standard_normal((1, count, 1, 3), np.float32)
-    normals = out[:, :, None] - across[:, :, None] * (0.35 * side) + uneven
-    normals /= length(normals)
-    shape = (steps, count, 2)
-    u = to_and_fro(rng.random(count)[None, :, None] + np.array([0, 0.02]))
-    v = np.linspace(1, 0, steps)[:, None, None]
-    uv = np.stack([np.broadcast_to(u, shape), np.broadcast_to(v, shape)], -1)
-
-    def strip_by_strip(x):
-        return np.swapaxes(x, 0, 1)
-
-    places = (np.repeat(x.T.reshape(-1), 2) for x in (latitude, longitude))
-    mesh = (strip_by_strip(x) for x in (edges.astype(np.float32), normals, uv))
-    return body.hung("hair", *mesh, grid_faces(steps, 2, count), *places)
 
 # %% ../../nbs/synth/42_hair.ipynb #ee2fe498
 def grow(

@@ -39,11 +39,13 @@ class Lit:
     mask: torch.Tensor  # (B, 1, S, S) 0 … 1
 
     @property
-    def shading(self):
+    def shading(self):  # (B, 3, S, S)
+        "Shading f(N, L) of the normals under the SH light."
         return shade_maps(self.normals, self.light)
 
     @property
-    def residual(self):
+    def residual(self):  # (B, 3, S, S)
+        "What albedo times shading leaves unexplained, either sign."
         return self.image - self.albedo * self.shading
 
 
@@ -146,12 +148,12 @@ class Lamp:
         self,
         n: int = 16,  # of an area lamp, even; the others have one
     ) -> np.ndarray:  # (n, 3) centimetres; of a directional lamp its direction
-        "Points spread evenly over the lamp."
+        "Points evenly over the lamp."
         d = np.array(self.direction)
         if self.kind != "area":
             return d[None] * (1 if self.kind == "directional" else self.distance)
-        other = (0, 0, 1.0) if abs(d[2]) < 0.8 else (0, 1.0, 0)
-        x = np.cross(d, other)
+        not_along = (0, 0, 1.0) if abs(d[2]) < 0.8 else (0, 1.0, 0)
+        x = np.cross(d, not_along)
         x /= np.linalg.norm(x)
         y = np.cross(d, x)
         i = np.arange(n)  # two rings, which is Gauss' rule for a disc
@@ -379,9 +381,9 @@ def illuminate(
     return Lit(image * head, A, N, fit_sh(N, free, mask), mask)
 
 # %% ../../nbs/synth/50_lighting.ipynb #03840578
-def _colour(rng, spread=0.25):
+def _colour(rng, deviation=0.25):
     "A light's colour: warm to cool, mean 1."
-    t, g = rng.normal(0, spread), rng.normal(0, spread / 4)
+    t, g = rng.normal(0, deviation), rng.normal(0, deviation / 4)
     c = np.exp([t, g, -t])
     return c / c.mean()
 
@@ -398,7 +400,7 @@ def _towards(rng, c, lowest=-0.35):
 
 
 # fmt: off
-_PLACES = {  # azimuth, its spread, elevation, its spread: degrees
+_PLACES = {  # azimuth, its deviation, elevation, its deviation: degrees
     "rembrandt": (45, 10, 38, 8),
     "side":      (88, 12, 8, 12),
     "below":     (0, 25, -48, 10),
@@ -413,9 +415,9 @@ def _place(rng, name):
     "Direction of a hard light at one of the classical places, on either side."
     if name == "anywhere":
         return _towards(rng, 0.8)
-    azimuth, its_spread, elevation, spread = _PLACES[name]
-    azimuth = rng.choice([-1, 1]) * rng.normal(azimuth, its_spread)
-    return light_direction(azimuth, rng.normal(elevation, spread))
+    azimuth, aside, elevation, up = _PLACES[name]  # means and deviations
+    azimuth = rng.choice([-1, 1]) * rng.normal(azimuth, aside)
+    return light_direction(azimuth, rng.normal(elevation, up))
 
 # %% ../../nbs/synth/50_lighting.ipynb #b0c50e34
 # fmt: off

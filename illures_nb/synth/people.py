@@ -161,7 +161,7 @@ def sample_person(
     kit: FaceKit,  # the morphable head
     skin: Skin,  # from skin.sample_skin
     rng: np.random.Generator,  # source of all randomness
-    exaggeration: float = 1.0,  # of identity: 1 = the model's own spread
+    exaggeration: float = 1.0,  # of identity: 1 = the model's own variation
 ) -> Person:
     "Draw somebody with this skin: identity, hair, glasses, headgear, clothes."
     identity = rng.standard_normal(len(kit.identity)) * exaggeration

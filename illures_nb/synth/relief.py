@@ -374,7 +374,7 @@ def _eye_folds(rng, n):
     bag = blob(n, 0.368, 0.688, 0.028, 0.008) - _groove(n, [trough], 3)
     return {"crow": crow, "bag": bag}
 
-
+# %% ../../nbs/synth/14_relief.ipynb #65d6d5f1
 def _brow_folds(rng, n):
     "Lines of the forehead, between the brows, and on the nose."
     heights = np.linspace(0.84, 0.91, int(rng.integers(3, 6)))
@@ -403,7 +403,7 @@ def _lower_folds(rng, n):
         "lips": _groove(n, lips, 1.3),
     }
 
-
+# %% ../../nbs/synth/14_relief.ipynb #06a39f1a
 @lru_cache(maxsize=16)
 def _expression_folds(size, variant):
     "Folds with height 1, both sides: name → (size, size). A variant has lines of its own."

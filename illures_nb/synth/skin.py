@@ -16,76 +16,50 @@ from functools import lru_cache
 
 import numpy as np
 
-from .eyes import IRIS, sample_eye  # noqa: F401
-from .facehair import BEARDS, HAIR, beard, draw_brows, hair_line, place_brow  # noqa: F401
-from .facehair import sample_hair, streaks  # noqa: F401
-from .imported import flatten, import_makehuman_skin, load_brows, load_skins  # noqa: F401
-from .imported import mix_skins  # noqa: F401
-from .makeup import LIPSTICKS, SHADOWS  # noqa: F401
-from .pigment import HAEMOGLOBIN, MELANIN, ita, lab_to_linear, linear_to_lab  # noqa: F401
-from .pigment import sample_tone, shift_tone  # noqa: F401
-from .regions import MM_PER_UV, UV_LANDMARKS, blob, curve, noise, parts, polygon  # noqa: F401
-from .regions import spots, strokes  # noqa: F401
-from .relief import ANATOMY, anatomy, expression_relief, folds, relief, wrinkles  # noqa: F401
-from .textures import PATTERNS, style_texture  # noqa: F401
-from illures_nb.synth.makeup import (
-    darken_nostrils,
-    draw_lashes,
-    face_paint,
-    foundation,
-    lip_pigment,
+from .facehair import beard, draw_brows, hair_line, place_brow, sample_hair, streaks
+from .imported import mix_skins
+from .makeup import darken_nostrils, draw_lashes, face_paint, foundation
+from .makeup import lip_pigment, make_up
+from .pigment import HAEMOGLOBIN, MELANIN, ita, lay_over, sample_tone
+from illures_nb.synth.regions import (
+    blob,
+    both,
+    curve,
+    noise,
+    parts,
+    ramp,
+    spots,
+    strokes,
+    texel_grid,
 )
-from .makeup import make_up
-from .pigment import lay_over
-from .regions import both, ramp, texel_grid
+from .relief import relief
 
-_all_ = [  # what a skin is made of
-    "HAEMOGLOBIN",
-    "MELANIN",
-    "ita",
-    "lab_to_linear",
-    "linear_to_lab",
-    "sample_tone",
-    "shift_tone",
-    "MM_PER_UV",
-    "UV_LANDMARKS",
-    "blob",
-    "curve",
-    "noise",
-    "parts",
-    "polygon",
-    "spots",
-    "strokes",
-    "flatten",
-    "import_makehuman_skin",
-    "load_brows",
-    "load_skins",
-    "mix_skins",
-    "ANATOMY",
-    "anatomy",
-    "expression_relief",
-    "folds",
-    "relief",
-    "wrinkles",
-    "BEARDS",
-    "HAIR",
-    "beard",
-    "draw_brows",
-    "hair_line",
-    "place_brow",
-    "sample_hair",
-    "streaks",
-    "LIPSTICKS",
-    "SHADOWS",
-    "IRIS",
-    "sample_eye",
-    "PATTERNS",
-    "style_texture",
+# %% ../../nbs/synth/20_skin.ipynb #e413707d
+from .eyes import IRIS, sample_eye  # noqa: F401
+from .facehair import BEARDS, HAIR  # noqa: F401
+from .imported import flatten, import_makehuman_skin, load_brows  # noqa: F401
+from .imported import load_skins  # noqa: F401
+from .makeup import LIPSTICKS, SHADOWS  # noqa: F401
+from .pigment import lab_to_linear, linear_to_lab, shift_tone  # noqa: F401
+from .regions import MM_PER_UV, UV_LANDMARKS, polygon  # noqa: F401
+from .relief import ANATOMY, anatomy, expression_relief  # noqa: F401
+from .relief import folds, wrinkles  # noqa: F401
+from .textures import PATTERNS, style_texture  # noqa: F401
+
+# fmt: off
+_all_ = [
+    "HAEMOGLOBIN", "MELANIN", "ita", "lab_to_linear", "linear_to_lab", "sample_tone", "shift_tone",
+    "MM_PER_UV", "UV_LANDMARKS", "blob", "curve", "noise", "parts", "polygon", "spots", "strokes",
+    "flatten", "import_makehuman_skin", "load_brows", "load_skins", "mix_skins",
+    "ANATOMY", "anatomy", "expression_relief", "folds", "relief", "wrinkles",
+    "BEARDS", "HAIR", "beard", "draw_brows", "hair_line", "place_brow", "sample_hair", "streaks",
+    "LIPSTICKS", "SHADOWS", "IRIS", "sample_eye", "PATTERNS", "style_texture",
 ]
+# fmt: on
 
 # %% ../../nbs/synth/20_skin.ipynb #2535f754
 # fmt: off
-REGIONS = {  # part: haemoglobin mean, spread; melanin mean, spread (in densities of green)
+REGIONS = {  # part: haemoglobin mean, deviation; melanin mean, deviation (densities of green)
     'nose': (.15, .12, .02, .05), 'wing': (.14, .10, .04, .04), 'cheek': (.16, .13, .00, .06),
     'ear': (.17, .10, .00, .04), 'lid': (.10, .09, .13, .11), 'under_eye': (.08, .09, .12, .11),
     'forehead': (-.04, .08, .05, .08), 'perioral': (-.02, .08, .10, .10),
@@ -107,9 +81,10 @@ def _by_region(rng, size, mean, deviation):
 
 def _pigment(rng, size, age):
     "Haemoglobin and melanin maps of a procedural skin, (size, size) each, around 0."
-    red_mean, red_spread, brown_mean, brown_spread = np.array(list(REGIONS.values()), np.float32).T
-    red = _by_region(rng, size, red_mean, red_spread)
-    brown = _by_region(rng, size, brown_mean, brown_spread)
+    amounts = np.array(list(REGIONS.values()), np.float32)
+    red_mean, red_deviation, brown_mean, brown_deviation = amounts.T
+    red = _by_region(rng, size, red_mean, red_deviation)
+    brown = _by_region(rng, size, brown_mean, brown_deviation)
     blotches = rng.uniform(0.02, 0.08) * noise(rng, size, 0.14, 4, 0.75)
     red += blotches + rng.uniform(0.02, 0.06) * noise(rng, size, 0.02, 3, 0.8)
     broad = rng.uniform(0.02, 0.07) * noise(rng, size, 0.3, 3)
@@ -159,7 +134,7 @@ def _scar(rng, size):
     steps = rng.normal(0, 0.012, (4, 2)) + rng.normal(0, 0.02, 2)
     return strokes(size, [curve(start + np.cumsum(steps, 0))], 0.004)
 
-
+# %% ../../nbs/synth/20_skin.ipynb #02de5df6
 def _marks(rng, size, age, freckled):
     "Haemoglobin, melanin and bump (mm) of freckles, moles, age spots, pimples and scars."
     red, brown, bump = (np.zeros((size, size), np.float32) for _ in range(3))
@@ -217,7 +192,7 @@ def _sunburn(rng, size):
     exposed = p["nose"] + p["cheek"] + 0.7 * p["forehead"]
     return amount * ramp(exposed + 0.1 * noise(rng, size, 0.2), 0.1, 0.8)
 
-
+# %% ../../nbs/synth/20_skin.ipynb #fa70c778
 def _under_hat(rng, size):
     "Melanin that a forehead lacks which a hat kept from the sun."
     v = texel_grid(size)[1]
@@ -239,7 +214,7 @@ def _birthmark(rng, size):
     u, v = rng.uniform(0.2, 0.8), rng.uniform(0.35, 0.9)
     return red * blob(size, u, v, 0.07, 0.07, False)
 
-
+# %% ../../nbs/synth/20_skin.ipynb #cc0af4bd
 def _conditions(rng, size, age):
     "Haemoglobin and melanin of what only some people have."
     red, brown = (np.zeros((size, size), np.float32) for _ in range(2))
@@ -256,9 +231,9 @@ def _conditions(rng, size, age):
     if hat:
         brown -= _under_hat(rng, size)
     if rings:
-        more_red, more_brown = _dark_rings(rng, size)
-        brown += more_brown
-        red += more_red
+        ring_red, ring_brown = _dark_rings(rng, size)
+        brown += ring_brown
+        red += ring_red
     if birthmark:
         red += _birthmark(rng, size)
     return red, brown

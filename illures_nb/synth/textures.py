@@ -34,7 +34,7 @@ def _checkered(x, y):
     "0 and 1 like a chessboard."
     return (np.floor(x) + np.floor(y)) % 2
 
-
+# %% ../../nbs/synth/18_textures.ipynb #0cd3b57a
 def _stripes(x, y):
     return ramp(_wave(x), 0.4, 0.6)
 
@@ -59,7 +59,7 @@ def _bricks(x, y):
     tint = _wave(np.floor(y) * 0.37 + np.floor(along) * 0.71)
     return brick * (0.4 + 0.6 * tint)
 
-
+# %% ../../nbs/synth/18_textures.ipynb #591b94a3
 def _rings(x, y):
     return _wave(1.2 * np.hypot(x - x.mean(), y - y.mean()))
 
@@ -115,7 +115,7 @@ def _cells(rng, size, n):
     soft_border = cv2.GaussianBlur(border.astype(np.float32), (0, 0), 0.004 * size + 0.3)
     return _Cells((label * 0.618034) % 1, distance / size, soft_border)
 
-
+# %% ../../nbs/synth/18_textures.ipynb #152ccdae
 def _squash(x):
     "Any number, to (0, 1)."
     return 0.5 + 0.5 * np.tanh(x)
@@ -145,7 +145,7 @@ def _marbling(f, cells):
 def _camouflage(f, cells):
     return np.floor(_squash(f(0.1, 3)) * 3.99) / 3
 
-
+# %% ../../nbs/synth/18_textures.ipynb #b725d8c7
 def _contours(f, cells):
     return ramp(_zigzag_wave(1.3 * f(0.2, 2)), 0.2, 0.6)
 

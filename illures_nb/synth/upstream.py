@@ -21,7 +21,7 @@ import numpy as np
 from ..image import read_linear
 from .assets import first_line
 from .facekit import REGIONS, analytic_kit, load_facekit
-from .shards import _save
+from .shards import save_whole
 from .skin import UV_LANDMARKS, import_makehuman_skin
 
 # %% ../../nbs/synth/94_upstream.ipynb #d10eb47a
@@ -199,7 +199,7 @@ def import_head(
         yield f"{path} is there already."
         return
     require_same_mesh(model, there)
-    _save(path, _pack_head(model))
+    save_whole(path, _pack_head(model))
     done = f"{path}: identity modes: {identities}, expressions: {expressions}."
     if missing:
         absent = f"{len(missing)} files are missing ({missing[0].name}, …)"
@@ -308,7 +308,7 @@ def import_skin(
     skin = import_makehuman_skin(file, npz)
     bgr = np.round(skin[..., ::-1] * 255)
     png = cv2.imencode(".png", bgr.clip(0, 255).astype(np.uint8))[1]
-    _save(path, png.tobytes())
+    save_whole(path, png.tobytes())
 
 # %% ../../nbs/synth/94_upstream.ipynb #e7e95aaf
 def _import_brow(file, path):
@@ -320,7 +320,7 @@ def _import_brow(file, path):
         raise ValueError(
             f"{file} is not a readable eyebrow decal (a picture with an alpha channel)."
         )
-    _save(path, data)
+    save_whole(path, data)
 
 
 def import_makehuman(
@@ -343,7 +343,7 @@ def import_makehuman(
         new = [f for f in files if not (into / f.name).is_file()]
         for f in new:
             bring(f, into / f.name)
-        _save(into / "LICENCE.txt", b"MakeHuman (makehumancommunity.org), CC0 1.0\n")
+        save_whole(into / "LICENCE.txt", b"MakeHuman (makehumancommunity.org), CC0 1.0\n")
         yield f"{into}: {len(files)} of MakeHuman's {name}, {len(new)} of them new."
 
 # %% ../../nbs/synth/94_upstream.ipynb #67b885b3
@@ -451,7 +451,7 @@ def import_environments(
         licence=licence,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    _save(path, out.getvalue())
+    save_whole(path, out.getvalue())
     tested = ", ".join(sorted({n for n, g in zip(names, groups) if g % 7 == 3}))
     done = f"{path}: {len(names)} environments of {len(set(groups))} places"
     yield f"{done}; these are kept for testing: {tested}."

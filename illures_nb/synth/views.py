@@ -14,14 +14,14 @@ from ..image import linear_to_srgb
 from ..light import light_direction
 from .body import Head, read_texture
 from .facekit import rotation
-from .raster import bump_normals, interpolate, look, unit, zbuffer
+from .raster import bump_normals, interpolate, project, unit, zbuffer
 
 # %% ../../nbs/synth/41_views.ipynb #81423f40
 def _surface(head, R, size, zoom, shift, bump):
     "What each pixel of a view sees: hit or not, normal, atlas channels; (S, S, …) arrays."
     crop = np.array([[zoom, 0, 0, shift]])
     distance = torch.tensor([90.0])
-    view = look(head.vertices[None], R, distance, head.landmarks, size // 2, crop)
+    view = project(head.vertices[None], R, distance, head.landmarks, size // 2, crop)
     pixels = (view.xy + 0.5) * 2 - 0.5
     triangle, weights = zbuffer(pixels, view.vertices[..., 2], head.faces, size)
     turned_normals, turned = head.normals @ R[0].T, head.vertices @ R[0].T

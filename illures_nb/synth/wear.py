@@ -201,7 +201,8 @@ def brim(
     shape = (rows, columns)
     u, v = 0.2 + 0.6 * (lon / around / 2 + 0.5), 0.1 * t[..., 0]
     uv = np.stack([np.broadcast_to(u, shape), np.broadcast_to(v, shape)], -1)
-    latitude, longitude = (np.broadcast_to(x, shape).reshape(-1) for x in (hat.line(lon), lon))
+    latitude = np.broadcast_to(hat.line(lon), shape).reshape(-1)
+    longitude = np.broadcast_to(lon, shape).reshape(-1)
     sheets = []
     for sheet, flip in ((top, 1), (top - [0, 0.15, 0], -1)):
         sheet = sheet.astype(np.float32)
@@ -210,7 +211,7 @@ def brim(
         sheets.append(body.hung("headgear", sheet, normals, uv, faces, latitude, longitude))
     return tuple(sheets)
 
-
+# %% ../../nbs/synth/44_wear.ipynb #afe1282e
 # fmt: off
 DRAPE = np.array([  # below the chin, half width, half depth, z of its middle; centimetres
     (-.6, 5.6, 6.3, -7.2), (-1., 6.8, 8.4, -7.6), (-2.6, 8.3, 9.6, -8),
@@ -452,6 +453,11 @@ def paint_glasses(atlas, metal, rng):
     dark = np.array([0.01, 0.01, 0.012]) * rng.uniform(0.5, 2, 3)
     fill_cell(atlas, "lens", dark, 0.95, 0.05)
 
+# %% ../../nbs/synth/44_wear.ipynb #cfcd4a72
+def _nearest(rim, x, y):
+    "Index of the point of a rim (n, 2) nearest to a place, in city blocks."
+    return np.abs(rim - [x, y]).sum(1).argmin()
+
 
 def put_on_glasses(
     body: Body,
@@ -462,12 +468,13 @@ def put_on_glasses(
     frame = draw_frame(body, rng)
     rim = frame.rim
     metal, dark, half_rimmed = (rng.random() < chance for chance in (0.45, 0.12, 0.15))
-    width, height = ((0.05, 0.08), (0.05, 0.09)) if metal else ((0.1, 0.24), (0.12, 0.2))
+    width = (0.05, 0.08) if metal else (0.1, 0.24)
+    height = (0.05, 0.09) if metal else (0.12, 0.2)
     half_width, half_height = rng.uniform(*width), rng.uniform(*height)
     paint_glasses(atlas, metal, rng)
     hinge_height = np.quantile(rim[:, 1], 0.72)
-    inner = np.abs(rim - [rim[:, 0].min() - 9, hinge_height]).sum(1).argmin()
-    outer = np.abs(rim - [rim[:, 0].max() + 9, hinge_height]).sum(1).argmin()
+    inner = _nearest(rim, rim[:, 0].min() - 9, hinge_height)
+    outer = _nearest(rim, rim[:, 0].max() + 9, hinge_height)
     meshes = []
     for side in (-1, 1):
         outline = frame.in_space(rim * [side, 1])
@@ -511,7 +518,7 @@ def paint_clothes(
             albedo[shirt & tie] = cloth_colour(rng) * [1, 0.8, 0.8]
     fill_cell(atlas, "clothes", albedo, 0.05, rng.uniform(0.8, 0.95), bump)
 
-
+# %% ../../nbs/synth/44_wear.ipynb #30278eed
 # fmt: off
 TORSO = np.array([  # y, half width, half depth and z of its rings, from the collar down; cm
     (-12.9, 6.6, 6.6, -9.9), (-14., 7.6, 7.3, -10.1), (-15.3, 9.8, 7.9, -10.6),

@@ -15,7 +15,7 @@ from typing import Callable, NamedTuple
 import numpy as np
 
 from ..image import read_image
-from ..synth.shards import _claim, _json, _locked, _opened, _save, pack, read_shard
+from ..synth.shards import as_json, claim, locked, opened, pack, read_shard, save_whole
 from illures_nb.train.clips import (
     CLIPS,
     PICTURES,
@@ -145,7 +145,7 @@ def _shard_name(name):  # of a clip's path within the folder
 
 def _whole(path):  # a shard that can be read, by its skeleton
     try:
-        with _opened(path):
+        with opened(path):
             return True
     except (FileNotFoundError, ValueError):
         return False
@@ -196,8 +196,8 @@ def _write(out, what, jobs, unit):  # what: the set, as dataset.json says it; jo
 
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    with _locked(out):
-        _claim(out, what | {"samples": 0, "per_shard": 1})  # how many is not known before
+    with locked(out):
+        claim(out, what | {"samples": 0, "per_shard": 1})  # how many is not known before
         rows = log(out)
         shards = {name: out / _shard_name(name) for name in jobs}
         done = [n for n in jobs if jobs[n].done(rows.get(n), shards[n])]
@@ -207,11 +207,11 @@ def _write(out, what, jobs, unit):  # what: the set, as dataset.json says it; jo
             job = jobs[name]
             samples, row = job.make()
             if samples:
-                _save(shards[name], pack(samples))
+                save_whole(shards[name], pack(samples))
             else:
                 shards[name].unlink(missing_ok=True)
             rows[name] = row | job.facts | {"stamp": job.stamp}
-            _save(out / "clips.json", _json(rows, indent=1))
+            save_whole(out / "clips.json", as_json(rows, indent=1))
     return {name: rows[name] for name in jobs}
 
 # %% ../../nbs/train/34_videos.ipynb #72691cb1
