@@ -21,6 +21,7 @@ from illures_nb.formats import (
     ended_jpeg,
     jpeg_kind,
     png_parts,
+    rows_at_once,
     unit_samples,
 )
 from .profiles import DAMAGED_EXIF, by_lcms, named_colours, colour_profile, to_srgb
@@ -125,6 +126,16 @@ def _rows_of(im, top, end):
     "Samples of some rows of a picture, with room for 16 bits."
     return np.asarray(im.crop((0, top, im.width, end))).astype(np.uint16)
 
+
+def _bytes_of(im):
+    "Samples of a decoded RGB or RGBA picture; never is there a second copy of them all."
+    x = np.empty((im.height, im.width, len(im.mode)), np.uint8)
+    step = rows_at_once(im.width)
+    for top in range(0, im.height, step):
+        end = min(im.height, top + step)
+        x[top:end] = im.crop((0, top, im.width, end))
+    return x
+
 # %% ../nbs/13_decode.ipynb #ae95a4d1
 def decode_deep(
     data,  # bytes of a PNG
@@ -141,13 +152,13 @@ def decode_deep(
 
         return both, grey_rows
     channels = mode.split(";")[0]
-    high = _decoded_as(data, channels + ";16B", most)
+    high = _bytes_of(_decoded_as(data, channels + ";16B", most))
     low = _decoded_as(data, channels + ";16L", most)
 
     def rows(top, end):
-        return _rows_of(high, top, end) << 8 | _rows_of(low, top, end)
+        return high[top:end].astype(np.uint16) << 8 | _rows_of(low, top, end)
 
-    return high, rows
+    return low, rows
 
 # %% ../nbs/13_decode.ipynb #8c05127e
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "F")
@@ -210,11 +221,11 @@ def pillow_bands(
     im,  # decoded Pillow picture
     data=b"",  # its file
     deep=None,  # 16-bit samples, a function of rows, from `decode_deep`
-    step=None,  # rows of a band; None: all
+    step=None,  # rows of a band; None: `rows_at_once`
 ):  # `Bands` of float32 (n, W, 3) sRGB
     "Return a Pillow picture's colours over white."
     profile, height = colour_profile(im, data), im.height
-    step = step or height
+    step = step or rows_at_once(im.width)
 
     def rows():
         for top in range(0, height, step):
@@ -234,12 +245,12 @@ def pillow_bands(
 _RANGES = ((1, 0, 0), (255, 32, 2), (65535, 4096, 512))  # scale, least maximum, least mean
 
 
-def _unit_range(x):
-    "Floats of a TIFF in [0, 1]: stored so, or as 0 to 255, or as 0 to 65535."
+def _unit_scale(x):
+    "What floats of a TIFF are to be divided by: they mean 0 to 1, or 0 to 255, or 0 to 65535."
     mean, top = x.mean(dtype=np.float64), x.max()
     for scale, least_top, least_mean in _RANGES:
         if least_top <= top <= scale * 1.001 and mean >= least_mean:
-            return x.astype(np.float32) / np.float32(scale)
+            return np.float32(scale)
     if np.isnan(mean):
         raise ImageReadError("holds NaN")
     raise ImageReadError(
@@ -256,12 +267,19 @@ def tiff_profile(
     return icc.tobytes() if icc is not None else named_colours(*tiff_colours(tags))
 
 
+def _unit_bands(x):
+    "Yield bands of the floats of a TIFF, (H, W, C), in [0, 1]; all together say what they mean."
+    scale, step = _unit_scale(x), rows_at_once(x.shape[1])
+    for top in range(0, len(x), step):
+        yield x[top : top + step].astype(np.float32) / scale
+
+
 def _plain_tiff(data, tags, most=None):
     "A plain TIFF's colours over white, float32 (n, W, 3) sRGB in `Bands`."
     bands = tiff_bands(data, tags, most)
     colour = _converter(tiff_profile(tags))
     if tiff_holds_floats(tags):
-        bands.rows = iter([_unit_range(bands.whole())])
+        bands.rows = _unit_bands(bands.whole())
     rows = (over_white(x, colour) for x in bands.rows)
     return Bands(bands.height, bands.width, rows, bands.turn)
 
@@ -285,7 +303,7 @@ def _loaded(im, data, kind, most):
 def decoded_bands(
     data,  # bytes
     kind,  # from `kind_of`
-    step=None,  # rows of a band; None: all
+    step=None,  # rows of a band; None: `rows_at_once`
     most=None,  # pixels
 ):  # `Bands` of float32 (n, W, 3) sRGB
     "Decode a file whose numbers are colours."
