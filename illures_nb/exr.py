@@ -137,6 +137,57 @@ def _exr_rows(data, attributes, at, lines):
         yield np.stack(planes, -1).astype(np.float32)
 
 # %% ../nbs/12_exr.ipynb #e49a570a
+def _library():
+    "Return the OpenEXR library, which not everybody has."
+    try:
+        import OpenEXR
+    except ImportError:
+        raise ImageReadError(
+            "is an EXR with tiles, parts or a rare compression, "
+            "which needs one more library (pip install OpenEXR)"
+        ) from None
+    return OpenEXR
+
+
+@contextmanager
+def _one_sentence():
+    "Say what goes wrong in the library in our words; it prints it."
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    except ImageReadError:
+        raise
+    except Exception as e:
+        raise ImageReadError(f"{_DAMAGED} (the OpenEXR library cannot decode it)") from e
+
+
+@contextmanager
+def _file_of(data):
+    "Make a file for the library: its path."
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.exr"
+        path.write_bytes(data)
+        yield str(path)
+
+# %% ../nbs/12_exr.ipynb #6a0de1c4
+def _exr_bands_by_library(data, attributes):
+    "Let the library read an EXR of one part: rows of its data window, never all at once."
+    OpenEXR, window = _library(), _exr_window(attributes, "dataWindow")
+    layout, _ = _exr_channels(attributes["channels"], window.width)
+    names = _exr_colours(layout)
+    with _file_of(data) as path:
+        with _one_sentence():
+            file = OpenEXR.InputFile(path)
+        for y in range(0, window.height, 256):
+            first, n = window.top + y, min(256, window.height - y)
+            with _one_sentence():
+                planes = file.channels(names, scanLine1=first, scanLine2=first + n - 1)
+            parts = [np.frombuffer(x, layout[name][1]) for x, name in zip(planes, names)]
+            band = np.stack(parts, -1).astype(np.float32)
+            yield band.reshape(n, window.width, -1)
+        file.close()
+
+# %% ../nbs/12_exr.ipynb #b85f40a3
 def _library_windows(part):
     "Data and display window of a part that the OpenEXR library read."
     corners = [part.header[f"{name}Window"] for name in ("data", "display")]
@@ -160,24 +211,10 @@ def _by_library(OpenEXR, path, most):
 
 
 def _exr_by_library(data, most):
-    "Let the OpenEXR library read what is not plain: windows, and channels {name: (H, W)}."
-    try:
-        import OpenEXR
-    except ImportError:
-        raise ImageReadError(
-            "is an EXR with tiles, parts or a rare compression, "
-            "which needs one more library (pip install OpenEXR)"
-        ) from None
-    silence = redirect_stdout(io.StringIO())  # it prints what is wrong
-    with tempfile.TemporaryDirectory() as folder, silence:
-        path = Path(folder) / "picture.exr"
-        path.write_bytes(data)
-        try:
-            return _by_library(OpenEXR, str(path), most)
-        except ImageReadError:
-            raise
-        except Exception as e:
-            raise ImageReadError(f"{_DAMAGED} (the OpenEXR library cannot decode it)") from e
+    "Let the library read all of an EXR: windows, and channels {name: (H, W)}."
+    OpenEXR = _library()
+    with _file_of(data) as path, _one_sentence():
+        return _by_library(OpenEXR, path, most)
 
 
 def _exr_library_rows(planes):
@@ -207,7 +244,7 @@ def _placed(rows, stored, shown):  # the data window and the display window
 
 # %% ../nbs/12_exr.ipynb #5f06f8ec
 _LINES = {0: 1, 2: 1, 3: 16}  # compression (none, ZIPS, ZIP): scan lines of a block
-_TILES_OR_PARTS = 0x12
+_TILES, _PARTS = 0x02, 0x10
 
 
 def _exr_matrix(attributes):
@@ -230,11 +267,13 @@ def exr_bands(
     check_size(shown.width, shown.height, most)
     _exr_channels(attributes["channels"], stored.width)
     lines = _LINES.get(attributes["compression"][0])
-    if lines is None or data[5] & _TILES_OR_PARTS:
+    if data[5] & _PARTS:
         (stored, shown), planes = _exr_by_library(data, most)
         check_size(stored.width, stored.height, most)
         check_size(shown.width, shown.height, most)
         rows = _exr_library_rows(planes)
+    elif lines is None or data[5] & _TILES:
+        rows = _exr_bands_by_library(data, attributes)
     else:
         rows = _exr_rows(data, attributes, at, lines)
     matrix = _exr_matrix(attributes)

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'MAX_MAP_PIXELS', 'READ', 'UNREAD', 'CAMERA_RAW', 'ImageReadError', 'check_size', 'kind_of', 'png_parts',
-           'check_png', 'ended_jpeg', 'jpeg_kind', 'Bands', 'of_height', 'averaged', 'as_array', 'unit_samples']
+           'check_png', 'ended_jpeg', 'jpeg_kind', 'Bands', 'of_height', 'rows_at_once', 'averaged', 'as_array',
+           'unit_samples']
 
 # %% ../nbs/09_formats.ipynb #b0d1ec77
 import re
@@ -209,6 +210,13 @@ def of_height(
         waiting, count = [x[count - count % n :]], count % n
     if count:
         yield np.concatenate(waiting)
+
+
+def rows_at_once(
+    width,  # of a picture
+) -> int:
+    "Return how many rows are converted at once: copies of two megapixels cost little memory."
+    return max(64, 2**21 // width)
 
 # %% ../nbs/09_formats.ipynb #5b51ba9e
 def averaged(

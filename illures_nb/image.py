@@ -28,6 +28,7 @@ from .exr import LINEAR
 from .files import ImageWriteError, whole_file  # noqa: F401
 from .formats import MAX_MAP_PIXELS, MAX_PIXELS  # noqa: F401
 from .formats import ImageReadError, as_array, averaged, check_size, kind_of
+from .formats import of_height, rows_at_once
 from .tiff import tiff_bands, tiff_holds_floats, tiff_is_plain, tiff_picture
 
 # fmt: off
@@ -130,12 +131,11 @@ def _rgb_light(x, matrix):
     return rgb if matrix is None else rgb @ matrix.T.astype(np.float32)
 
 
-def _light_as_srgb(bands):
-    "Linear light → float32 (H, W, 3) sRGB over white."
-    x = bands.whole()
+def _light_as_srgb(x, matrix):
+    "Linear light → float32 (n, W, 3) sRGB over white."
     if np.isnan(x).any():
         raise ImageReadError("holds NaN")
-    light = _rgb_light(x, bands.matrix)
+    light = _rgb_light(x, matrix)
     if x.shape[2] == 4:
         light = light + (1 - x[..., 3:])
     return over_white(np.clip(linear_to_srgb(light), 0, 1))
@@ -152,7 +152,8 @@ def _colour_bands(source):
     if kind not in LINEAR:
         return decoded_bands(data, kind)
     bands = LINEAR[kind](data)
-    return replace(bands, rows=iter([_light_as_srgb(bands)]))
+    rows = of_height(bands.rows, rows_at_once(bands.width))
+    return replace(bands, rows=(_light_as_srgb(x, bands.matrix) for x in rows))
 
 
 def read_image(
