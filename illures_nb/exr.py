@@ -267,15 +267,17 @@ def exr_bands(
     check_size(shown.width, shown.height, most)
     _exr_channels(attributes["channels"], stored.width)
     lines = _LINES.get(attributes["compression"][0])
-    if data[5] & _PARTS:
+    plain = lines is not None and not data[5] & _TILES
+    whole = data[5] & _PARTS or not (plain or hasattr(_library(), "InputFile"))
+    if whole:
         (stored, shown), planes = _exr_by_library(data, most)
         check_size(stored.width, stored.height, most)
         check_size(shown.width, shown.height, most)
         rows = _exr_library_rows(planes)
-    elif lines is None or data[5] & _TILES:
-        rows = _exr_bands_by_library(data, attributes)
-    else:
+    elif plain:
         rows = _exr_rows(data, attributes, at, lines)
+    else:
+        rows = _exr_bands_by_library(data, attributes)
     matrix = _exr_matrix(attributes)
     return Bands(shown.height, shown.width, _placed(rows, stored, shown), matrix=matrix)
 

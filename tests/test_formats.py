@@ -949,13 +949,16 @@ def test_what_is_no_light_is_refused_in_one_line(bad):
     assert "\n" not in str(e.value)
 
 
-def test_one_statement_about_the_lambertian_factors():
+def test_one_statement_about_the_lambertian_factors(monkeypatch):
     """README, light.json, the page and the docstring say where they are; the numbers say whether
     that is so."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    from illures_demo.lights import coefficient_order
+
     said = {
         "README": (ROOT / "README.md").read_text(encoding="utf-8"),
         "light.json": json.loads(SHLight.preset("front").to_json())["order"],
-        "page": (ROOT / "assets/studio/light.js").read_text(encoding="utf-8"),
+        "page": coefficient_order(),
         "sh_basis": sh_basis.__doc__,
     }
     for where, text in said.items():
