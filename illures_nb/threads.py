@@ -9,8 +9,10 @@ __all__ = ['guard', 'Held', 'as_usual', 'Undrawn', 'each', 'apart']
 import os
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import wraps
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -163,12 +165,29 @@ def apart(fn):
     return call
 
 # %% ../nbs/15_threads.ipynb #250f1e42
+_LONGEST_END = 1.0  # seconds within which the system ends a thread that has nothing left to do
+
+
+def _end(pool):
+    "Let a pool's threads finish, and wait until the system has none of them any more."
+    numbers = [thread.native_id for thread in pool._threads]
+    pool.shutdown()
+    tasks = Path("/proc/self/task")
+    if not tasks.is_dir():  # elsewhere nobody can be asked
+        time.sleep(0.01)
+    latest = time.monotonic() + _LONGEST_END
+    while any((tasks / str(number)).exists() for number in numbers):
+        if time.monotonic() > latest:
+            break
+        time.sleep(0.0005)
+
+
 def _pause():
     "Before a fork: let our threads finish and end, and wait until nobody holds a guarded lock."
     global _pool
     _gate.acquire()
     if _pool is not None and not getattr(_own, "thread", False):
-        _pool.shutdown()
+        _end(_pool)
         _pool = None
     for lock in _guarded:
         lock.acquire()
