@@ -67,7 +67,7 @@ class Endpoints:
     def edit_albedo(self, visit, photo=None, layers=None, face=1):
         """Paint on the albedo of one face of a photo (without one: of the photo this client sent
         last), under its own light. `layers` is a list, bottom first, of names of ready touches
-        (lipstick, blush, eye shadow, stubble, beard, freckles …) or of layers as JSON (docs/demo.md).
+        (lipstick, blush, eye shadow, stubble, beard, freckles …) or layers as JSON (docs/demo.md).
         Returns the whole picture, the fine albedo (512 x 512) and, as JSON, the layers with their
         masks."""
         visit = self.visit_of(visit, photo)

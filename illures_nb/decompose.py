@@ -51,7 +51,7 @@ def _answer(net, crops, mirrored):
 
 @torch.inference_mode()
 def _averaged(answers):
-    "Average `Maps` that come in turns: of crops, by their mirror images, of the next crops, …"
+    "Average `Maps` in turns: of a crop, by way of its mirror image, of the next crop, …"
     straight, mirrored = (map(torch.cat, zip(*answers[k::2])) for k in (0, 1))
     mean = Maps(*((a + b) / 2 for a, b in zip(straight, mirrored)))
     return mean._replace(normals=F.normalize(mean.normals, dim=1))
@@ -166,7 +166,7 @@ class Decomposition:
 
     @property
     def _change(self):
-        own = (self.origin or self).rendering
+        own = (self.origin or self).rendering  # of the photo as it is; edits keep the normals
         if self.paint is None:
             return change(self.rendering, own, self.mask, self.photo)
         diffuse = self.bare_albedo * self.shading
@@ -215,7 +215,9 @@ def refit(
     crop: np.ndarray,  # (S,S,3) sRGB
     mask: np.ndarray,  # (S,S)
 ) -> tuple:  # SHLight, residual (S,S,3)
-    "Fit the light to the photo, and take what it explains out of the residual."
+    """Fit the light L to the photo, and re-express the residual so that the sum stays what it was.
+
+    R' = R + A ∘ (f(N, L₁) − f(N, L)), where L₁ explains the photo without the network's residual R."""
     target = srgb_to_linear(crop)
     weights = mask * (crop.max(-1) < _BURNT_OUT)
     prior = SHLight(maps.light)
@@ -261,7 +263,7 @@ def assemble(
     mask = photo.reach[margin:-margin, margin:-margin]
     light, residual = refit(Maps(albedo, normals, light, residual), photo.crop, mask)
     angle = roll(photo.transform)
-    turn = rotation_matrix(roll=angle).T.astype(np.float32)
+    turn = rotation_matrix(roll=angle).T.astype(np.float32)  # for rows; the light's, too
     return Decomposition(albedo, normals @ turn, light.rotate(roll=angle), residual, mask, photo)
 
 # %% ../nbs/40_decompose.ipynb #9c5a613d

@@ -144,7 +144,7 @@ class Found(NamedTuple):
     "A face, and how well the landmark network supports it."
 
     face: Face
-    margin: float  # a face above 1 or so
+    margin: float  # logit that it is a face, right way up: above 1 or so it is
 
 
 _HALF_TURN = np.array([[-1, 0, VIEW_SIZE - 1.0], [0, -1, VIEW_SIZE - 1.0]])  # about a view's middle
@@ -210,13 +210,13 @@ def one_a_head(
     return kept
 
 # %% ../nbs/33_detect.ipynb #96a6e4a4
-_SURE = 0.9  # score from which on no further attempt is made
+_SURE = 0.9  # score (a margin of 2.2) from which on no further attempt is made
 
 
 class Attempt(NamedTuple):
     "A way to look for faces."
 
-    least: float  # margin that a face must have
+    least: float  # margin that a face must have: more, the wilder the guess
     views: list  # of (2, 3) photo px → view px
 
 

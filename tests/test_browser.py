@@ -296,6 +296,7 @@ def painted(visit, astronaut_path):
     v.bring(astronaut_path)
     v.page.get_by_role("tab", name="Paint").click()
     v.bare = v.seen()
+    v.page.wait_for_load_state("networkidle")  # the scripts of painting
     v.requests.clear()
     v.button("Beard").click()
     v.wait("illures.face.layers.length === 1")

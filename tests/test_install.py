@@ -27,12 +27,14 @@ from illures_nb.cli import parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
+PAGES = (README, *(p.read_text(encoding="utf-8") for p in sorted((ROOT / "docs").glob("*.md"))))
+LINES = [
     line
-    for block in re.findall(r"^```bash\n(.*?)^```", README, re.M | re.S)
+    for page in PAGES
+    for block in re.findall(r"^```bash\n(.*?)^```", page, re.M | re.S)
     for line in block.splitlines()
-    if line.startswith("illures ")
 ]
+COMMANDS = list(dict.fromkeys(line for line in LINES if line.startswith("illures ")))
 # runs until it is stopped; data that is not here, or takes hours to make
 ELSEWHERE = re.compile(r"^illures app|ICT-FaceKit|hdris|--assets|sets/|clips")
 QUICK = {  # what makes the heavy ones small

@@ -346,7 +346,7 @@ class PhotoStream(Stream):
 
     name = "photos"
     recipes = ("videos", "photos")
-    command = "illures videos"
+    command = "illures photos"
 
     def batches(self, stage, folders, envs, part, count):
         "Open sets of clips and photographs."
