@@ -166,7 +166,7 @@ class Decomposition:
 
     @property
     def _change(self):
-        own = (self.origin or self).rendering  # of the photo as it is; edits keep the normals
+        own = (self.origin or self).rendering  # of the photo as it is
         if self.paint is None:
             return change(self.rendering, own, self.mask, self.photo)
         diffuse = self.bare_albedo * self.shading
@@ -217,7 +217,7 @@ def refit(
 ) -> tuple:  # SHLight, residual (S,S,3)
     """Fit the light L to the photo, and re-express the residual so that the sum stays what it was.
 
-    R' = R + A ∘ (f(N, L₁) − f(N, L)), where L₁ explains the photo without the network's residual R."""
+    R' = R + A ∘ (f(N, L₁) − f(N, L)), where L₁ explains the photo without the network's R."""
     target = srgb_to_linear(crop)
     weights = mask * (crop.max(-1) < _BURNT_OUT)
     prior = SHLight(maps.light)
