@@ -289,6 +289,13 @@ def test_light_comes_from_files(visit, astronaut_path, face, tmp_path):
 # ---- paint
 
 
+PAINTING_IS_THERE = """
+['layers', 'strokes', 'tattoo', 'tools', 'touches'].every(name =>
+  performance.getEntriesByType('resource').some(o =>
+    o.name.includes(`/${name}.js`) && o.responseEnd))
+"""
+
+
 @pytest.fixture
 def painted(visit, astronaut_path):
     "A page whose face has a beard and, across the forehead, a stroke of the brush."
@@ -296,7 +303,7 @@ def painted(visit, astronaut_path):
     v.bring(astronaut_path)
     v.page.get_by_role("tab", name="Paint").click()
     v.bare = v.seen()
-    v.page.wait_for_load_state("networkidle")  # the scripts of painting
+    v.wait(PAINTING_IS_THERE)
     v.requests.clear()
     v.button("Beard").click()
     v.wait("illures.face.layers.length === 1")

@@ -1,0 +1,117 @@
+"What both kinds of training pictures share: rooms, cameras, what the face network says."
+
+import cv2
+import numpy as np
+import torch
+
+from illures_nb import Decomposer
+from illures_nb.decompose import infer
+from illures_nb.face import crop_transform
+from illures_nb.image import linear_to_srgb
+
+SIZE = 192  # pixels a side
+FACE = 128  # pixels a side of the face's crop
+NEAREST, FARTHEST = 1.7, 4.2  # side of a picture in sides of the face's crop
+
+
+def smooth_noise(rng, low, high, shape=(SIZE, SIZE)):
+    "Draw noise without fine detail, (S, S)."
+    cells = int(rng.integers(low, high))
+    noise = rng.normal(size=(cells, cells)).astype(np.float32)
+    return cv2.resize(noise, shape, interpolation=cv2.INTER_CUBIC)
+
+
+def place(rng, maps):
+    "Cut a blurred view out of an environment map, (S, S, 3) linear."
+    view = np.roll(maps[rng.integers(len(maps))], rng.integers(256), 1)
+    width = int(rng.uniform(20, 100))
+    top, left = int(rng.uniform(10, max(11, 118 - width))), int(rng.integers(256 - width))
+    view = view[top : top + width, left : left + width]
+    view = cv2.resize(view, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC).clip(0)
+    view = view / max(np.quantile(view, 0.9), 1e-6) * rng.uniform(0.2, 1.1)
+    return cv2.GaussianBlur(view, (0, 0), rng.uniform(0.3, 3.3))
+
+
+def studio(rng):
+    "Draw a wall between two colours, (S, S, 3) linear."
+    one, other = rng.uniform(0.02, 0.9, (2, 3))
+    if rng.random() < 0.6:  # greys more often than colours
+        one = rng.uniform(0.02, 0.9) * (1 + rng.normal(0, 0.2, 3)).clip(0.4, 2)
+        other = one * rng.uniform(0.3, 1.2)
+    across, down = np.meshgrid(*[np.linspace(-1, 1, SIZE)] * 2)
+    angle = rng.uniform(0, 2 * np.pi)
+    slope = np.clip((np.cos(angle) * across + np.sin(angle) * down) / 2 + 0.5, 0, 1)
+    spot = np.exp(-(across**2 + down**2) * rng.uniform(0.5, 2))
+    share = (slope if rng.random() < 0.6 else spot)[..., None]
+    wall = one * share + other * (1 - share)
+    if rng.random() < 0.4:
+        wall = wall * np.exp(0.35 * smooth_noise(rng, 4, 40)[..., None])
+    return wall.astype(np.float32).clip(0)
+
+
+def room(rng, maps):
+    "Draw a background, (S, S, 3) linear."
+    return place(rng, maps) if rng.random() < 0.5 else studio(rng)
+
+
+def photographed(rng, linear):
+    "Take the picture: blur, few pixels, noise, JPEG, black and white; (S, S, 3) uint8."
+    picture = linear_to_srgb(linear.clip(0, 1)).astype(np.float32)
+    if rng.random() < 0.3:
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.2))
+    if rng.random() < 0.3:
+        few = (int(SIZE * rng.uniform(0.45, 0.9)),) * 2
+        picture = cv2.resize(picture, few, interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    if rng.random() < 0.5:
+        picture = picture + rng.normal(0, rng.uniform(0.003, 0.03), picture.shape)
+    levels = (picture.clip(0, 1) * 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))]
+        levels = cv2.imdecode(cv2.imencode(".jpg", levels[..., ::-1], quality)[1], 1)[..., ::-1]
+    if rng.random() < 0.1:
+        levels = np.repeat(levels.mean(-1, keepdims=True), 3, -1).astype(np.uint8)
+    return levels
+
+
+def face_region(landmarks):
+    "Draw the face as its landmarks bound it, (S, S) uint8."
+    lift = 0.175 * abs(landmarks[45, 0] - landmarks[36, 0])
+    outline = np.concatenate([landmarks[:17], landmarks[17:27] - [0, lift]])
+    hull = cv2.convexHull(np.round(outline * 8).astype(np.int32))
+    region = np.zeros((SIZE, SIZE), np.uint8)
+    cv2.fillConvexPoly(region, hull, 255, cv2.LINE_AA, 3)
+    return cv2.GaussianBlur(region, (0, 0), 0.8)
+
+
+class FaceMaps:
+    "What the bundled face network says, pasted where the face is."
+
+    def __init__(self):
+        self.net = Decomposer.from_pretrained(device="cpu").net
+
+    def __call__(self, image, landmarks):  # → albedo uint8 sRGB, normals int8, region uint8
+        to_crop = crop_transform(landmarks, FACE)
+        crop = cv2.warpAffine(image, to_crop, (FACE, FACE), borderMode=cv2.BORDER_REPLICATE)
+        batch = torch.from_numpy(crop.astype(np.float32) / 255).permute(2, 0, 1)[None]
+        maps = infer(self.net, batch)
+        angle = np.arctan2(to_crop[1, 0], to_crop[0, 0])
+        cos, sin = np.cos(angle), np.sin(angle)
+        to_picture = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])  # rows times this
+
+        def pasted(x):
+            how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            return cv2.warpAffine(x.astype(np.float32), to_crop, (SIZE, SIZE), flags=how)
+
+        albedo = maps.albedo[0].permute(1, 2, 0).numpy().clip(0, 1)
+        normals = maps.normals[0].permute(1, 2, 0).numpy() @ to_picture
+        albedo = np.round(linear_to_srgb(pasted(albedo)) * 255).astype(np.uint8)
+        normals = np.round(pasted(normals) * 127).astype(np.int8)
+        return albedo, normals, face_region(landmarks)
+
+
+def save(rows, file):
+    "Write rows of arrays as one file, whole or not at all."
+    part = file.with_suffix(".part.npz")
+    np.savez(part, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
+    part.replace(file)
