@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, features, ImageCms
 
 from illures_nb import SHLight
 from illures_nb.decompose import fit_light
@@ -250,7 +250,8 @@ def test_packed_floats(photo, packing):
 
 def test_floats_as_opencv_writes_them(photo):
     x = (photo / 255).astype(np.float32)
-    _, data = cv2.imencode(".tiff", x[..., ::-1])
+    plain = [cv2.IMWRITE_TIFF_COMPRESSION, 1]  # OpenCV 4.9 would write logarithms else
+    _, data = cv2.imencode(".tiff", x[..., ::-1], plain)
     assert same(data.tobytes(), x)
 
 
@@ -358,6 +359,10 @@ def test_adobe_rgb_of_a_camera(photo, kind):
         exif.get_ifd(0x8769)[0xA005] = {1: kind[:3], 2: b"0100"}
     best = {"quality": 100, "subsampling": 0}
     marked = best | {"exif": exif.tobytes()}
+    written = Image.Exif()
+    written.load(marked["exif"])
+    if kind in ("R03", "2") and 0xA001 not in written.get_ifd(0x8769):
+        pytest.skip("this Pillow does not write what a camera writes")
     if "profile" in kind:
         marked["icc_profile"] = profile()
     soft = (photo * 0.4 + 70).astype(np.uint8)
@@ -490,8 +495,8 @@ def test_orientation_in_every_kind(photo, kind, turn):
     if kind == "HEIF":
         pytest.importorskip("pillow_heif").register_heif_opener()
     Image.init()
-    if kind not in Image.SAVE:
-        pytest.skip(f"this Pillow has no {kind}")
+    if kind not in Image.SAVE or kind == "AVIF" and not features.check("avif"):
+        pytest.skip(f"this Pillow has no {kind} of its own")
     exif = Image.Exif()
     exif[274] = turn
     back = {6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE}[turn]
