@@ -86,7 +86,7 @@ class Decomposition:
     albedo: np.ndarray  # (S, S, 3) float32 linear
     normals: np.ndarray  # (S, S, 3) float32 unit: x right, y up, z to the viewer in the photo
     light: SHLight  # in the same frame
-    residual: np.ndarray  # (S, S, 3) float32 linear, signed
+    residual: np.ndarray  # (S, S, 3) float32 linear, signed: shares of a white pixel's light
     mask: np.ndarray  # (S, S) float32 in [0, 1]
     photo: Photo
     origin: "Decomposition|None" = None  # what this one was edited from; None: it is as found

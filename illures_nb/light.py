@@ -81,6 +81,7 @@ _PINK, _BLUE, _TEAL = (1., .05, .55), (.0, .55, 1.), (.1, .8, 1.)
 _LAMPS = {
     "front": [_lamp(0, 5, ambient=.12, softness=.25)],
     "butterfly": [_lamp(0, 52, softness=0), _lamp(0, -30, .06)],  # high: a shadow below the nose
+    # loop_left, loop_right; rembrandt_left, rembrandt_right; split_left, split_right
     **_left_right("loop", (-35, 30, {"ambient": .08})),
     **_left_right("rembrandt", *_KEY_AND_FILL),
     **_left_right("split", (-92, 2, {"softness": 0, "ambient": .03})),
