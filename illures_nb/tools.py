@@ -56,12 +56,12 @@ def cost(
 ) -> float:  # milliseconds of processor time of this thread
     "Time a call: the best of a few, after one that does not count."
     call()
-    taken = []
+    durations = []
     for _ in range(repeats):
         start = time.thread_time()
         call()
-        taken.append(time.thread_time() - start)
-    return 1e3 * min(taken)
+        durations.append(time.thread_time() - start)
+    return 1e3 * min(durations)
 
 # %% ../nbs/05_tools.ipynb #9c6cd8ff
 def quietly(
