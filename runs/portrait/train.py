@@ -75,6 +75,25 @@ def mirrored(batch):
     return out | {"light": batch["light"] * signs}
 
 
+def in_company(batch, rng):
+    "Put others beside and behind half of the persons: they do not belong to the matte."
+    size = batch["image"].shape[-1]
+    order = torch.from_numpy(rng.permutation(len(batch["image"])))
+    away = int(rng.integers(size // 3, size * 3 // 4)) * int(rng.choice([-1, 1]))
+    lower = int(rng.integers(-size // 8, size // 8))
+
+    def others(x):
+        moved = torch.zeros_like(x)
+        to, of = slice(max(away, 0), size + min(away, 0)), slice(max(-away, 0), size - max(away, 0))
+        moved[..., to] = x[order][..., of]
+        return torch.roll(moved, lower, 2)
+
+    image, matte = batch["image"], batch["matte"]
+    chosen = torch.from_numpy(rng.random(len(image)) < 0.5).float()[:, None, None, None]
+    theirs = others(matte) * chosen * (1 - matte)
+    return batch | {"image": image + theirs * (others(image) - image)}
+
+
 def linear(x):
     "sRGB as linear light."
     return torch.where(x <= 0.04045, x / 12.92, ((x.clamp_min(0) + 0.055) / 1.055) ** 2.4)
@@ -222,7 +241,11 @@ def main():
     while run.step < run.steps:
         rng = np.random.default_rng([1, run.step])
         batch = (drawn if rng.random() < DRAWN else real).batch(rng, args.batch)
-        run.learn(mirrored(batch) if rng.random() < 0.5 else batch)
+        if rng.random() < 0.5:
+            batch = mirrored(batch)
+        if rng.random() < 0.4:
+            batch = in_company(batch, rng)
+        run.learn(batch)
         if run.step % EVERY == 0 or run.step == run.steps:
             rate = (run.step - first) * args.batch / (time.time() - begun)
             print(f"step {run.step}, {rate:.1f} pictures/s", flush=True)
