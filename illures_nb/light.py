@@ -67,10 +67,10 @@ def _positive_peak(coeffs):
         raise ValueError("a light without any positive shading cannot be exposed")
     return peak
 
-# %% ../nbs/19_light.ipynb #f99ef1d2
+# %% ../nbs/19_light.ipynb #12a6150d
 _LIT = 0.85  # quantile of a face's shading that tells how bright it is lit
-_FRONT = sh_basis(ball_normals(64)[0][ball_normals(64)[0][..., 2] > 0.4]).astype(np.float32)
-_BRIGHTEST = 1.6  # how much more its peak may grow than the other light's: rims stay rims
+_FRONT = sh_basis(ball_normals(64)[0][ball_normals(64)[0][..., 2] > 0.6]).astype(np.float32)
+_BRIGHTEST = 1.8  # how much more its peak may grow than the other light's: rims stay rims
 
 
 def lit_shading(
@@ -90,7 +90,7 @@ def match_factor(
     lit = lit_shading(coeffs)
     return min(limit, lit_shading(other) / lit) if lit > 0 else limit
 
-# %% ../nbs/19_light.ipynb #a86cea31
+# %% ../nbs/19_light.ipynb #1910fd43
 def _lamp(azimuth, elevation, strength=1.0, softness=0.1, kelvin=6504, color=None):
     "One lamp of a preset."
     color = kelvin_rgb(kelvin) if color is None else np.array(color)
@@ -115,27 +115,27 @@ _MOON, _NIGHT = (.45, .65, 1.), 20000  # linear RGB, kelvin
 _PINK, _BLUE, _TEAL = (1., .05, .55), (.0, .55, 1.), (.1, .8, 1.)
 _STAGED = {  # name → lamps, and the fill as a share of the strongest
     "front": _staged(_lamp(0, 5, softness=.25), fill=.15),
-    "butterfly": _staged(_lamp(0, 52), fill=.14),  # high: a shadow below the nose
+    "butterfly": _staged(_lamp(0, 48), fill=.16),  # high: a shadow below the nose
     # loop_left, loop_right; rembrandt_left, rembrandt_right; split_left, split_right
     **_left_right("loop", _lamp(-35, 30), fill=.12),
-    **_left_right("rembrandt", _lamp(-58, 42), fill=.1),
-    **_left_right("split", _lamp(-88, 4), fill=.08),
-    "rim": _staged(_lamp(-122, 18), _lamp(122, 18), fill=.12),  # from behind
-    "top": _staged(_lamp(0, 80), fill=.14),
-    "under": _staged(_lamp(0, -58), fill=.12),
+    **_left_right("rembrandt", _lamp(-58, 42), fill=.16),
+    **_left_right("split", _lamp(-84, 6), fill=.17),
+    "rim": _staged(_lamp(-122, 18), _lamp(122, 18), fill=.3),  # from behind
+    "top": _staged(_lamp(0, 72), fill=.2),
+    "under": _staged(_lamp(0, -55), fill=.16),
     "overcast": _staged(_lamp(0, 80, 1, 1, 7500), fill=.3),
     "golden_hour": _staged(_lamp(58, 12, 1, .06, 3200), fill=.16, kelvin=9000),  # low sun, sky
-    "window": _staged(_lamp(-68, 14, 1, .5, 7000), fill=.1, kelvin=4500),  # and a warm room
-    "studio_two_point": _staged(_lamp(-40, 32, 1, .3), _lamp(48, 5, .3, .6), fill=.06),
+    "window": _staged(_lamp(-68, 14, 1, .5, 7000), fill=.15, kelvin=4500),  # and a warm room
+    "studio_two_point": _staged(_lamp(-40, 32, 1, .3), _lamp(48, 5, .3, .6), fill=.1),
     "studio_three_point": _staged(
-        _lamp(-48, 35, 1, .2), _lamp(50, 0, .15, .6), _lamp(128, 30, .6, .1), fill=.06),
-    "midday_sun": _staged(_lamp(20, 62, 1, .05, 5600), fill=.2, kelvin=9000),
-    "moonlight": _staged(_lamp(50, 55, .5, .06, color=_MOON), fill=.12, kelvin=_NIGHT),
-    "campfire": _staged(_lamp(25, -35, 1, .3, 2000), fill=.08, kelvin=9000),
+        _lamp(-48, 35, 1, .2), _lamp(50, 0, .15, .6), _lamp(128, 30, .6, .1), fill=.1),
+    "midday_sun": _staged(_lamp(20, 62, 1, .05, 5600), fill=.22, kelvin=9000),
+    "moonlight": _staged(_lamp(50, 55, .5, .06, color=_MOON), fill=.16, kelvin=_NIGHT),
+    "campfire": _staged(_lamp(25, -35, 1, .3, 2000), fill=.12, kelvin=9000),
     "teal_orange": _staged(
-        _lamp(-55, 25, 1, .15, 3000), _lamp(75, 10, .45, .15, color=_TEAL), fill=.06),
+        _lamp(-55, 25, 1, .15, 3000), _lamp(75, 10, .45, .15, color=_TEAL), fill=.1),
     "neon": _staged(
-        _lamp(-75, 10, .9, .15, color=_PINK), _lamp(75, 5, .9, .15, color=_BLUE), fill=.08),
+        _lamp(-75, 10, .9, .15, color=_PINK), _lamp(75, 5, .9, .15, color=_BLUE), fill=.1),
 }
 # fmt: on
 PRESETS = {name: lamps.coeffs() for name, lamps in _STAGED.items()}  # name → (9, 3)

@@ -123,9 +123,10 @@ class Found:
         "Where eyes and the inside of the mouth are."
         return _wet(self.photo, len(self.mask))
 
-# %% ../nbs/40_relight.ipynb #3a599866
+# %% ../nbs/40_relight.ipynb #9103c796
 _GLOSS, _SHARPNESS = 0.03, 10  # of skin
 _LIT = 0.85  # quantile of the face's shading that tells how bright it is lit
+_EXPOSED = 0.5, 2  # least and most that lamps are scaled with
 
 
 def _brightness(shading, mask):  # (S, S, 3), (S, S)
@@ -133,7 +134,7 @@ def _brightness(shading, mask):  # (S, S, 3), (S, S)
     on = luminance(shading)[mask > 0.5]
     return max(float(np.quantile(on, _LIT)), 1e-4) if len(on) else 1.0
 
-# %% ../nbs/40_relight.ipynb #673636e4
+# %% ../nbs/40_relight.ipynb #98673a4e
 class Relit:
     "A face and its person under another light."
 
@@ -155,24 +156,29 @@ class Relit:
         return np.maximum(self.found.basis @ self.light.coeffs, 0)
 
     @cached_property
-    def lamps(self):
-        "The light as lamps and a fill, as bright on this face as its numbers are."
-        lamps = self.light.staged(self.staging.contrast)
-        plain = lamps.shade(self.found.normals)
-        mask = self.found.mask
-        return lamps * (_brightness(self.literal, mask) / _brightness(plain, mask))
+    def _unexposed(self):
+        return self.light.staged(self.staging.contrast)
 
     @cached_property
     def seen(self):  # list of (W, W), one a lamp
         "How much of every lamp is seen from each pixel of the person."
+        lamps, person = self._unexposed.lamps, self.found.person
         if self.staging.shadows != "moved":
-            return [np.ones_like(self.found.person.matte)] * len(self.lamps.lamps)
-        return [self.found.person.seen(lamp) for lamp in self.lamps.lamps]
+            return [np.ones_like(person.matte)] * len(lamps)
+        return [person.seen(lamp) for lamp in lamps]
 
     @cached_property
     def seen_on_face(self):  # list of (S, S)
         "The same on the face's crop."
         return [self.found.person.on_face(seen, self.found.photo) for seen in self.seen]
+
+    @cached_property
+    def lamps(self):
+        "The light as lamps and a fill that light this face as brightly as its numbers do."
+        staged = self._unexposed.shade(self.found.normals, self.seen_on_face)
+        mask = self.found.mask
+        factor = _brightness(self.literal, mask) / _brightness(staged, mask)
+        return self._unexposed * np.clip(factor, *_EXPOSED)
 
     @cached_property
     def shading(self):  # (S, S, 3) float32 ≥ 0
