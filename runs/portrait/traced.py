@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from pictures import SIZE, room
+from pictures import room
 from synthetic import lengthened
 
 from illures_nb.face import face_mask
@@ -28,6 +28,7 @@ SKIN = 512  # texels
 FIRST = 500_000  # far from the numbers of people that networks are trained on
 NEAREST, FARTHEST = 2.0, 3.0  # side of a picture in sides of the face's crop
 MOST_TURNED = 40  # degrees
+WHITE = (1, 1, 1)
 EVERY = 5  # one person of so many is bald
 
 
@@ -35,8 +36,8 @@ def wide_shot(rng):
     "Draw a camera that sees head and shoulders."
     shot = sample_shot(rng)
     wide = np.exp(rng.uniform(np.log(NEAREST), np.log(FARTHEST)))
-    raised = rng.uniform(0, 0.1)
-    crop = (-np.log(wide), *rng.normal(0, 0.04, 2), rng.normal(0, 0.02) - raised)
+    turn, right, down = rng.normal(0, (0.04, 0.04, 0.02))
+    crop = (-np.log(wide), turn, right, down - rng.uniform(0, 0.1))
     distance = float(np.exp(rng.uniform(np.log(80), np.log(300))))
     yaw = float(np.clip(shot.yaw, -MOST_TURNED, MOST_TURNED))
     return replace(shot, crop=crop, distance=distance, yaw=yaw)
@@ -54,6 +55,11 @@ def lamp(azimuth, elevation, radius, power, distance=120.0):
     return Lamp("area" if radius else "point", direction, distance, float(radius), power)
 
 
+def width(rng):
+    "Draw the radius of a lamp, cm: every other one is small, its shadows are hard."
+    return rng.choice([0, 4, 8]) if rng.random() < 0.5 else rng.uniform(20, 45)
+
+
 class Lights:
     "Draws the five lights of a person."
 
@@ -68,25 +74,39 @@ class Lights:
             light, environment=dimmed, scale=share * light.scale, lamps=lamps, scene=scene
         )
 
+    def soft(self, rng):
+        "Light a face with a big lamp near the camera, and its surroundings."
+        azimuth, elevation = rng.normal(0, 15), rng.uniform(8, 30)
+        return self.around(rng, 0.4, "soft", lamp(azimuth, elevation, 45, tinted(WHITE, 0.6)))
+
+    def side(self, rng):
+        "Light one half of a face, warm or cool."
+        azimuth = rng.choice([-1, 1]) * rng.uniform(55, 88)
+        elevation = rng.uniform(0, 25)
+        warmth = rng.normal(0, 0.15)
+        colour = tinted(np.exp([warmth, 0, -warmth]), 0.9)
+        return self.around(rng, 0.1, "side", lamp(azimuth, elevation, width(rng), colour))
+
+    def top(self, rng):
+        "Light a face from above."
+        azimuth, elevation = rng.normal(0, 15), rng.uniform(52, 72)
+        lit = lamp(azimuth, elevation, width(rng), tinted(WHITE, 0.9))
+        return self.around(rng, 0.1, "top", lit)
+
+    def coloured(self, rng):
+        "Light a face with a coloured lamp, and its other side with the opposite colour."
+        side, phase = rng.choice([-1, 1]), rng.uniform(0, 2 * np.pi)
+        hue = np.exp(0.55 * np.cos(phase + np.array([0, 2.1, 4.2])))
+        key = side * rng.uniform(20, 60), rng.uniform(0, 40)
+        fill = -side * rng.uniform(40, 80), rng.uniform(-10, 30)
+        one = lamp(*key, width(rng), tinted(hue, 0.55))
+        other = lamp(*fill, 30, tinted(1 / hue, 0.35))
+        return self.around(rng, 0.1, "coloured", one, other)
+
     def __call__(self, rng):
-        "Draw a soft, an outdoor, a side, a top and a coloured light."
-        left = rng.choice([-1, 1])
-        hard = rng.random(3) < 0.5
-        side, top, colour = np.where(hard, rng.choice([0, 4, 8], 3), rng.uniform(20, 45, 3))
-        soft = lamp(rng.normal(0, 15), rng.uniform(8, 30), 45, tinted((1, 1, 1), 0.6))
-        warm = tinted(np.exp(rng.normal(0, 1) * np.array([0.15, 0, -0.15])), 0.9)
-        beside = lamp(left * rng.uniform(55, 88), rng.uniform(0, 25), side, warm)
-        above = lamp(rng.normal(0, 15), rng.uniform(52, 72), top, tinted((1, 1, 1), 0.9))
-        hue = np.exp(0.55 * np.cos(rng.uniform(0, 2 * np.pi) + np.array([0, 2.1, 4.2])))
-        one = lamp(left * rng.uniform(20, 60), rng.uniform(0, 40), colour, tinted(hue, 0.55))
-        other = lamp(-left * rng.uniform(40, 80), rng.uniform(-10, 30), 30, tinted(1 / hue, 0.35))
-        return [
-            self.around(rng, 0.4, "soft", soft),
-            self.around(rng, 1.0, "environment"),
-            self.around(rng, 0.1, "side", beside),
-            self.around(rng, 0.1, "top", above),
-            self.around(rng, 0.1, "coloured", one, other),
-        ]
+        "Draw a soft light, an environment, and light from the side, from above, and in colour."
+        lit = [self.side(rng), self.top(rng), self.coloured(rng)]
+        return [self.soft(rng), self.around(rng, 1.0, "environment"), *lit]
 
 
 class Sitters:
