@@ -217,7 +217,7 @@ class Oracle:
         residual = cut(sitter.target(i)) - albedo * light.shade(normals)
         return [Decomposition(albedo, normals, light, residual, mask, photo)]
 
-# %% ../../nbs/measure/25_relit.ipynb #5f3b6b7d
+# %% ../../nbs/measure/25_relit.ipynb #62f37892
 def fitted_light(
     sitter: Sitter,
     i: int,  # number of the light
@@ -227,7 +227,7 @@ def fitted_light(
     on = sitter.regions[region]
     basis, albedo = sh_basis(sitter.normals[on]), sitter.albedo[on]
     colours = zip(albedo.T, sitter.target(i)[on].T)
-    fits = [np.linalg.lstsq(basis * a[:, None], image, rcond=None) for a, image in colours]
+    fits = [np.linalg.lstsq(basis * a[:, None], x, rcond=None) for a, x in colours]
     return SHLight(np.stack([coeffs for coeffs, *_ in fits], -1))
 
 
@@ -237,7 +237,8 @@ def limit(
 ) -> np.ndarray:  # (S, S, 3) uint8 sRGB
     "Render true albedo and normals under the light fitted to the photo itself."
     rendering = sitter.albedo * fitted_light(sitter, i).shade(sitter.normals)
-    picture = np.where(sitter.matte[..., None] > 0.5, rendering.clip(0, 1), sitter.target(i))
+    there = sitter.matte[..., None] > 0.5
+    picture = np.where(there, rendering.clip(0, 1), sitter.target(i))
     return np.round(linear_to_srgb(picture) * 255).astype(np.uint8)
 
 # %% ../../nbs/measure/25_relit.ipynb #0db5507a
@@ -548,7 +549,7 @@ def relit_sheet(
     tiles = [way(face, other.light) if found else photo for way in ways.values()]
     return np.hstack([photo, *tiles, limit(sitter, j), target])
 
-# %% ../../nbs/measure/25_relit.ipynb #fe5825d9
+# %% ../../nbs/measure/25_relit.ipynb #f8c03824
 def relit_page(
     decomposer,  # as for `relit`
     folder,  # the same
@@ -558,7 +559,7 @@ def relit_page(
 ) -> Page:  # tables; the best, the middle and the worst picture of the last way
     "Make the page of a result."
     last = [row for row in result.rows if row["way"] == list(ways)[-1] and row["found"]]
-    ranked = sorted(last, key=lambda row: row["head_rmse"])
+    ranked = sorted(last, key=lambda row: -row["head_ms_ssim"])
     places = {"best": 0, "middle": len(ranked) // 2, "worst": -1} if ranked else {}
     pictures = {}
     for rank, place in places.items():
