@@ -39,7 +39,7 @@ from .mesh import smooth_normals, surface, write_glb  # noqa: F401
 from .picture import Picture
 
 # fmt: off
-_all_ = [
+_all_ = [  # known from here, too
     "STEEPEST", "PUPILS", "rises", "conjugate_gradients", "integrate", "upright", "relief",
     "TEXTURE", "Mesh", "smooth_normals", "surface", "normal_map", "colour_map",
     "pack_glb", "glb", "write_glb",
