@@ -296,8 +296,8 @@ def _light_file(path):
     except OSError as e:
         raise OSError(f"cannot read {path}: {e.strerror}") from None
 
-# %% ../nbs/19_light.ipynb #19a272aa
-_LEAST_FILL = 0.06  # of what the lamps send: rooms are never black
+# %% ../nbs/19_light.ipynb #d6b30ff3
+_LEAST_FILL = 0.04  # of what the lamps send: rooms are never black
 
 
 @dataclass(frozen=True, eq=False, repr=False)

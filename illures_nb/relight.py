@@ -156,7 +156,7 @@ def _brightness(shading, mask):  # (S, S, 3), (S, S)
     on = luminance(shading)[mask > 0.5]
     return max(float(np.quantile(on, _LIT)), 1e-4) if len(on) else 1.0
 
-# %% ../nbs/40_relight.ipynb #44353f91
+# %% ../nbs/40_relight.ipynb #3e2ca9d8
 class Relit:
     "A face and its person under another light."
 
@@ -194,20 +194,37 @@ class Relit:
         "The same on the face's crop."
         return [self.found.person.on_face(seen, self.found.photo) for seen in self.seen]
 
+    def _staged(self, lamps, normals, literal, seen):
+        """Shade with lamps and their shadows. Where the lamps were only guessed from nine numbers,
+        these stay, less what cannot be seen of the lamps: they know more of sky and room."""
+        staged = lamps.shade(normals, seen)
+        if self._lamps_known:
+            return staged
+        return np.maximum(literal - (lamps.shade(normals) - staged), staged / 2)
+
+    @cached_property
+    def _lamps_known(self):
+        return self.light.lamps is not None or self.staging.contrast != 1
+
+    @cached_property
+    def exposure(self):
+        "What keeps the lit cheek as bright as it would be without shadows."
+        normals, mask = self.found.normals, self.found.mask
+        lamps, literal = self._unexposed, self.literal
+        plain = lamps.shade(normals) if self.light.lamps is not None else literal
+        staged = self._staged(lamps, normals, literal, self.seen_on_face)
+        return np.clip(_brightness(plain, mask) / _brightness(staged, mask), *_EXPOSED)
+
     @cached_property
     def lamps(self):
-        "The light as lamps and a fill, as bright on the lit cheek as without shadows."
-        normals, mask = self.found.normals, self.found.mask
-        known = self.light.lamps is not None
-        plain = self._unexposed.shade(normals) if known else self.literal
-        staged = self._unexposed.shade(normals, self.seen_on_face)
-        factor = _brightness(plain, mask) / _brightness(staged, mask)
-        return self._unexposed * np.clip(factor, *_EXPOSED)
+        "The light as lamps and a fill, exposed."
+        return self._unexposed * self.exposure
 
     @cached_property
     def shading(self):  # (S, S, 3) float32 ≥ 0
         "Shade the face with the lamps, shadows included."
-        shading = self.lamps.shade(self.found.normals, self.seen_on_face)
+        literal = self.literal * self.exposure
+        shading = self._staged(self.lamps, self.found.normals, literal, self.seen_on_face)
         return shading * self.found.shadow if self.staging.shadows == "kept" else shading
 
     @cached_property
@@ -265,7 +282,8 @@ class Relit:
         colours = srgb_to_linear(person.crop) / np.maximum(own, _FAINT)
         new = colours * literal
         if self.change > 0:
-            staged = colours * self.lamps.shade(person.normals, self.seen) + self._hair_shine()
+            shading = self._staged(self.lamps, person.normals, literal * self.exposure, self.seen)
+            staged = colours * shading + self._hair_shine()
             new = self.change * staged + (1 - self.change) * new
         gain = np.log((new + OFFSET) / (colours * own + OFFSET))
         return np.float32(self.staging.strength * gain)
