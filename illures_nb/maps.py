@@ -117,8 +117,8 @@ def _around(f):
     if f.relit is not None:
         return f.relit
     o = f.origin or f
-    found = Found(o.albedo, o.normals, o.light, o.residual, o.mask, o.photo, o.person)
-    return Relit(found, f.light, None)
+    layers = o.albedo, o.normals, o.light, o.residual, o.mask
+    return Relit(Found(*layers, o.photo, o.person), f.light, None)
 
 # %% ../nbs/52_maps.ipynb #6517a9b5
 ROWS = 64  # of a band; a multiple of 16
@@ -140,8 +140,10 @@ def cover_on_photo(
 
 def _covered_box(cover):
     "Where anything is covered: x0, y0, x1, y1."
+    if not cover.any():
+        return 0, 0, 0, 0
     rows, columns = (np.flatnonzero(cover.any(axis)) for axis in (1, 0))
-    return (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1) if len(rows) else (0, 0, 0, 0)
+    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
 
 # %% ../nbs/52_maps.ipynb #2fce913d
 def _part(f, name, face, person, box):  # (h, w[, 3])
@@ -166,7 +168,8 @@ def bands(
     cover = cover_on_photo(f, name)
     height, width = cover.shape
     x0, y0, x1, y1 = _covered_box(cover)
-    blank = np.full_like(code(layers[0][:1, :1], f.mask[:1, :1]), outside)
+    first = slice(1)
+    blank = np.full_like(code(layers[0][first, first], f.mask[first, first]), outside)
     for y in range(0, height, ROWS):
         band = np.tile(blank, (min(ROWS, height - y), width, 1))
         top, bottom = max(y, y0), min(y + ROWS, y1)
