@@ -123,10 +123,32 @@ class Found:
         "Where eyes and the inside of the mouth are."
         return _wet(self.photo, len(self.mask))
 
-# %% ../nbs/40_relight.ipynb #9103c796
+# %% ../nbs/40_relight.ipynb #412c95cd
 _GLOSS, _SHARPNESS = 0.03, 10  # of skin
+_HAIR_GLOSS = 0.016
 _LIT = 0.85  # quantile of the face's shading that tells how bright it is lit
 _EXPOSED = 0.5, 2  # least and most that lamps are scaled with
+
+
+def _highlights(normals, lamps, seen):
+    "What a glossy surface mirrors of lamps, (H, W, 3), by Blinn and Phong."
+    total = np.zeros_like(normals)
+    for lamp, visible in zip(lamps, seen):
+        half = lamp.direction + np.array([0, 0, 1])
+        half = np.float32(half / np.maximum(np.linalg.norm(half), 1e-6))
+        mirrored = np.maximum(normals @ half, 0) ** _SHARPNESS
+        lit = np.clip(4 * (normals @ np.float32(lamp.direction)), 0, 1) * visible
+        total += (mirrored * lit)[..., None] * np.float32(lamp.colour)
+    return total
+
+
+def _above_chin(person, photo):
+    "Where head and hair may be, (W, W, 1) in [0, 1]: 1 above the mouth, 0 from the chin down."
+    points = transform_points(photo.face.landmarks, person.transform)
+    mouth, chin = points[51, 1], points[8, 1]
+    rows = np.arange(len(person.matte), dtype=np.float32)
+    share = np.clip((chin - rows) / max(chin - mouth, 1), 0, 1)
+    return np.broadcast_to(share[:, None, None], (*person.matte.shape, 1))
 
 
 def _brightness(shading, mask):  # (S, S, 3), (S, S)
@@ -134,7 +156,7 @@ def _brightness(shading, mask):  # (S, S, 3), (S, S)
     on = luminance(shading)[mask > 0.5]
     return max(float(np.quantile(on, _LIT)), 1e-4) if len(on) else 1.0
 
-# %% ../nbs/40_relight.ipynb #98673a4e
+# %% ../nbs/40_relight.ipynb #44353f91
 class Relit:
     "A face and its person under another light."
 
@@ -174,10 +196,12 @@ class Relit:
 
     @cached_property
     def lamps(self):
-        "The light as lamps and a fill that light this face as brightly as its numbers do."
-        staged = self._unexposed.shade(self.found.normals, self.seen_on_face)
-        mask = self.found.mask
-        factor = _brightness(self.literal, mask) / _brightness(staged, mask)
+        "The light as lamps and a fill, as bright on the lit cheek as without shadows."
+        normals, mask = self.found.normals, self.found.mask
+        known = self.light.lamps is not None
+        plain = self._unexposed.shade(normals) if known else self.literal
+        staged = self._unexposed.shade(normals, self.seen_on_face)
+        factor = _brightness(plain, mask) / _brightness(staged, mask)
         return self._unexposed * np.clip(factor, *_EXPOSED)
 
     @cached_property
@@ -193,14 +217,7 @@ class Relit:
         return np.broadcast_to(np.float32(ways[self.staging.shine]()), self.literal.shape)
 
     def _new_shine(self):
-        total = np.zeros_like(self.literal)
-        for lamp, seen in zip(self.lamps.lamps, self.seen_on_face):
-            half = lamp.direction + np.array([0, 0, 1])
-            half = np.float32(half / np.maximum(np.linalg.norm(half), 1e-6))
-            mirrored = np.maximum(self.found.normals @ half, 0) ** _SHARPNESS
-            lit = np.clip(4 * (self.found.normals @ np.float32(lamp.direction)), 0, 1) * seen
-            total += (mirrored * lit)[..., None] * np.float32(lamp.colour)
-        return total * _GLOSS
+        return _GLOSS * _highlights(self.found.normals, self.lamps.lamps, self.seen_on_face)
 
     def residual(
         self,
@@ -245,13 +262,21 @@ class Relit:
         person = self.found.person
         own = np.maximum(person.basis @ self.found.light.coeffs, 0) + _DARKEST
         literal = np.maximum(person.basis @ self.light.coeffs, 0) + _DARKEST
-        new = literal
-        if self.change > 0:
-            staged = self.lamps.shade(person.normals, self.seen)
-            new = self.change * staged + (1 - self.change) * literal
         colours = srgb_to_linear(person.crop) / np.maximum(own, _FAINT)
-        gain = np.log((colours * new + OFFSET) / (colours * own + OFFSET))
+        new = colours * literal
+        if self.change > 0:
+            staged = colours * self.lamps.shade(person.normals, self.seen) + self._hair_shine()
+            new = self.change * staged + (1 - self.change) * new
+        gain = np.log((new + OFFSET) / (colours * own + OFFSET))
         return np.float32(self.staging.strength * gain)
+
+    def _hair_shine(self):
+        "Highlights on everything above the chin, (W, W, 3): hair takes them, clothes do not."
+        person = self.found.person
+        if self.staging.shine != "moved":
+            return np.float32(0)
+        shine = _highlights(person.normals, self.lamps.lamps, self.seen)
+        return shine * _above_chin(person, self.found.photo) * _HAIR_GLOSS
 
     def around(self) -> Around:
         "Return what the light does to the person around the face."
