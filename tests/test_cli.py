@@ -586,7 +586,8 @@ def street(astronaut, tmp_path_factory):
 def changed(path, photo):
     "Which columns of a picture are not the photo's: of the four heads of `street`."
     differs = (np.asarray(Image.open(path)) != np.asarray(Image.open(photo))).any((0, 2))
-    return [bool(differs[a:b].any()) for a, b in ((0, 500), (540, 680), (730, 870), (905, 990))]
+    heads = (0, 500), (540, 680), (730, 870), (905, 990)
+    return [bool(differs[first:end].any()) for first, end in heads]
 
 
 def test_only_those_who_are_meant_are_relit(illures, trained, street, tmp_path):

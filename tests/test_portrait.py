@@ -301,8 +301,8 @@ def test_a_person_cut_by_the_border_is_lit_up_to_it(cut, trained, decomposer, as
     assert np.array_equal(out[matte == 0], photo[matte == 0])
     for name in ("normals", "shading", "residual"):
         assert np.isfinite(g.to_frame(name)[matte > 0]).all()
-    edges = [m for m in (matte[0], matte[-1], matte[:, 0], matte[:, -1]) if (m > 0.5).sum() > 20]
-    assert edges  # nothing fades where the photo ends
+    edges = matte[0], matte[-1], matte[:, 0], matte[:, -1]
+    assert max((edge > 0.5).sum() for edge in edges) > 20  # nothing fades where the photo ends
 
 
 def test_a_grey_photo_stays_grey(trained, decomposer, astronaut):
