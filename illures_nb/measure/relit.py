@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WAYS', 'TRUTH', 'LIMIT', 'Sitter', 'sitter_paths', 'read_sitter', 'toy_sitters', 'Oracle', 'fitted_light', 'limit',
-           'unchanged', 'kept', 'scaled', 'dropped', 'compare', 'gain_of', 'border_jump', 'cheeks', 'neck',
+           'unchanged', 'kept', 'scaled', 'dropped', 'moved', 'compare', 'gain_of', 'border_jump', 'cheeks', 'neck',
            'tone_gains', 'score', 'RelitResult', 'first_faces', 'relit', 'relit_report', 'relit_sheet', 'relit_page']
 
 # %% ../../nbs/measure/25_relit.ipynb #6b96c783
@@ -249,12 +249,12 @@ def unchanged(face, light):  # (H, W, 3) uint8
 
 def kept(face, light):  # (H, W, 3) uint8
     "Add the residual as it was."
-    return face.relight(light).composite()
+    return face.relight(light, residual=1.0).composite()
 
 
 def scaled(face, light):  # (H, W, 3) uint8
     "Let the residual fade with the light that made it."
-    relit = face.relight(light)
+    relit = face.relight(light, residual=1.0)
     share = np.clip(relit.shading / np.maximum(face.shading, 1e-3), 0, 1)
     return replace(relit, residual=face.residual * share).composite()
 
@@ -264,11 +264,17 @@ def dropped(face, light):  # (H, W, 3) uint8
     return face.relight(light, residual=0.0).composite()
 
 
+def moved(face, light):  # (H, W, 3) uint8
+    "Move shine and shadows to where the new light puts them: the default."
+    return face.relight(light).composite()
+
+
 WAYS = {  # name → function of a face and a light
     "photo unchanged": unchanged,
     "residual kept": kept,
     "residual scaled": scaled,
     "residual dropped": dropped,
+    "residual moved": moved,
 }
 
 # %% ../../nbs/measure/25_relit.ipynb #b8f44201
