@@ -51,6 +51,31 @@ class Lamp:
         edge = np.maximum(cosine + size, 0) ** 2 / (4 * size)
         return np.where(cosine > size, cosine, edge)
 
+# %% ../nbs/18_lamps.ipynb #fccac69d
+EVEN = 0.5  # of a lamp's light, spread over everything that a camera sees of a face
+
+
+def _grey(colour):  # (3,)
+    "A grey of the same luminance."
+    return np.full(3, np.asarray(colour, float) @ LUMINANCE)
+
+
+def _three(numbers, least=-np.inf):
+    "Three finite numbers; raise ValueError for others."
+    v = np.array(numbers, float)
+    if v.shape != (3,) or not np.isfinite(v).all() or v.min() < least:
+        raise ValueError("directions, colours and the fill of lamps are three numbers each")
+    return v
+
+
+def _lamp_of(direction, colour, softness):
+    "A lamp of a file's numbers; raise ValueError for others."
+    towards = _three(direction)
+    length = np.linalg.norm(towards)
+    if length == 0:
+        raise ValueError("a lamp needs a direction")
+    return Lamp(towards / length, _three(colour, 0), number_within("softness", softness, 0, 1))
+
 # %% ../nbs/18_lamps.ipynb #cf0fb1aa
 @dataclass(frozen=True, eq=False)
 class Lamps:
@@ -144,31 +169,6 @@ class Lamps:
             return Lamps(self.lamps, self.fill * (2 - contrast))
         dimmed = self * contrast
         return Lamps(dimmed.lamps, self.fill + (1 - contrast) * EVEN * self.sent)
-
-
-EVEN = 0.5  # of a lamp's light, spread over everything that a camera sees of a face
-
-
-def _grey(colour):  # (3,)
-    "A grey of the same luminance."
-    return np.full(3, np.asarray(colour, float) @ LUMINANCE)
-
-
-def _three(numbers, least=-np.inf):
-    "Three finite numbers; raise ValueError for others."
-    v = np.array(numbers, float)
-    if v.shape != (3,) or not np.isfinite(v).all() or v.min() < least:
-        raise ValueError("directions, colours and the fill of lamps are three numbers each")
-    return v
-
-
-def _lamp_of(direction, colour, softness):
-    "A lamp of a file's numbers; raise ValueError for others."
-    towards = _three(direction)
-    length = np.linalg.norm(towards)
-    if length == 0:
-        raise ValueError("a lamp needs a direction")
-    return Lamp(towards / length, _three(colour, 0), number_within("softness", softness, 0, 1))
 
 # %% ../nbs/18_lamps.ipynb #8448a59d
 PLACES = sphere_directions(1000)  # where lamps are tried

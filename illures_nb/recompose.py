@@ -323,6 +323,9 @@ def change(
     within = Change(inner, on_face, mask, factor)
     return within if around is None else _laid_over(within, around, photo)
 
+# %% ../nbs/38_recompose.ipynb #c161ad6b
+_CLEAR = 1e-4  # variance of grey from which on an edge of the photo is the matte's
+
 
 def matte_on_photo(
     around: Around,
@@ -351,6 +354,9 @@ def _sharp_matte(around, guide, box, photo):
     matte = guided_on_photo(faded, around.crop, around.transform, guide, box, _CLEAR)
     return np.clip((matte - 0.02) / 0.96, 0, 1)
 
+# %% ../nbs/38_recompose.ipynb #08cb39ee
+_FADE = 0.12  # of the crop's side: how far before its border a change has faded
+
 
 def _laid_over(face, around, photo):
     "Lay a face's change over that of the person around it."
@@ -367,10 +373,6 @@ def _laid_over(face, around, photo):
         factor = np.ones_like(gain)
         factor[rows, columns] = face.paint
     return Change(box, gain, mask, factor)
-
-
-_CLEAR = 1e-4  # variance of grey from which on an edge of the photo is the matte's
-_FADE = 0.12  # of the crop's side: how far before its border a change has faded
 
 
 def _within(box, outer):
@@ -392,7 +394,7 @@ def _fade(around, shape):
     rows = (rise if top > 1 else flat) * (rise[::-1] if bottom < height - 2 else flat)
     return rows[:, None] * columns
 
-
+# %% ../nbs/38_recompose.ipynb #47f9bc56
 def composite(
     change: Change | None,
     picture: np.ndarray,  # (H, W, 3) uint8 sRGB: the photo, other faces perhaps already changed
