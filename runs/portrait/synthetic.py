@@ -99,7 +99,7 @@ class Busts:
         rng = np.random.default_rng([7, seed])
         shot, wide = wide_shot(rng)
         head, info = self.person(rng, shot)
-        geometry = draw(head, shot.look(head, SIZE), rng, 16)
+        geometry = draw(head, shot.view(head, SIZE), rng, 16)
         landmarks = geometry.landmarks[0].numpy()
         for _ in range(LIGHTS):
             image, light = self.lit(rng, geometry)
