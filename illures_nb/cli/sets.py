@@ -147,7 +147,7 @@ RECIPES = {  # recipe → kind, what it is
     "portrait-syn": (
         "wide",
         "12,000 people from head to chest before a background, 2 lights each, with mattes, "
-        "rasterised. 24,000 pictures, 4 GB, about an hour",
+        "rasterised. 24,000 pictures, 2.2 GB, about an hour",
     ),
 }
 

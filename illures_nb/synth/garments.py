@@ -158,7 +158,7 @@ def bare_skin(
     covered: bool = True,  # but for neck and throat
 ) -> Piece:
     "Let the neck's skin go on over shoulders and chest."
-    ways = np.r_[np.linspace(-5, 11, 22), np.arange(12, 79, 1.5)]
+    ways = np.r_[np.linspace(torso.first, 11, 22), np.arange(12, 79, 1.5)]
     angle, way = np.meshgrid(AROUND_NECK, ways)
     under_neck = 0.9 * ramp(way, 0.8, -0.6) * has_neck(body.kit)
     under_cloth = 0.7 * ramp(way, 13, 20) * covered
@@ -190,7 +190,7 @@ def lapels(
     lapel = rng.uniform(4, 8.5) * np.minimum(up / notch, 1) ** 0.8
     collar = rng.uniform(3.2, 4.8) * (1 - 0.25 * ramp(up, 0.9, 1))
     is_lapel = up < notch
-    width = np.where(is_lapel, lapel, collar)
+    width = np.where(is_lapel, lapel, collar).clip(0.1)
     pointed = across * rng.uniform(1, 3) * ramp(up, 0.3, notch) * is_lapel
     rolled = 0.55 + 0.5 * np.cos(across * np.pi / 2)
     height = lift + rolled * ramp(up, 0, 0.15) * (across < 1)
