@@ -1,4 +1,4 @@
-"""People from head to chest: what is known of them fits together, and all that they wear is drawn."""
+"""People from head to chest: what is known of them fits together, all that they wear is drawn."""
 
 import json
 

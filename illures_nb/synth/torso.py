@@ -30,6 +30,12 @@ STEP = 0.5  # of the rows of a table, centimetres
 TURNS = np.linspace(-np.pi, np.pi, 121)  # angles of its columns: the front is in the middle
 UPRIGHT = np.eye(3)  # a torso that is turned as the head is
 
+# %% ../../nbs/synth/45_torso.ipynb #bffe487c
+def _column(angle):
+    "Which column of a table angles are in, float32."
+    share = (angle + np.pi) % (2 * np.pi) / (2 * np.pi)
+    return np.float32(share * (len(TURNS) - 1))
+
 # %% ../../nbs/synth/45_torso.ipynb #69b283e5
 @dataclass(frozen=True, eq=False)
 class Torso:
@@ -94,11 +100,6 @@ class Torso:
         rows = np.interp(-level, -levels, np.arange(len(levels)))
         return cv2.remap(table, _column(angle), np.float32(rows), cv2.INTER_LINEAR)
 
-
-def _column(angle):
-    "Which column of a table angles are in, float32."
-    share = (angle + np.pi) % (2 * np.pi) / (2 * np.pi)
-    return np.float32(share * (len(TURNS) - 1))
 
 # %% ../../nbs/synth/45_torso.ipynb #288c8f8e
 def _smooth_rings(rings):
