@@ -377,6 +377,15 @@ class Outfit:
         "A shirt's collar."
         return shirt_collar(self.body, self.torso, area, self.rng, is_open, lift)
 
+    def placket(self, is_open):
+        "The strip of a shirt with its buttonholes."
+        across = np.array([[-1.6, -1.55, -0.8, 0, 0.8, 1.55, 1.6]])
+        ridge = np.array([[0, 0.16, 0.14, 0.13, 0.14, 0.16, 0]])
+        opening = NECKLINES["open shirt" if is_open else "shirt"].level(0.0)
+        way = np.linspace(self.torso.way(opening) + 0.3, 70, 40)[:, None]
+        angle = (across + self.rng.normal(0, 0.2)) / 12
+        return worn(self.body, self.torso, "main", angle, way, 0.62 + ridge)
+
     def sleeveless(self):
         "A top that ends at the arms, under whose skin it dives."
         angle, way, lift = spread(self.torso, NECKLINES["scoop"], 0.3, 0.2, self.rng)
@@ -404,7 +413,7 @@ class Outfit:
         "A shirt or a polo, maybe with a tie."
         is_open = self.name != "shirt and tie" and self.rng.random() < 0.75
         pieces = (self.garment("open shirt" if is_open else "shirt", 0.35),)
-        pieces += (self.collar("main", is_open, 0.4),)
+        pieces += (self.collar("main", is_open, 0.4), self.placket(is_open))
         with_tie = self.name == "shirt and tie"
         return pieces + (tie(self.body, self.torso, self.rng) if with_tie else ())
 
@@ -460,7 +469,7 @@ def outfit_cloths(
     if rng.random() < 0.6:
         white = rng.uniform(0.55, 0.8) * rng.uniform(0.97, 1.03, 3)
         under = np.broadcast_to(white, (1, n, 3))
-    accent = cloth(rng, n, str(rng.choice(["plain", "stripes", "spots", "checks"])))
+    accent = cloth(rng, n, str(rng.choice(["plain", "plain", "stripes", "checks"])))
     cloths = {"main": (albedo, bump), "under": (under, relief), "accent": accent}
     return {area: (muted(colours, rng), bump) for area, (colours, bump) in cloths.items()}
 

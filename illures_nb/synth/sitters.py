@@ -15,13 +15,13 @@ from .body import LATITUDES, LONGITUDES, Body, Person, Piece, fill_cell
 from .body import random_globe, to_and_fro
 from .facekit import FaceKit
 from .garments import THICK, muted, put_on_outfit
-from .hair import AROUND, NO_HAT, STYLES, beard_opacity, grow, grow_beard
+from .hair import AROUND, NO_HAT, STYLES, beard_opacity, grow_beard
 from .hair import paint_hair, paint_head
 from .people import CHANCES, choose_hair_colour, choose_style, paint_skin
 from .regions import ramp
 from .skin import Skin, ita
 from .torso import COLLAR, TURNS, UPRIGHT, Torso, laid, sample_torso
-from .tresses import TRESSES, grow_tress
+from .tresses import TRESSES, Tress, grow_tress
 from .wear import DRAPE, HEADGEAR, Hat, Headgear, brim, cloth, cloth_colour
 from .wear import dome, put_on_glasses
 
@@ -166,7 +166,7 @@ def grow_hair(
 ) -> tuple:  # of Pieces
     "Grow hair in any style; some have none."
     if style in STYLES:
-        return grow(body, STYLES[style], rng, under)
+        return grow_tress(body, torso, Tress(STYLES[style]), rng, under, over)
     if style in TRESSES:
         return grow_tress(body, torso, TRESSES[style], rng, under, over)
     return ()

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FINE', 'MIDDLE', 'LARGE', 'TRESSES', 'BOUND', 'Fall', 'Curl', 'coiled', 'Ball', 'Tress', 'Bundle', 'tube_of', 'wisps',
-           'tied_at', 'wound', 'braided', 'Tail', 'hanging', 'bind', 'grow_tress']
+           'tied_at', 'wound', 'braided', 'Tail', 'hanging', 'bind', 'strays', 'grow_tress']
 
 # %% ../../nbs/synth/48_tresses.ipynb #50e62555
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import numpy as np
 
 from .body import Body, Piece, cross, grid_faces, length, read_globe
 from .body import surface_normals, to_and_fro
-from .hair import NO_HAT, Hair, Style, draw_hair, hair_locks, hair_shell
+from .hair import NO_HAT, Hair, Style, comb, draw_hair, hair_locks, hair_shell
 from .hair import read_table, ribbons
 from .regions import ramp
 from .torso import Torso
@@ -109,7 +109,7 @@ class Tress(NamedTuple):
     "A way to wear hair, beyond STYLES."
 
     style: Style
-    chances: tuple  # how often men and women wear it, how much likelier on darker skin
+    chances: tuple = (0, 0, 0)  # how often men and women wear it, how much likelier on darker skin
     count: int = 1300  # locks
     steps: int = 6  # of a lock
     curl: Curl = None
@@ -340,6 +340,27 @@ def bind(
             pieces += (tube_of(body, bundle), wisps(body, bundle, rng))
     return pieces
 
+# %% ../../nbs/synth/48_tresses.ipynb #8767c192
+def strays(
+    body: Body,
+    hair: Hair,
+    rng: np.random.Generator,
+    shaped,  # moves points and outward directions, by longitudes and lifts
+    count: int,
+    steps: int = 7,
+) -> Piece:
+    "Let thin hairs stand off."
+    latitude, longitude, _, _ = comb(hair, 0.0, rng, count, steps)
+    t = np.linspace(0, 1, steps)[:, None]
+    longest = min(0.3 + 0.5 * hair.lift, 1)
+    off = longest * rng.exponential(0.4, count).clip(0, 2) * t**1.5
+    off = np.where(latitude > read_table(hair.under, longitude), 0, off)
+    lift = hair.height(latitude, longitude) + 0.08 + off
+    points, out = body.points(latitude, longitude, lift, hair.hangs)
+    points += np.float32(rng.normal(0, 0.25, (count, 3)) * t[..., None])
+    points, out = shaped(points, out, longitude, lift)
+    return ribbons(body, points, out, latitude, longitude, rng.uniform(0.015, 0.045, count), rng)
+
 # %% ../../nbs/synth/48_tresses.ipynb #eeb4481c
 def grow_tress(
     body: Body,
@@ -364,10 +385,11 @@ def grow_tress(
         return coiled(points, out, tress.curl, rng) if tress.curl else (points, out)
 
     part_at = rng.normal(0, 0.7)
-    if tress.style.front == "swept" or rng.random() < 0.3:
+    if tress.style.front == "swept" or tress.style.flow == "part" or rng.random() < 0.2:
         part_at = rng.choice([-1, 1]) * rng.uniform(2, 4.5)
     shell = hair_shell(body, hair, rng, 30 if hair.hangs else 15, fall=fall)
     locks = hair_locks(body, hair, part_at, rng, tress.count, tress.steps, shaped)
+    loose = strays(body, hair, rng, shaped, int(rng.uniform(60, 350)))
     is_bare = under.min() > 60
     bound = bind(body, torso, tress.bound, rng, over) if tress.bound and is_bare else ()
-    return shell, locks, *bound
+    return shell, locks, loose, *bound
