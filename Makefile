@@ -56,7 +56,7 @@ export: $(VENV)/dev.done  ## after editing notebooks: clean them and write the p
 	$(BIN)/nbdev_clean
 	$(BIN)/nbdev_export
 
-outputs: $(VENV)/dev.done  ## run one notebook and keep its outputs: make outputs NB=nbs/18_light.ipynb
+outputs: $(VENV)/dev.done  ## run one notebook and keep its outputs: make outputs NB=nbs/19_light.ipynb
 	cd $(dir $(NB)) && MPLBACKEND=module://matplotlib_inline.backend_inline $(abspath $(BIN))/exec_nb $(notdir $(NB)) --dest $(notdir $(NB)) --exc_stop
 	$(MAKE) export
 

@@ -28,8 +28,8 @@ HEAD = """# The book
 
 The package is exported from these notebooks; each explains its part, shows it and tests it.
 Within a part they stand in the order in which they build on each other. `make lab` opens them in
-JupyterLab, the last column in Colab. New here? [18_light](18_light.ipynb),
-[40_decompose](40_decompose.ipynb), [synth/46_people](synth/46_people.ipynb) and
+JupyterLab, the last column in Colab. New here? [19_light](19_light.ipynb),
+[41_decompose](41_decompose.ipynb), [synth/46_people](synth/46_people.ipynb) and
 [train/48_streams](train/48_streams.ipynb) show most in least time.
 
 <!-- written by `make contents` -->

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['MAP_PIXELS', 'envmap_directions', 'envmap_solid_angles', 'project_envmap', 'EnvmapShapeError', 'as_radiance',
-           'read_envmap']
+           'read_envmap', 'surroundings']
 
 # %% ../nbs/17_envmap.ipynb #7b9f2c41
 import os
 
+import cv2
 import numpy as np
 
 from .harmonics import LAMBERT, sh_basis
@@ -50,7 +51,7 @@ def project_envmap(
         coeffs += np.einsum("hwk,hwc,h->kc", *parts, optimize=True)
     return coeffs / np.pi
 
-# %% ../nbs/17_envmap.ipynb #a3e8b897
+# %% ../nbs/17_envmap.ipynb #6ed5b9de
 class EnvmapShapeError(ValueError):
     "A picture that is no equirectangular map; `kind` says what it is, where its shape tells."
 
@@ -71,7 +72,7 @@ def _is_one_colour(x, rows, columns, places):  # (row, column) on a grid of rows
     pixels = np.concatenate(fields)
     return bool((np.ptp(pixels, 0) <= 0.02 * np.ptp(x)).all())
 
-# %% ../nbs/17_envmap.ipynb #000236e8
+# %% ../nbs/17_envmap.ipynb #e6d2bdd1
 _BESIDE_CROSS = [(0, 0), (0, 2), (0, 3), (2, 0), (2, 2), (2, 3)]  # of 3 × 4 fields
 _BESIDE_TALL_CROSS = [(0, 0), (0, 2), (2, 0), (2, 2), (3, 0), (3, 2)]  # of 4 × 3
 _CORNERS = [(0, 0), (0, 7), (7, 0), (7, 7)]  # of 8 × 8
@@ -113,7 +114,7 @@ def _check_shape(
     error.kind = kind
     raise error
 
-# %% ../nbs/17_envmap.ipynb #2b39debe
+# %% ../nbs/17_envmap.ipynb #75f5b123
 MAP_PIXELS = 2**21  # an environment map of more pixels is averaged down while it is read
 
 
@@ -147,3 +148,15 @@ def read_envmap(
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
     return as_radiance(read_linear(path, MAP_PIXELS), path)
+
+# %% ../nbs/17_envmap.ipynb #772b8677
+def surroundings(
+    picture,  # (H, W, 3) linear: a photo of a place
+    height=32,  # of the map
+):  # (height, 2 · height, 3) float32 linear radiance
+    "Make an environment map of a photo: before the camera the photo, behind it its mirror image."
+    small = cv2.resize(np.asarray(picture, np.float32), (64, 64), interpolation=cv2.INTER_AREA)
+    directions = envmap_directions(height, 2 * height).astype(np.float32)
+    column = (0.5 + 0.5 * directions[..., 0]) * 63
+    row = (0.5 - 0.5 * directions[..., 1]) * 63
+    return cv2.remap(small, column, row, cv2.INTER_LINEAR)

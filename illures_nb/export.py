@@ -22,8 +22,7 @@ from zipfile import ZipFile
 import numpy as np
 
 from .decompose import Decomposition
-from .depth import PUPILS, STEEPEST, conjugate_gradients  # noqa: F401
-from .depth import integrate, relief, rises, upright  # noqa: F401
+from .depth import PUPILS, relief, upright  # noqa: F401
 from .film import FILMS, LAMP, WAYS, light_path, view  # noqa: F401
 from .film import write_gif, write_mp4, write_turn  # noqa: F401
 from .files import whole_file
@@ -37,9 +36,10 @@ from .maps import write_map, write_map_on_photo, write_maps  # noqa: F401
 from .mesh import TEXTURE, Mesh, colour_map, glb, normal_map, pack_glb  # noqa: F401
 from .mesh import smooth_normals, surface, write_glb  # noqa: F401
 from .picture import Picture
+from .surface import STEEPEST, conjugate_gradients, integrate, rises  # noqa: F401
 
 # fmt: off
-_all_ = [
+_all_ = [  # known from here, too
     "STEEPEST", "PUPILS", "rises", "conjugate_gradients", "integrate", "upright", "relief",
     "TEXTURE", "Mesh", "smooth_normals", "surface", "normal_map", "colour_map",
     "pack_glb", "glb", "write_glb",

@@ -100,7 +100,6 @@ class Torso:
         rows = np.interp(-level, -levels, np.arange(len(levels)))
         return cv2.remap(table, _column(angle), np.float32(rows), cv2.INTER_LINEAR)
 
-
 # %% ../../nbs/synth/45_torso.ipynb #288c8f8e
 def _smooth_rings(rings):
     "Rings at equal steps of the way down the side: way of the first, rows (n, 4)."
