@@ -50,7 +50,7 @@ class Lamp:
         size = np.float32(max(np.sin(np.pi / 2 * self.softness), 1e-3))
         edge = np.maximum(cosine + size, 0) ** 2 / (4 * size)
         disc = np.where(cosine > size, cosine, edge)
-        share = size**16  # the sky's half is no small disc: .5 and not .25 at its terminator
+        share = max(size - 0.7, 0) ** 5 / 0.3**5  # half of the sky is no small disc
         return disc + share * ((1 + cosine) / 2 - disc)
 
 # %% ../nbs/18_lamps.ipynb #fccac69d
