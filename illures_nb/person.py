@@ -23,7 +23,9 @@ from .surface import integrate
 
 # %% ../nbs/39_person.ipynb #6c172300
 NARROWEST, WIDEST = 1.7, 4.2  # sides of the face's crop
+_ROOM = 1.12  # times the photo's longer side: where all of it fits, all of it is seen
 _RAISED = 0.04  # the face sits above the middle by this share of the side
+_WITHIN = 0.25  # of a face's width: how far from its outline it is nothing else for sure
 
 
 def wide_transform(
@@ -32,7 +34,7 @@ def wide_transform(
 ) -> np.ndarray:  # (2, 3) similarity, photo px → pixels of the wide crop
     "Choose a crop of head and shoulders, as wide as the photo allows."
     face_side = len(photo.crop) / crop_scale(photo.transform)  # photo px
-    across = max(photo.picture.shape[:2]) / face_side
+    across = _ROOM * max(photo.picture.shape[:2]) / face_side
     scale = size / len(photo.crop) / np.clip(across, NARROWEST, WIDEST)
     middle, wide_middle = (len(photo.crop) - 1) / 2, (size - 1) / 2
     shift = wide_middle - scale * middle
@@ -185,13 +187,19 @@ def person_of(
     share = inside[..., None]
     both = share * _unit(face_normals) + (1 - share) * (own_normals @ upright.T)
     return Person(
-        matte=np.maximum(matte, inside).astype(np.float32),
+        matte=np.maximum(matte, _surely_face(inside)).astype(np.float32),
         albedo=(share * face_albedo + (1 - share) * own_albedo).astype(np.float32),
         normals=_unit(both).astype(np.float32),
         transform=transform,
         crop=picture,
         face_side=len(photo.crop) * crop_scale(transform) / crop_scale(photo.transform),
     )
+
+
+def _surely_face(inside):
+    "The middle of a face, (W, W): the person's, whatever the network says of it."
+    side = max(3, round(_WITHIN * np.sqrt(inside.sum())))
+    return cv2.erode(inside, np.ones((side, side), np.uint8))
 
 
 def _inside(mask, photo, transform, size):

@@ -65,12 +65,13 @@ def rows(decomposer, path):
     matte = cv2.warpAffine(sitter.matte, person.transform, size)
     face = cv2.warpAffine(sitter.outline, person.transform, size)
     own, baseline = person.normals, inflated(person.matte, person.normals, face)
-    for number in np.unique(part[(matte > 0.99) & (face < 0.5)]):
-        there = (part == number) & (matte > 0.99) & (face < 0.5)
+    for number in range(len(PARTS)):
+        there = (part == number + 1) & (matte > 0.99) & (face < 0.5)
         for network, outline in zip(degrees(own, true)[there], degrees(baseline, true)[there]):
             yield kind_of(number), network, outline
-    both = ((person.matte > 0.5) & (matte > 0.5)).sum()
-    either = ((person.matte > 0.5) | (matte > 0.5)).sum()
+    inside = cv2.warpAffine(np.ones_like(sitter.matte), person.transform, size) > 0.99
+    both = ((person.matte > 0.5) & (matte > 0.5) & inside).sum()
+    either = (((person.matte > 0.5) | (matte > 0.5)) & inside).sum()
     yield "matte: overlap", both / either, np.nan
 
 
