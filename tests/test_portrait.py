@@ -4,6 +4,7 @@ staged, and that nothing else of the photo is touched."""
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
