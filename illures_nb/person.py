@@ -162,7 +162,7 @@ def _plane(x):  # (W, W[, C]) → (1, C, W, W)
 def _unit(x):
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-6)
 
-# %% ../nbs/39_person.ipynb #bd011e74
+# %% ../nbs/39_person.ipynb #4a9a4bce
 @torch.inference_mode()
 def look_around(
     photo: Photo,
@@ -190,7 +190,7 @@ def look_around(
         face_side=len(photo.crop) * crop_scale(transform) / crop_scale(photo.transform),
     )
 
-
+# %% ../nbs/39_person.ipynb #de981dc3
 def with_face(
     person: Person,  # as the network says
     photo: Photo,
