@@ -6,7 +6,7 @@
 __all__ = ['WAYS', 'LAMP', 'FILMS', 'light_path', 'view', 'write_mp4', 'write_gif', 'write_turn']
 
 # %% ../nbs/54_film.ipynb #ec83ce98
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 
@@ -62,9 +62,17 @@ def view(
     sy, sx = (small / large for small, large in zip(picture.shape[:2], part.shape))
     across = [1 / sx, 0, 0.5 / sx - 0.5 + x0]  # pixel centres are at integers
     down = [0, 1 / sy, 0.5 / sy - 0.5 + y0]
-    transform = f.photo.transform @ np.array([across, down, [0, 0, 1]])
+    return _seen(f, picture, np.array([across, down, [0, 0, 1]]))
+
+
+def _seen(f, picture, back):
+    "A face and its person on another picture; `back` leads from its pixels to the photo's."
+    transform = f.photo.transform @ back
     photo = replace(f.photo, picture=picture, transform=transform, source=None)
-    return replace(f, photo=photo)
+    person = f.person and replace(f.person, transform=f.person.transform @ back)
+    origin = f.origin and _seen(f.origin, picture, back)
+    same = replace(f, photo=photo, person=person, origin=origin, relit=None)
+    return same if f.relit is None else same.relight(f.light, **asdict(f.relit.staging))
 
 # %% ../nbs/54_film.ipynb #e959ca9a
 _BT709, _LIMITED = 1, 1  # FFmpeg's numbers: what browsers take it for

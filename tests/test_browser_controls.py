@@ -675,10 +675,10 @@ def test_several_faces_by_box_and_by_list(page, browser, url, two_faces, tmp_pat
 
 def test_examples_and_theme(page):
     for k in (0, -1):
-        visit = page.js("illures.told.visit")
+        visit = page.js("illures.photo.visit")
         examples = page.page.locator(".people button")
         examples.nth(k if k >= 0 else examples.count() - 1).click()
-        page.wait("v => illures.seen && illures.told.visit !== v && illures.face.paint", visit)
+        page.wait("v => illures.seen && illures.photo.visit !== v && illures.face.paint", visit)
     page_and_button = """[document.body, document.querySelector('.presets button')]
         .map(o => getComputedStyle(o)).map((o, k) => k ? o.color : o.backgroundColor)"""
     colours = []

@@ -1,10 +1,9 @@
-"What the page is told of a photo, as JSON, and the files that it names: views, maps, paint."
+"What the browser gets of a photo: JSON, and the files that it names: views, maps, paint."
 
 import json
 import time
 from dataclasses import asdict
 
-import cv2
 import numpy as np
 
 from illures_demo.settings import PREVIEW
@@ -13,6 +12,9 @@ from illures_nb.edit import HAEMOGLOBIN, MELANIN, fine_albedo, healed_albedo, sk
 from illures_nb.edit import tone_range, touches, unrolled
 from illures_nb.export import view
 from illures_nb.image import write_image
+from illures_nb.lamps import lamps_behind
+from illures_nb.person import face_alone
+from illures_nb.relight import Found
 
 # ---- views of the photo
 
@@ -32,7 +34,7 @@ def around(
 
 
 def view_for_page(visit, f, name, box=None) -> dict:
-    "Tell of a picture of the photo or of a part of it, and the way from its pixels to the photo's."
+    "Write a picture of the photo or of a part of it; say the way from its pixels to the photo's."
     seen = view(f, PREVIEW, box).photo
     to_crop = np.vstack([f.photo.transform, [0, 0, 1]])
     view_to_crop = np.vstack([seen.transform, [0, 0, 1]])
@@ -46,39 +48,98 @@ def view_for_page(visit, f, name, box=None) -> dict:
 
 def pack(
     path,  # of the file
-    **maps,  # arrays of floats
-) -> dict:  # what the page is told of it
-    "Write maps as 16-bit numbers between each one's lowest and highest value."
+    **maps,  # arrays: uint8 as they are, floats as 16 bits between their lowest and highest value
+) -> dict:  # the file's name, and where in it each map is
+    "Write maps into one file of numbers of 8 and 16 bits."
     index, at, parts = {}, 0, []
     for name, x in maps.items():
-        low, high = float(x.min()), float(x.max())
-        scale = 65535 / max(high - low, 1e-9)
-        levels = np.round((x.ravel().astype(np.float64) - low) * scale).astype("<u2")
-        index[name] = {"at": at, "count": levels.size, "low": low, "high": high}
-        at += levels.nbytes
-        parts.append(levels.tobytes())
+        levels, low, high = _levels(x)
+        place = {"at": at, "count": levels.size, "bits": 8 * levels.itemsize}
+        index[name] = {**place, "low": low, "high": high}
+        data = levels.tobytes() + bytes(levels.nbytes % 2)  # numbers of 16 bits begin evenly
+        at += len(data)
+        parts.append(data)
     path.write_bytes(b"".join(parts))
     return {"file": path.name, "index": index}
 
 
+def _levels(x):
+    "Whole numbers for a map, and what the lowest and the highest one stand for."
+    if x.dtype == np.uint8:
+        return x.ravel(), 0.0, 1.0
+    low, high = float(x.min()), float(x.max())
+    scale = 65535 / max(high - low, 1e-9)
+    levels = np.round((x.ravel().astype(np.float64) - low) * scale)
+    return levels.astype("<u2"), low, high
+
+
+def eight_bits(
+    x,  # array in [0, 1]
+):  # uint8, same shape
+    "Round shares to bytes."
+    return np.round(x * 255).astype(np.uint8)
+
+
+def light_for_page(
+    light,  # `SHLight`
+) -> dict:
+    "Tell of a light: its numbers, and its lamps or those behind its numbers."
+    lamps = light.lamps or lamps_behind(light.coeffs)
+    return {"coeffs": light.coeffs.tolist(), "lamps": lamps.record()}
+
+
+def found(
+    f,  # `Decomposition`, as found
+) -> Found:
+    "Return a face and its person as the photo has them; without one the face is all of it."
+    layers = f.albedo, f.normals, f.light, f.residual, f.mask, f.photo
+    return Found(*layers, f.person or face_alone(f.photo, f.albedo, f.normals, f.mask))
+
+
+def person_for_page(
+    person,  # `Person`
+) -> tuple:  # dict for the page, dict of maps
+    "Tell of a person, who takes the light as the face does, and casts shadows."
+    depth, cover = person.depth
+    maps = {
+        "matte": person.matte,
+        "person_normals": person.normals,
+        "person_crop": eight_bits(person.crop),
+        "depth": depth,
+        "cover": cover,
+    }
+    about = {
+        "size": len(person.matte),
+        "transform": person.transform.tolist(),
+        "upright": person.upright.tolist(),
+        "face_side": person.face_side,
+    }
+    return about, maps
+
+
 def face_for_page(visit, number) -> dict:
-    "Tell of the maps of a face, as the page needs them to relight it."
+    "Tell of the maps of a face and its person, as the page needs them to relight both."
     f = chosen(visit, number)
-    size = len(f.mask)
+    size, as_found = len(f.mask), found(f)
+    person, person_maps = person_for_page(as_found.person)
     maps = pack(
         visit.folder / f"maps-{number}.bin",
         albedo=f.albedo,
         normals=f.normals,
         residual=f.residual,
         mask=f.mask,
-        guide=cv2.cvtColor(f.photo.crop, cv2.COLOR_RGB2GRAY),
+        crop=f.photo.crop,
+        wet=eight_bits(as_found.wet[..., 0]),
         reach=f.photo.reach,
+        **person_maps,
     )
     return {
         "size": size,
         "margin": (len(f.photo.reach) - size) // 2,
-        "light": f.light.coeffs.tolist(),
+        "light": light_for_page(f.light),
         "transform": f.photo.transform.tolist(),
+        "person": person,
+        "alone": f.person is None,
         "maps": maps,
     }
 
@@ -134,12 +195,13 @@ def for_page(
         "folder": str(visit.folder),
         "name": visit.name,
         "kind": visit.kind,
+        "size": visit.faces[0].photo.picture.shape[1::-1],
         "views": visit.views,
         "boxes": [f.photo.face.box.tolist() for f in visit.faces],
         "faces": {str(number): face for number, face in visit.shown.items()},
     }
 
 
-def said(text="", bad=False) -> dict:
+def message(text="", bad=False) -> dict:
     "Make a message for the page; the same one twice is two."
     return {"text": text, "bad": bad, "at": time.time_ns()}
