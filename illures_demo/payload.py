@@ -22,15 +22,14 @@ from illures_nb.relight import Found
 def around(
     f,  # `Decomposition`
 ) -> tuple:  # x0, y0, x1, y1 in the photo
-    "Return the part of the photo about a face."
+    "Return the part of the photo about a face: head and shoulders, a square where it is inside."
     box, (height, width) = f.photo.face.box, f.photo.picture.shape[:2]
-    middle = (box[:2] + box[2:]) / 2
-    side = max(box[2:] - box[:2])
-    reach, upwards = 1.05 * side, 0.12 * side
-    upper_left = middle + (-reach, -reach - upwards)
-    lower_right = middle + (reach, reach - upwards)
-    corners = np.clip([upper_left, lower_right], 0, (width, height)).astype(int)
-    return tuple(int(v) for v in corners.ravel())
+    face_side = max(box[2:] - box[:2])
+    middle = (box[:2] + box[2:]) / 2 - (0, 0.15 * face_side)
+    side = np.minimum(2.8 * face_side, (width, height))
+    upper_left = np.clip(middle - side / 2, 0, (width, height) - side)
+    corners = np.concatenate([upper_left, upper_left + side])
+    return tuple(int(v) for v in corners)
 
 
 def view_for_page(visit, f, name, box=None) -> dict:
@@ -100,13 +99,11 @@ def person_for_page(
     person,  # `Person`
 ) -> tuple:  # dict for the page, dict of maps
     "Tell of a person, who takes the light as the face does, and casts shadows."
-    depth, cover = person.depth
     maps = {
         "matte": person.matte,
         "person_normals": person.normals,
         "person_crop": eight_bits(person.crop),
-        "depth": depth,
-        "cover": cover,
+        "depth": person.depth[0],
     }
     about = {
         "size": len(person.matte),

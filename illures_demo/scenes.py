@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from illures_demo.settings import MOST_LAYERS
+from illures_demo.settings import MOST_LAMPS, MOST_LAYERS
 from illures_demo.visits import chosen
 from illures_nb import SHLight
 from illures_nb.edit import apply_layers, touch
@@ -36,6 +36,9 @@ def redone(
     redo: Redo,
 ):  # `Decomposition`
     "Put a face under a light with its paint; what cannot be is said in a sentence."
+    lamps = redo.light.lamps
+    if lamps is not None and len(lamps.lamps) > MOST_LAMPS:
+        raise ValueError(f"at most {MOST_LAMPS} lamps are taken, not {len(lamps.lamps)}")
     painted, residual = apply_layers(f, touched(f, redo.layers)), redo.residual
     if residual is None:
         return painted.relight(redo.light, **asdict(redo.staging))

@@ -539,6 +539,14 @@ def test_layers_have_a_limit(client, astronaut_path):
     assert "at most 100 layers" in ask(client, photo, layers, api_name="/edit_albedo")
 
 
+def test_lamps_have_a_limit(client, astronaut_path):
+    lamp = {"direction": [0, 0, 1], "colour": [0, 0, 0], "softness": 0.1}
+    window = json.loads(SHLight.preset("window").to_json())
+    window["lamps"]["lamps"] += [lamp] * 500
+    text = ask(client, handle_file(astronaut_path), light=window, api_name="/relight")
+    assert "at most 200 lamps" in text
+
+
 def test_a_refused_reference_is_said_as_it_is(client, astronaut_path, tmp_path):
     "One sentence, not the quotation of one."
     (tmp_path / "light.json").write_text("{")

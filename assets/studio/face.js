@@ -133,12 +133,13 @@ export class Face {
     const {M, box, reach, matte, onPerson} = this.place(view)
     const {painted, lines} = this
     if (painted) lines.gloss ??= this.relit.gloss()
+    const outer = lines.person && scaledTo(onPerson, lines.person.size / this.person.size)
     return {
       box,
       reach,
       matte,
       face: linesOn(lines.face, M, 3),
-      person: lines.person && linesOn(lines.person, scaledTo(onPerson, lines.person, this.person), 3),
+      person: lines.person && linesOn(lines.person, outer, 3),
       gloss: lines.gloss,
       ratio: painted ? this.paint.ratio : null,
     }
@@ -162,11 +163,8 @@ function linesOn({size, slope, offset}, M, channels) {
   return {M, size, slope: soft(slope), offset: soft(offset)}
 }
 
-// the way to the pixels of a coarser grid
-function scaledTo(M, {size}, {size: whole}) {
-  const k = size / whole
-  return M.map(([a, b, c]) => [k * a, k * b, k * c + (k - 1) / 2])
-}
+// the way to the pixels of a grid with k pixels for each one there
+const scaledTo = (M, k) => M.map(([a, b, c]) => [k * a, k * b, k * c + (k - 1) / 2])
 
 // the smallest box of whole pixels about some points, inside a view
 function boxOf(points, {width, height}) {

@@ -52,7 +52,8 @@ export class Person {
     this.M = transform // photo px → px of this crop
     this.own = own
     this.matte = maps.matte
-    const {person_normals: normals, person_crop: rgb, depth, cover} = maps
+    const {person_normals: normals, person_crop: rgb, depth} = maps
+    const cover = halved(maps.matte, size, 1)
     this.depth = new Depth({size: size >> 1, depth, cover, upright, faceSide: side / 2})
     this.whole = new Grid({size, normals, rgb, own})
     this.matteLines = this.edges(photoSize)
@@ -68,7 +69,7 @@ export class Person {
     return this.half
   }
 
-  // the matte as lines along the photo's edges, faded out where the crop ends and the photo does not
+  // the matte as lines along the photo's edges, faded out where the photo goes on beyond the crop
   edges(photoSize) {
     const {size, whole} = this
     const fade = fadeOf(this.M, size, photoSize)

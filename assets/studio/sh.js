@@ -14,10 +14,21 @@ const radians = a => (a * Math.PI) / 180
 const degrees = a => (a * 180) / Math.PI
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x))
 
-export const basis = (x, y, z) =>
-  [1, z, x, y, 2 * z * z - x * x - y * y, x * z, y * z, x * x - y * y, x * y].map(
-    (v, i) => v * SCALE[i],
-  )
+// the nine terms at a normal, written into a list
+function terms(x, y, z, out, at) {
+  out[at] = SCALE[0]
+  out[at + 1] = SCALE[1] * z
+  out[at + 2] = SCALE[2] * x
+  out[at + 3] = SCALE[3] * y
+  out[at + 4] = SCALE[4] * (2 * z * z - x * x - y * y)
+  out[at + 5] = SCALE[5] * x * z
+  out[at + 6] = SCALE[6] * y * z
+  out[at + 7] = SCALE[7] * (x * x - y * y)
+  out[at + 8] = SCALE[8] * x * y
+  return out
+}
+
+export const basis = (x, y, z) => terms(x, y, z, new Array(9), 0)
 
 export const zero = () => new Array(27).fill(0)
 export const sum = lights => lights.reduce((a, b) => a.map((v, i) => v + b[i]), zero())
@@ -144,7 +155,7 @@ export function ballNormals(size) {
 export function basisMap(normals) {
   const out = new Float32Array(normals.length * 3)
   for (let p = 0, q = 0; p < normals.length; p += 3, q += 9) {
-    out.set(basis(normals[p], normals[p + 1], normals[p + 2]), q)
+    terms(normals[p], normals[p + 1], normals[p + 2], out, q)
   }
   return out
 }
