@@ -98,7 +98,7 @@ export class Face {
   relight(isCoarse = false) {
     const {relit, person, look} = this
     this.isCoarse = isCoarse && !this.alone
-    relit.under(this.shining, look)
+    relit.under(this.shining, look, this.isCoarse)
     this.lines = {
       face: relit.lines(look.effect),
       person: this.alone ? null : person.lines(relit, look.effect, isCoarse),
@@ -142,6 +142,7 @@ export class Face {
       person: lines.person && linesOn(lines.person, outer, 3),
       gloss: lines.gloss,
       ratio: painted ? this.paint.ratio : null,
+      isCoarse: this.isCoarse,
     }
   }
 }

@@ -3,7 +3,9 @@ import {element} from "./dom.js"
 import {DECODE, encode} from "./colour.js"
 import {OFFSET, softly} from "./resample.js"
 
-const PLAIN_SIDE = 640 // a smaller preview keeps the pace
+// longer side of the picture, px: while the light moves, and when it rests
+const COARSE = 400
+const FINE = 640
 
 // log gain → what it adds to a pixel, as a share of it
 const FINEST = 1024 // steps a unit
@@ -15,16 +17,37 @@ export class Plain {
   constructor(canvas) {
     this.canvas = canvas
     this.context = canvas.getContext("2d", {alpha: false})
-    this.known = new WeakMap() // reach of a face → its pixels
-    this.shrink = 1 // pixels here of one of the view
   }
 
   show(image) {
-    const {canvas} = this
-    this.shrink = Math.min(1, PLAIN_SIDE / Math.max(image.width, image.height))
-    canvas.width = Math.round(image.width * this.shrink)
-    canvas.height = Math.round(image.height * this.shrink)
-    const {width, height} = canvas
+    this.image = image
+    this.levels = new Map() // longer side → the picture at that size
+    this.draw([])
+  }
+
+  level(side) {
+    const {width, height} = this.image
+    const shown = Math.min(side, Math.max(width, height))
+    if (!this.levels.has(shown)) this.levels.set(shown, new Level(this.image, shown))
+    return this.levels.get(shown)
+  }
+
+  draw(faces) {
+    const {canvas, context} = this
+    const level = this.level(faces.some(face => face.isCoarse) ? COARSE : FINE)
+    const {width, height} = level.photo
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height})
+    context.putImageData(level.draw(faces), 0, 0)
+  }
+}
+
+// The picture at one size
+class Level {
+  known = new WeakMap() // reach of a face → its pixels
+
+  constructor(image, side) {
+    this.shrink = side / Math.max(image.width, image.height) // pixels here of one of the view
+    const [width, height] = [image.width, image.height].map(n => Math.round(n * this.shrink))
     // the picture's own canvas is never read
     const copy = element("canvas", {width, height})
     const small = copy.getContext("2d", {willReadFrequently: true})
@@ -38,16 +61,16 @@ export class Plain {
     const {photo, out} = this
     out.data.set(photo.data)
     for (const face of faces) this.drawFace(out, face)
-    this.context.putImageData(out, 0, 0)
+    return out
   }
 
   drawFace({data}, {box, reach, matte, face, person, gloss, ratio}) {
     if (!this.known.has(reach)) this.known.set(reach, this.pixels(box, reach, matte, face.M))
     const pixels = this.known.get(reach)
-    const {gain, inner, outer, feather} = pixels
+    const {inner, outer, feather, all} = pixels
     const onFace = new Lines(face, this.shrunk(face.M))
-    if (person) new Lines(person, this.shrunk(person.M)).read(pixels, gain, outer)
-    onFace.read(pixels, gain, inner, person ? feather : null)
+    if (person) new Lines(person, this.shrunk(person.M)).read(pixels, outer, all)
+    onFace.read(pixels, inner, person ? feather : all)
     apply(pixels, data, ratio && paintFactor(pixels, onFace, ratio, gloss))
   }
 
@@ -78,7 +101,7 @@ export class Plain {
         if (share > 0) found.add(x, y, i, grey, feather, share)
       }
     }
-    return found
+    return found.sort()
   }
 }
 
@@ -95,9 +118,8 @@ class Pixels {
     this.grey = floats(most)
     this.feather = floats(most)
     this.share = floats(most)
+    this.all = floats(most).fill(1)
     this.gain = floats(3 * most) // written anew for every light
-    this.inner = [] // numbers of those that are the face's
-    this.outer = [] // and of those that are not, or not quite
   }
 
   add(x, y, i, grey, feather, share) {
@@ -108,8 +130,14 @@ class Pixels {
     this.grey[k] = grey
     this.feather[k] = feather
     this.share[k] = share
-    if (feather > 0) this.inner.push(k)
-    if (feather < 1) this.outer.push(k)
+  }
+
+  // once all are there: which of them are the face's, and which are not, or not quite
+  sort() {
+    const numbers = Int32Array.from({length: this.count}, (_, k) => k)
+    this.inner = numbers.filter(k => this.feather[k] > 0)
+    this.outer = numbers.filter(k => this.feather[k] < 1)
+    return this
   }
 }
 
@@ -167,32 +195,34 @@ class Lines {
     Object.assign(this, {size, slope, offset, a, b, c, d, e, f})
   }
 
-  // three channels of some pixels, mixed into what is there where there are shares
-  read({columns, rows, grey}, gain, some, shares = null) {
+  // three channels of some pixels, mixed into the gain that is there
+  read({columns, rows, grey, gain}, some, shares) {
     const {size, slope, offset, a, b, c, d, e, f} = this
     const last = size - 1
     const row = 3 * size
-    for (const k of some) {
-      const g = grey[k]
+    for (let s = 0; s < some.length; s++) {
+      const k = some[s]
       let u = a * columns[k] + b * rows[k] + c
       let v = d * columns[k] + e * rows[k] + f
       u = u < 0 ? 0 : u > last ? last : u
       v = v < 0 ? 0 : v > last ? last : v
       const i = u < last ? u | 0 : last - 1
       const j = v < last ? v | 0 : last - 1
-      const fu = u - i
-      const fv = v - j
-      const share = shares ? shares[k] : 1
-      let q = 3 * (j * size + i)
-      for (let o = 3 * k, end = o + 3; o < end; o++, q++) {
-        const r = q + row
-        const here = g * slope[q] + offset[q]
-        const right = g * slope[q + 3] + offset[q + 3]
-        const below = g * slope[r] + offset[r]
-        const across = g * slope[r + 3] + offset[r + 3]
-        const above = here + fu * (right - here)
-        const under = below + fu * (across - below)
-        gain[o] += (above + fv * (under - above) - gain[o]) * share
+      const w11 = (u - i) * (v - j)
+      const w10 = u - i - w11
+      const w01 = v - j - w11
+      const w00 = 1 - w10 - w01 - w11
+      const y = grey[k]
+      const share = shares[k]
+      let p = 3 * (j * size + i)
+      for (let o = 3 * k, end = o + 3; o < end; o++, p++) {
+        const q = p + row
+        const x =
+          w00 * (y * slope[p] + offset[p]) +
+          w10 * (y * slope[p + 3] + offset[p + 3]) +
+          w01 * (y * slope[q] + offset[q]) +
+          w11 * (y * slope[q + 3] + offset[q + 3])
+        gain[o] += (x - gain[o]) * share
       }
     }
   }

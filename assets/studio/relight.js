@@ -58,6 +58,7 @@ export class Maps {
     this.guide = new Guide(greyOf(crop), size)
     this.nearMask = wideBlur(mask.slice(), size, 1, size / 24)
     this.lit = indices(mask, v => v > 0.5)
+    this.someLit = this.lit.filter((_, k) => k % 8 === 0)
     this.eyes = new Eyes(this, shading)
   }
 
@@ -145,12 +146,13 @@ export class Relit {
   }
 
   // the light as it falls: what of it changes, its lamps, and how much of each is seen
-  under(light, {contrast, shine, shadows}) {
+  under(light, {contrast, shine, shadows}, isCoarse = false) {
     const {maps, person} = this
     shade(maps.basis, light.coeffs, this.literal)
     const change = contrast === 1 ? lightChange(light.coeffs, maps.light) : 1
     this.change = change < SAME ? 0 : change > AWAY ? 1 : change
     this.coeffs = light.coeffs
+    this.isCoarse = isCoarse
     this.lamps = light.staged(contrast)
     const moves = this.change > 0 && shadows === "moved"
     this.seen = this.lamps.lamps.map(lamp => (moves ? person.seen(lamp) : null))
@@ -195,7 +197,7 @@ export class Relit {
 
   // how bright the lit part of the face is
   brightness(shading) {
-    const {lit} = this.maps
+    const lit = this.isCoarse ? this.maps.someLit : this.maps.lit
     if (!lit.length) return 1
     const Y = Float32Array.from(lit, p => luminance(shading, p))
     return Math.max(quantile(Y, LIT), 1e-4)

@@ -11,7 +11,8 @@ const SLACK = 0.006 // of the face's crop: how much higher an obstacle must stan
 const AWAY = -1e3 // depth where nobody is
 const FLATTEST = 0.12 // how little a lamp's direction is taken to lean
 const SUBPIXELS = 32 // places between two pixels that OpenCV tells apart
-const BESIDE = 2 // px about a person whose shadows count at its edge
+const FAINTEST = 0.005 // cover below which nothing of a pixel is the person's
+const BESIDE = 3 // px about a person whose shadows count at its edge
 const KEPT = 8 // directions whose shadows are remembered
 
 export class Depth {
@@ -31,15 +32,11 @@ export class Depth {
     this.places = this.near.map(placed) // of those on the padded surface
   }
 
-  // those of the person's pixels and of some about them, the others' shadows are not seen
+  // pixels of which anything belongs to the person, and those about them: others are never seen
   besides(cover) {
     const {size} = this
-    const near = blur(
-      cover.map(v => (v > COVERED ? 1 : 0)),
-      size,
-      1,
-      BESIDE / 2,
-    )
+    const near = cover.map(v => (v > FAINTEST ? 1 : 0))
+    blur(near, size, 1, BESIDE / 2)
     return Int32Array.from(near.keys()).filter(p => near[p] > 1e-3)
   }
 
