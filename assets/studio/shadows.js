@@ -10,7 +10,6 @@ const STEPS = 40
 const SLACK = 0.006 // of the face's crop: how much higher an obstacle must stand
 const AWAY = -1e3 // depth where nobody is
 const FLATTEST = 0.12 // how little a lamp's direction is taken to lean
-const SUBPIXELS = 32 // places between two pixels that OpenCV tells apart
 const FAINTEST = 0.005 // cover below which nothing of a pixel is the person's
 const BESIDE = 3 // px about a person whose shadows count at its edge
 const KEPT = 8 // directions whose shadows are remembered
@@ -80,9 +79,8 @@ export class Depth {
   // what stands `across` and `down` from here, if it is higher than `rise` above it, hides the lamp
   step(seen, across, down, rise, sharpness) {
     const {near, places, wide, surface} = this
-    const [dx, dy] = [across, down].map(v => Math.round(v * SUBPIXELS) / SUBPIXELS)
-    const [i, j] = [Math.floor(dx), Math.floor(dy)]
-    const [u, v] = [dx - i, dy - j]
+    const [i, j] = [Math.floor(across), Math.floor(down)]
+    const [u, v] = [across - i, down - j]
     const [w00, w10, w01, w11] = [(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v]
     const shift = j * wide + i
     for (let k = 0; k < near.length; k++) {
