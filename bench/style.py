@@ -15,6 +15,7 @@ WIDTH = 100  # columns of a line
 FULL = 30  # tokens of a line from which on it is hard to read
 TOO_FULL = 45  # tokens that no line has, tables of constants aside
 SCREEN = 40  # lines of a function
+END = "## What must hold"  # where a chapter gathers its assertions
 
 NO_TOKEN = {
     tokenize.COMMENT,
@@ -139,6 +140,7 @@ class Chapter:
     name: str
     cells: list  # sources
     pictures: int  # in the outputs
+    early: list  # sources of cells that assert something before the heading END
 
     @property
     def exports(self):
@@ -160,7 +162,30 @@ class Chapter:
     def page(self):
         "All cells as one page; Jupyter's own commands do nothing there."
         source = "\n\n".join(s.removesuffix("\n") for s in self.cells) + "\n"
-        return Page(self.name, re.sub(r"^( *)[%!].*$", r"\1pass", source, flags=re.M))
+        return Page(self.name, source_of({"source": source}))
+
+
+def source_of(cell):
+    "A cell's text; Jupyter's own commands do nothing there."
+    return re.sub(r"^( *)[%!].*$", r"\1pass", "".join(cell["source"]), flags=re.M)
+
+
+def asserts(node):
+    "Whether code asserts something when it is run, not in a function that is called later."
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return False
+    return isinstance(node, ast.Assert) or any(map(asserts, ast.iter_child_nodes(node)))
+
+
+def early_assertions(cells):
+    "The code cells that assert something before the heading END."
+    early = []
+    for cell in cells:
+        if cell["cell_type"] == "markdown" and END in source_of(cell):
+            break
+        if cell["cell_type"] == "code" and asserts(ast.parse(source_of(cell))):
+            early.append(source_of(cell))
+    return early
 
 
 def chapters():
@@ -172,9 +197,8 @@ def chapters():
         code = [c for c in cells if c["cell_type"] == "code"]
         shown = [kind for c in code for o in c["outputs"] for kind in o.get("data", {})]
         pictures = sum(kind.startswith("image/") for kind in shown)
-        yield Chapter(
-            path.relative_to(ROOT).as_posix(), ["".join(c["source"]) for c in code], pictures
-        )
+        name, sources = path.relative_to(ROOT).as_posix(), ["".join(c["source"]) for c in code]
+        yield Chapter(name, sources, pictures, early_assertions(cells))
 
 
 def code_lines(source):
@@ -219,6 +243,7 @@ def report_chapters(books):
     print(f"notebooks: {len(books)}, export cells : example cells = 1 : {ratio:.1f}")
     print(f"  example cell, median: {statistics.median(lengths):.0f} lines")
     print(f"  lines cut off on the page: {sum(len(b.wide) for b in books)}")
+    print(f"  cells that assert before “What must hold”: {sum(len(b.early) for b in books)}")
     print("  without a picture:", ", ".join(b.name for b in books if not b.pictures) or "none")
 
 

@@ -8,7 +8,7 @@ __all__ = ['MAPS', 'infer', 'Decomposition', 'refit', 'with_reach', 'assemble', 
            'face_box', 'feather', 'find_weights', 'fit_light', 'log_gain', 'mirror_maps', 'on_photo', 'paint_gain',
            'roll', 'shine_share', 'to_frame', 'upsample_gain']
 
-# %% ../nbs/41_decompose.ipynb #686aefbe
+# %% ../nbs/41_decompose.ipynb #c69c80e9
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +31,7 @@ from .portrait import load_portrait
 from .recompose import MAX_GAIN, OFFSET, Change, Paint, Photo  # noqa: F401
 from .recompose import apply_gain, change, composite, develop, face_box  # noqa: F401
 from .recompose import feather, log_gain, on_photo, paint_gain  # noqa: F401
-from .recompose import matte_on_photo, person_to_frame  # noqa: F401
+from .recompose import before, cut_out, matte_on_photo, person_to_frame
 from .recompose import shine_share, to_frame, upsample_gain  # noqa: F401
 from .relight import Found, Relit, Staging
 from .threads import apart, as_usual, each
@@ -82,7 +82,7 @@ def _check_map(name, maps=MAPS):
     if name not in maps:
         raise ValueError(f"there is no map {name!r}; the maps are {', '.join(maps)}")
 
-# %% ../nbs/41_decompose.ipynb #c178dda2
+# %% ../nbs/41_decompose.ipynb #2fd3479e
 @dataclass(frozen=True, eq=False, repr=False)
 class Decomposition:
     "One face of a photo: albedo, normals, light, residual. A value: every change makes a new one."
@@ -232,8 +232,9 @@ class Decomposition:
     def composite(
         self,
         onto: np.ndarray | None = None,  # (H, W, 3) uint8: the photo, other faces already relit
-    ) -> np.ndarray:  # (H, W, 3) uint8
-        "Return the whole photo with this face re-rendered; every other pixel stays as it was."
+        background=None,  # None: the photo's; else as `before` takes it, and nobody else is left
+    ) -> np.ndarray:  # (H, W, 3) uint8; (H, W, 4) before a "transparent" background
+        "Return the whole photo with this person re-rendered; every other pixel stays as it was."
         shape = self.photo.picture.shape
         picture = self.photo.picture if onto is None else np.asarray(onto)
         if picture.shape != shape or picture.dtype != np.uint8:
@@ -241,7 +242,10 @@ class Decomposition:
                 f"the picture to start from must be uint8 {shape}, "
                 f"not {picture.dtype} {picture.shape}"
             )
-        return composite(self._change, picture)
+        out = composite(self._change, picture)
+        if background is None:
+            return out
+        return before(cut_out(out, self.to_frame("matte")), background)
 
     def develop(
         self,

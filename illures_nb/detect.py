@@ -121,7 +121,11 @@ def _views_of(level, five_points):
     return [compose(level.transform, view_transform(points, _FIVE)) for points in five_points]
 
 
-def _proposals(level, smallest=24, least=(0.6, 0.7, 0.6)):
+_SMALLEST = 24  # px of the smallest face that is looked for in a level
+_LENIENT = (0.6, 0.7, 0.6)  # the least scores of MTCNN's three networks, for views that are judged
+
+
+def _proposals(level, smallest=_SMALLEST, least=_LENIENT):
     "Return views of what MTCNN takes for faces in a level, from so many of its px on."
     scales = all_scales(level.picture, smallest)
     return _views_of(level, propose_faces(level.picture, scales, least))
@@ -211,6 +215,13 @@ def one_a_head(
 
 # %% ../nbs/33_detect.ipynb #96a6e4a4
 _SURE = 0.9  # score (a margin of 2.2) from which on no further attempt is made
+# margins that a face must have, by what was done to find it
+_MARGIN_UPRIGHT, _MARGIN_PADDED, _MARGIN_GRID, _MARGIN_TURNED = 1, 1.5, 2.5, 3
+_SMALLEST_UPRIGHT = 20  # px of the smallest face in a picture that was not turned
+_STRICT = (0.6, 0.7, 0.7)  # the least scores of MTCNN's networks in the first attempt
+_LOW_SIDE = 400  # long side, px, of the level that later attempts work on
+_TURNS = (45, -45, 90, -90, 180, 135, -135)  # degrees by which the level is turned
+_EVENED_TURNS = (60, -60, 120, -120, 180)  # and the evened one
 
 
 class Attempt(NamedTuple):
@@ -224,17 +235,17 @@ def attempts(
     levels: Levels,
 ):  # of `Attempt`, each made when it is asked for
     "Yield ever harder attempts to find somebody in a photo."
-    yield Attempt(1, _proposals(levels.small, 20, (0.6, 0.7, 0.7)))
-    low = shrink(levels.full.picture, 400)
+    yield Attempt(_MARGIN_UPRIGHT, _proposals(levels.small, _SMALLEST_UPRIGHT, _STRICT))
+    low = shrink(levels.full.picture, _LOW_SIDE)
     even = evened(low)
-    yield Attempt(1, _proposals(even, 20))
+    yield Attempt(_MARGIN_UPRIGHT, _proposals(even, _SMALLEST_UPRIGHT))
     for level in (low, even):
-        yield Attempt(1.5, _proposals(padded(level)))
-    for degrees in (45, -45, 90, -90, 180, 135, -135):
-        yield Attempt(3, _proposals(turned(low, degrees)))
-    for degrees in (60, -60, 120, -120, 180):
-        yield Attempt(3, _proposals(turned(even, degrees)))
-    yield Attempt(2.5, _grid(levels.small))
+        yield Attempt(_MARGIN_PADDED, _proposals(padded(level)))
+    for degrees in _TURNS:
+        yield Attempt(_MARGIN_TURNED, _proposals(turned(low, degrees)))
+    for degrees in _EVENED_TURNS:
+        yield Attempt(_MARGIN_TURNED, _proposals(turned(even, degrees)))
+    yield Attempt(_MARGIN_GRID, _grid(levels.small))
 
 
 def _first_found(levels):
@@ -249,6 +260,7 @@ def _first_found(levels):
 # %% ../nbs/33_detect.ipynb #84601d92
 _TILE, _OVERLAP = 1024, 64  # px of a tile, and how far it reaches into the next
 _FLAT = 16  # range of grey levels below which a tile is sky or wall
+_SMALL_SCALES = 12 / 20, 12 / 28  # at which faces of 20 and of 28 px fill the 12 px of a window
 
 
 def _zooms(first):
@@ -284,17 +296,19 @@ def _small_proposals(level, known):
     def unknown(middles):
         return ~on_heads(transform_points(middles, to_photo), known)
 
-    scales = 12 / 20, 12 / 28
-    points = propose_faces(level.picture, scales, wanted=unknown if known else None)
+    points = propose_faces(level.picture, _SMALL_SCALES, wanted=unknown if known else None)
     return _views_of(level, points)
 
 # %% ../nbs/33_detect.ipynb #77df3c58
 _PORTRAIT_ZOOM = 20 / 80  # a portrait is searched for faces of 80 px and more
+_PORTRAIT_SHARE = 1 / 8  # of the picture's short side that one face alone fills in a portrait
+_MARGIN_SMALL = 2  # margin that a smaller face must have
 
 
 def _is_portrait(found, photo):
     "Whether one face alone fills an eighth of the picture."
-    return len(found) == 1 and face_height(found[0].face) > min(photo.shape[:2]) / 8
+    least = _PORTRAIT_SHARE * min(photo.shape[:2])
+    return len(found) == 1 and face_height(found[0].face) > least
 
 
 def _with_smaller(levels, found):
@@ -306,7 +320,7 @@ def _with_smaller(levels, found):
         for tile in _tiles(*photo.shape[:2], zoom):
             known = [reading.face for reading in found]
             views = _small_proposals(_tile_level(photo, tile, zoom), known)
-            found = one_a_head(found + judge(levels, views, 2))
+            found = one_a_head(found + judge(levels, views, _MARGIN_SMALL))
     return found
 
 

@@ -18,7 +18,7 @@ from .touches import TOUCHES, touch, touches  # noqa: F401
 
 # %% ../nbs/48_edit.ipynb #2b89ddc9
 # fmt: off
-_all_ = [
+_all_ = [  # known from here, too
     "SIZE", "FLOOR", "LUMINANCE", "TRUST", "MELANIN", "HAEMOGLOBIN",
     "fine_transform", "fine_albedo", "healed_albedo", "skin_level", "tone_range",
     "KINDS", "BLENDS", "MAX_LAYERS", "Layer", "as_layers", "apply_layers",

@@ -39,7 +39,7 @@ from .picture import Picture
 from .surface import STEEPEST, conjugate_gradients, integrate, rises  # noqa: F401
 
 # fmt: off
-_all_ = [
+_all_ = [  # known from here, too
     "STEEPEST", "PUPILS", "rises", "conjugate_gradients", "integrate", "upright", "relief",
     "TEXTURE", "Mesh", "smooth_normals", "surface", "normal_map", "colour_map",
     "pack_glb", "glb", "write_glb",

@@ -90,7 +90,7 @@ def match_factor(
     lit = lit_shading(coeffs)
     return min(limit, lit_shading(other) / lit) if lit > 0 else limit
 
-# %% ../nbs/19_light.ipynb #1910fd43
+# %% ../nbs/19_light.ipynb #30005077
 def _lamp(azimuth, elevation, strength=1.0, softness=0.1, kelvin=6504, color=None):
     "One lamp of a preset."
     color = kelvin_rgb(kelvin) if color is None else np.array(color)
@@ -120,7 +120,7 @@ _STAGED = {  # name → lamps, and the fill as a share of the strongest
     **_left_right("loop", _lamp(-35, 30), fill=.12),
     **_left_right("rembrandt", _lamp(-58, 42), fill=.16),
     **_left_right("split", _lamp(-84, 6), fill=.17),
-    "rim": _staged(_lamp(-122, 18), _lamp(122, 18), fill=.3),  # from behind
+    "rim": _staged(_lamp(-122, 18), _lamp(122, 18), fill=.24),  # from behind
     "top": _staged(_lamp(0, 72), fill=.2),
     "under": _staged(_lamp(0, -55), fill=.16),
     "overcast": _staged(_lamp(0, 80, 1, 1, 7500), fill=.3),

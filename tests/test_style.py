@@ -105,6 +105,12 @@ def test_every_chapter_has_a_picture():
     assert not [chapter.name for chapter in CHAPTERS if not chapter.pictures]
 
 
+def test_chapters_assert_at_their_end():
+    "Under the heading “What must hold”, not between sentences and pictures."
+    early = [f"{chapter.name}: {cell[:60]}" for chapter in CHAPTERS for cell in chapter.early]
+    assert not early, said(early)
+
+
 # ---- the measuring itself
 
 
@@ -125,3 +131,16 @@ def test_a_function_is_as_long_as_its_body():
     page = style.Page("x", f'def f(\n    a,\n    b,\n):\n    "Say it."\n{body}\n')
     assert list(page.long_functions()) == [("f", 41)]
     assert list(style.Page("x", page.source.replace("    pass\n", "", 1)).long_functions()) == []
+
+
+def test_assertions_before_the_end_are_seen():
+    def code(source):
+        return {"cell_type": "code", "source": [source]}
+
+    end = {"cell_type": "markdown", "source": ["## What must hold"]}
+    in_function = code("def f():\n    assert True\n")
+    early = code("for x in y:\n    assert x\n")
+    late = code("assert x")
+    assert style.early_assertions([in_function, early, end, late]) == [
+        "for x in y:\n    assert x\n"
+    ]

@@ -30,6 +30,7 @@ _EVALUATE_NOTES = """\
 examples:
   illures evaluate yale CroppedYale --out yale.md
   illures evaluate photoface PhotofaceDB --out photoface.md
+  illures evaluate relit traced --out relit.md
   illures evaluate synthetic sets/expre sets/caric sets/held --out synthetic.md
   illures evaluate landmarks portraits --out landmarks.md
   illures evaluate align sets/align-albedo-held --out aa.md
@@ -49,6 +50,12 @@ example:
   illures evaluate photoface PhotofaceDB --out photoface.md
 
 DIR holds PERSON/DATE_TIME/im0.bmp … im3.bmp, LightSource.m, metadata.txt; of 100 people.""",
+    "relit": """\
+example:
+  illures evaluate relit traced --out relit.md
+
+DIR holds persons that runs/portrait/traced.py of the repository renders (NUMBER.npz), each in
+several lights. Every photo is relit like every other one of the person, and compared with it.""",
     "synthetic": """\
 examples:
   illures evaluate synthetic sets/expre sets/caric sets/held \\

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['angular_error', 'rotation_x', 'best_rotation', 'relief_slope', 'log_floored', 'si_log_rmse', 'correlation',
-           'albedo_constancy', 'si_rmse', 'ssim_map', 'relight_error', 'dominant_direction', 'light_ranks']
+           'albedo_constancy', 'si_rmse', 'ssim_map', 'relight_error', 'psnr', 'ms_ssim', 'dominant_direction',
+           'light_ranks']
 
 # %% ../../nbs/measure/10_metrics.ipynb #1cb180cd
 import cv2
@@ -130,12 +131,12 @@ def si_rmse(
     return float(rmse / t.mean()), float(scale)
 
 # %% ../../nbs/measure/10_metrics.ipynb #78e11be0
-def ssim_map(
+def _ssim_parts(
     a: np.ndarray,  # (H, W) in [0, 1]
     b: np.ndarray,  # (H, W) in [0, 1]
     sigma: float = 1.5,  # of the Gaussian window, pixels
-) -> np.ndarray:  # (H, W), 1 = identical
-    "Map structural similarity (Wang et al. 2004, eq. 13), Gaussian window of 11 × 11."
+) -> tuple:  # (H, W) each: likeness of brightness, and of contrast and structure
+    "Map both factors of structural similarity."
 
     def blur(x):
         return cv2.GaussianBlur(x, (11, 11), sigma, borderType=cv2.BORDER_REFLECT)
@@ -145,8 +146,18 @@ def ssim_map(
     var_a, var_b = blur(a * a) - mean_a * mean_a, blur(b * b) - mean_b * mean_b
     covariance = blur(a * b) - mean_a * mean_b
     c1, c2 = 0.01**2, 0.03**2
-    likeness = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    return likeness / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    bright = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    return bright, (2 * covariance + c2) / (var_a + var_b + c2)
+
+
+def ssim_map(
+    a: np.ndarray,  # (H, W) in [0, 1]
+    b: np.ndarray,  # (H, W) in [0, 1]
+    sigma: float = 1.5,  # of the Gaussian window, pixels
+) -> np.ndarray:  # (H, W), 1 = identical
+    "Map structural similarity (Wang et al. 2004, eq. 13), Gaussian window of 11 × 11."
+    bright, structure = _ssim_parts(a, b, sigma)
+    return bright * structure
 
 
 def relight_error(
@@ -162,6 +173,56 @@ def relight_error(
     rmse, scale = si_rmse(pred[mask], truth[mask])
     ssim = ssim_map(shown(scale * pred), shown(truth))
     return rmse, float(ssim[mask].mean())
+
+# %% ../../nbs/measure/10_metrics.ipynb #a22bb2d1
+def _shown(x):
+    "Linear values as sRGB ones, clipped."
+    return linear_to_srgb(np.clip(x, 0, 1))
+
+
+def psnr(
+    pred: np.ndarray,  # (H, W, 3) linear
+    truth: np.ndarray,  # (H, W, 3) linear, [0, 1]
+    mask: np.ndarray,  # (H, W) bool
+) -> float:  # decibels
+    "Return the peak signal-to-noise ratio of sRGB values after the best single scale, in a mask."
+    scale = si_rmse(pred[mask].ravel(), truth[mask].ravel())[1]
+    error = _shown(scale * pred[mask]) - _shown(truth[mask])
+    return float(-10 * np.log10(max(np.mean(error**2), 1e-10)))
+
+# %% ../../nbs/measure/10_metrics.ipynb #ece06ca1
+_SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # exponents, from fine to coarse
+
+
+def _halved(x):
+    "Average 2 × 2 pixels."
+    half = (x.shape[1] // 2, x.shape[0] // 2)
+    even = np.asarray(x[: 2 * half[1], : 2 * half[0]], np.float64)
+    return cv2.resize(even, half, interpolation=cv2.INTER_AREA)
+
+
+def ms_ssim(
+    a: np.ndarray,  # (H, W) or (H, W, 3) in [0, 1], alike outside the mask
+    b: np.ndarray,  # the same
+    mask: np.ndarray,  # (H, W) bool: where they are compared
+) -> float:  # 1 = identical, 0 = somewhere nothing alike
+    "Return multi-scale structural similarity; of colours the mean."
+    if np.ndim(a) == 3:
+        return float(np.mean([ms_ssim(x, y, mask) for x, y in zip(*map(_channels, (a, b)))]))
+    weight, product = np.asarray(mask, np.float64), 1.0
+    for k, exponent in enumerate(_SCALES):
+        bright, structure = _ssim_parts(a, b)
+        coarsest = k == len(_SCALES) - 1
+        likeness = bright * structure if coarsest else structure
+        mean = (likeness * weight).sum() / max(weight.sum(), 1e-9)
+        product *= max(mean, 0) ** exponent
+        a, b, weight = _halved(a), _halved(b), _halved(weight)
+    return float(product)
+
+
+def _channels(x):
+    "Yield the colours of a picture."
+    return np.moveaxis(x, -1, 0)
 
 # %% ../../nbs/measure/10_metrics.ipynb #76d6a476
 def dominant_direction(

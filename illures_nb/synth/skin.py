@@ -47,7 +47,7 @@ from .relief import folds, wrinkles  # noqa: F401
 from .textures import PATTERNS, style_texture  # noqa: F401
 
 # fmt: off
-_all_ = [
+_all_ = [  # known from here, too
     "HAEMOGLOBIN", "MELANIN", "ita", "lab_to_linear", "linear_to_lab", "sample_tone", "shift_tone",
     "MM_PER_UV", "UV_LANDMARKS", "blob", "curve", "noise", "parts", "polygon", "spots", "strokes",
     "flatten", "import_makehuman_skin", "load_brows", "load_skins", "mix_skins",
