@@ -8,6 +8,7 @@ import numpy as np
 
 from illures_demo.settings import PREVIEW
 from illures_demo.visits import chosen
+from illures_nb.crop import transform_points
 from illures_nb.edit import HAEMOGLOBIN, MELANIN, fine_albedo, healed_albedo, skin_level
 from illures_nb.edit import tone_range, touches, unrolled
 from illures_nb.export import view
@@ -95,10 +96,15 @@ def found(
     return Found(*layers, f.person or face_alone(f.photo, f.albedo, f.normals, f.mask))
 
 
+_MOUTH, _CHIN = 51, 8  # landmarks
+
+
 def person_for_page(
-    person,  # `Person`
+    found,  # `Found`
 ) -> tuple:  # dict for the page, dict of maps
     "Tell of a person, who takes the light as the face does, and casts shadows."
+    person = found.person
+    rows = transform_points(found.photo.face.landmarks, person.transform)[:, 1]
     maps = {
         "matte": person.matte,
         "person_normals": person.normals,
@@ -110,6 +116,8 @@ def person_for_page(
         "transform": person.transform.tolist(),
         "upright": person.upright.tolist(),
         "face_side": person.face_side,
+        "mouth": float(rows[_MOUTH]),
+        "chin": float(rows[_CHIN]),
     }
     return about, maps
 
@@ -118,7 +126,7 @@ def face_for_page(visit, number) -> dict:
     "Tell of the maps of a face and its person, as the page needs them to relight both."
     f = chosen(visit, number)
     size, as_found = len(f.mask), found(f)
-    person, person_maps = person_for_page(as_found.person)
+    person, person_maps = person_for_page(as_found)
     maps = pack(
         visit.folder / f"maps-{number}.bin",
         albedo=f.albedo,

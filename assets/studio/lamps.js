@@ -86,6 +86,26 @@ export function arriving({direction: [x, y, z], softness}, normals, out) {
   return out
 }
 
+// what a glossy surface mirrors of lamps, added to (P·3), by Blinn and Phong
+export function addHighlights({lamps}, normals, seen, gloss, out) {
+  lamps.forEach(({direction: [x, y, z], colour: [r, g, b]}, k) => {
+    const length = Math.max(Math.hypot(x, y, z + 1), 1e-6)
+    const [hx, hy, hz] = [x / length, y / length, (z + 1) / length]
+    const visible = seen[k]
+    for (let p = 0, i = 0; i < out.length; p++, i += 3) {
+      const facing = x * normals[i] + y * normals[i + 1] + z * normals[i + 2]
+      const mirrored = hx * normals[i] + hy * normals[i + 1] + hz * normals[i + 2]
+      if (facing <= 0 || mirrored <= 0) continue
+      const square = mirrored * mirrored
+      const fifth = square * square * mirrored // of a sharpness of ten
+      const v = gloss * fifth * fifth * Math.min(1, 4 * facing) * (visible ? visible[p] : 1)
+      out[i] += v * r
+      out[i + 1] += v * g
+      out[i + 2] += v * b
+    }
+  })
+}
+
 // (P·3) normals → (P·3) linear, ≥ 0: a white surface under all of them; `seen` are maps, one a lamp
 export function shadeByLamps({lamps, fill}, normals, seen, out, arrives) {
   for (let i = 0; i < out.length; i++) out[i] = fill[i % 3]

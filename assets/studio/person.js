@@ -3,22 +3,25 @@
 import {inverse, moved} from "./affine.js"
 import {DECODE, greyOf} from "./colour.js"
 import {Guide, halved} from "./filters.js"
-import {shadeByLamps} from "./lamps.js"
+import {addHighlights, shadeByLamps} from "./lamps.js"
 import {OFFSET, DARKEST} from "./resample.js"
 import {Depth} from "./shadows.js"
 import {basisMap, shade} from "./sh.js"
 
+const HAIR_GLOSS = 0.016
 const FAINT = 0.06 // shading below which the photo does not tell a colour
 const CLEAR = 1e-4 // variance of grey from which on an edge of the photo is the matte's
 const FADE = 0.12 // of the crop's side: how far before its border a change has faded
 const THERE = 0.02 // matte from which on a pixel changes
 
-// The maps on one grid: the whole one, or one of half its side while the light moves
+// The maps on one grid: the whole one, or one of half its side while the light moves; `gloss` of
+// its pixels, row by row
 class Grid {
-  constructor({size, normals, rgb, own}) {
+  constructor({size, normals, rgb, own, gloss}) {
     this.size = size
     this.normals = normals
     this.rgb = rgb
+    this.gloss = gloss
     this.basis = basisMap(normals)
     this.guide = new Guide(greyOf(rgb), size)
     const shading = shade(this.basis, own).map(v => v + DARKEST)
@@ -27,35 +30,41 @@ class Grid {
     this.ownLog = this.colours.map((v, i) => Math.log(v * shading[i] + OFFSET))
     this.shading = new Float32Array(3 * size * size) // these are written anew for every light
     this.literal = new Float32Array(3 * size * size)
+    this.shine = new Float32Array(3 * size * size)
     this.gain = new Float32Array(3 * size * size)
     this.slope = new Float32Array(3 * size * size)
     this.arrives = new Float32Array(size * size)
   }
 
   // log gain of a light, as lines along the photo's edges; `seen` one map a lamp on this grid
-  lines({coeffs, lamps, seen, change, strength}) {
-    const {shading, literal, normals, arrives, gain, colours, ownLog} = this
+  lines({coeffs, lamps, seen, change, shines, strength}) {
+    const {shading, literal, normals, arrives, shine, gain, colours, gloss, ownLog} = this
     if (change < 1) shade(this.basis, coeffs, literal)
     if (change > 0) shadeByLamps(lamps, normals, seen, shading, arrives)
+    shine.fill(0)
+    if (change > 0 && shines) addHighlights(lamps, normals, seen, HAIR_GLOSS, shine)
+    const row = 3 * this.size
     for (let i = 0; i < gain.length; i++) {
-      const moves = change > 0 ? change * shading[i] : 0
-      const stays = change < 1 ? (1 - change) * (literal[i] + DARKEST) : 0
-      gain[i] = strength * (Math.log(colours[i] * (moves + stays) + OFFSET) - ownLog[i])
+      const bright = gloss[(i / row) | 0] * shine[i]
+      const moves = change > 0 ? change * (colours[i] * shading[i] + bright) : 0
+      const stays = change < 1 ? (1 - change) * colours[i] * (literal[i] + DARKEST) : 0
+      gain[i] = strength * (Math.log(moves + stays + OFFSET) - ownLog[i])
     }
     return {size: this.size, ...this.guide.lines(gain, this.slope)}
   }
 }
 
 export class Person {
-  constructor({size, transform, upright, face_side: side}, maps, own, photoSize) {
+  constructor({size, transform, upright, face_side: side, mouth, chin}, maps, own, photoSize) {
     this.size = size
+    this.head = {mouth, chin} // rows
     this.M = transform // photo px → px of this crop
     this.own = own
     this.matte = maps.matte
     const {person_normals: normals, person_crop: rgb, depth} = maps
     const cover = halved(maps.matte, size, 1)
     this.depth = new Depth({size: size >> 1, depth, cover, upright, faceSide: side / 2})
-    this.whole = new Grid({size, normals, rgb, own})
+    this.whole = new Grid({size, normals, rgb, own, gloss: aboveChin(this.head, size, 1)})
     this.matteLines = this.edges(photoSize)
   }
 
@@ -64,7 +73,8 @@ export class Person {
     const {size, own, whole} = this
     if (!this.half) {
       const normals = unit(halved(whole.normals, size, 3))
-      this.half = new Grid({size: size >> 1, normals, rgb: halved(whole.rgb, size, 3), own})
+      const [rgb, gloss] = [halved(whole.rgb, size, 3), aboveChin(this.head, size >> 1, 2)]
+      this.half = new Grid({size: size >> 1, normals, rgb, own, gloss})
     }
     return this.half
   }
@@ -89,10 +99,10 @@ export class Person {
   }
 
   // log gain under the light of a `Relit`, as lines along the photo's edges
-  lines({coeffs, lamps, seen, change}, strength, isCoarse) {
+  lines({coeffs, lamps, seen, change, shines}, strength, isCoarse) {
     const grid = isCoarse ? this.coarse : this.whole
     const onGrid = seen.map(map => map && (isCoarse ? halved(map, this.size, 1) : map))
-    return grid.lines({coeffs, lamps, seen: onGrid, change, strength})
+    return grid.lines({coeffs, lamps, seen: onGrid, change, shines, strength})
   }
 }
 
@@ -102,6 +112,13 @@ function unit(normals) {
     for (let c = 0; c < 3; c++) normals[i + c] /= length
   }
   return normals
+}
+
+// where head and hair may be, row by row: 1 above the mouth, 0 from the chin down; hair takes
+// highlights, clothes do not
+function aboveChin({mouth, chin}, size, step) {
+  const share = row => (chin - (step * row + (step - 1) / 2)) / Math.max(chin - mouth, 1)
+  return Float32Array.from({length: size}, (_, row) => Math.min(1, Math.max(0, share(row))))
 }
 
 // (row, column) → how much of a change is left there

@@ -4,7 +4,7 @@
 import {inverse, then} from "./affine.js"
 import {greyOf, luminance, toLinear} from "./colour.js"
 import {Guide, wideBlur} from "./filters.js"
-import {shadeByLamps} from "./lamps.js"
+import {addHighlights, shadeByLamps} from "./lamps.js"
 import {DARKEST, OFFSET} from "./resample.js"
 import {LUMINANCE, basisMap, lightChange, quantile, shade} from "./sh.js"
 
@@ -163,36 +163,19 @@ export class Relit {
   stage(shine, shadows) {
     const {maps, shading, arrives} = this
     const seen = this.seen.map(map => map && this.onFace(map))
+    // as bright on the lit cheek as without shadows
+    const bare = this.brightness(shadeByLamps(this.lamps, maps.normals, [], shading, arrives))
     shadeByLamps(this.lamps, maps.normals, seen, shading, arrives)
-    const factor = clamp(this.brightness(this.literal) / this.brightness(shading), ...EXPOSED)
+    const factor = clamp(bare / this.brightness(shading), ...EXPOSED)
     this.lamps = this.lamps.times(factor)
+    this.shines = shine === "moved"
     const kept = shadows === "kept"
     for (let i = 0; i < shading.length; i++) {
       shading[i] *= kept ? factor * maps.shadow[i] : factor
     }
     this.shine.fill(0)
     if (shine === "kept") this.shine.set(maps.residual.map(v => Math.max(v, 0)))
-    if (shine === "moved") this.lamps.lamps.forEach((lamp, k) => this.glance(lamp, seen[k]))
-  }
-
-  // a highlight of a lamp
-  glance(lamp, visible) {
-    const {shine, arrives} = this
-    const {normals} = this.maps
-    const [x, y, z] = lamp.direction
-    const length = Math.max(Math.hypot(x, y, z + 1), 1e-6)
-    const [hx, hy, hz] = [x / length, y / length, (z + 1) / length]
-    const [r, g, b] = lamp.colour
-    for (let p = 0, i = 0; p < arrives.length; p++, i += 3) {
-      const facing = x * normals[i] + y * normals[i + 1] + z * normals[i + 2]
-      const mirrored = hx * normals[i] + hy * normals[i + 1] + hz * normals[i + 2]
-      if (facing <= 0 || mirrored <= 0) continue
-      const fifth = mirrored ** 2 * mirrored ** 2 * mirrored
-      const v = GLOSS * fifth * fifth * Math.min(1, 4 * facing) * (visible ? visible[p] : 1)
-      shine[i] += v * r
-      shine[i + 1] += v * g
-      shine[i + 2] += v * b
-    }
+    if (this.shines) addHighlights(this.lamps, maps.normals, seen, GLOSS, this.shine)
   }
 
   // how bright the lit part of the face is
