@@ -8,8 +8,8 @@ import {Paint, WHOLE, forServer, fromServer, picture} from "./paint.js"
 import {address, fetchImage, unpack} from "./server.js"
 
 const HISTORY = 40 // moments that can be gone back to
-const MOVING = 150 // ms between two changes of a light that is being moved
-const REST = 120 // ms without a change until a light that was moved is drawn finely
+const MOVING = 500 // ms from a picture to a change of the light that is one movement with it
+const REST = 150 // ms without a change until a light that was moved is drawn finely
 const STATES = ["view", "chosen", "light", "layers", "history", "drawn", "panel"]
 const SECOND_LIGHT = {
   source: "lamp",
@@ -35,7 +35,7 @@ class Studio {
   compositor = null
   frame = null // one that is to be drawn
   rest = null // a finer one, as soon as the light rests
-  changed = -Infinity // when the light was, ms
+  drawn = -Infinity // when the picture was, under a changed light, ms
   isMoving = false // the light, by hand or by itself
 
   // what was chosen
@@ -219,9 +219,7 @@ class Studio {
   }
 
   forgetLight() {
-    const now = performance.now()
-    this.isMoving = now - this.changed < MOVING
-    this.changed = now
+    this.isMoving = performance.now() - this.drawn < MOVING
     for (const face of this.active) face.lines = null
     clearTimeout(this.rest)
     this.rest = null
@@ -230,8 +228,10 @@ class Studio {
   draw() {
     if (!this.seen) return
     const faces = [...this.faces.values()].filter(face => face.touched)
-    for (const face of faces) if (!face.lines) face.relight(this.isMoving)
+    const changed = faces.filter(face => !face.lines)
+    for (const face of changed) face.relight(this.isMoving)
     this.compositor.draw(faces.map(face => face.on(this.seen)))
+    if (changed.length) this.drawn = performance.now()
     if (faces.some(face => face.isCoarse)) this.rest ??= setTimeout(() => this.drawFinely(), REST)
     this.tell("drawn")
   }
