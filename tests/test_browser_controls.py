@@ -293,8 +293,8 @@ def test_hair_neck_and_clothes_take_the_light(v, face):
     matte, mask = face.to_frame("matte"), np.nan_to_num(face.to_frame("mask"))
     around = (matte > 0.95) & (mask < 0.05)
     assert around.sum() > 2 * (mask > 0.5).sum() and (changed[around] > 3).mean() > 0.8
-    assert changed[matte == 0].max() <= 1
     v.button("Whole photo").click()
+    assert changed[matte == 0].max() <= 3  # the page's edges are those of a JPEG
 
 
 def test_a_light_that_moves_is_drawn_coarsely_and_finely_at_rest(v):
@@ -445,7 +445,7 @@ def test_before_and_after(v):
 
 def test_hold_to_compare(v):
     asleep = screen(v)
-    v.button("Split left").click()
+    v.button("Neon").click()
     relit, hold = screen(v), v.button("Hold to compare")
     rows = slice(relit.shape[0] // 4, relit.shape[0] // 2)
     for press, release in (
