@@ -21,7 +21,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from .decompose import Decomposition
+from .decompose import MAPS, Decomposition
 from .depth import PUPILS, relief, upright  # noqa: F401
 from .film import FILMS, LAMP, WAYS, light_path, view  # noqa: F401
 from .film import write_gif, write_mp4, write_turn  # noqa: F401
@@ -31,7 +31,7 @@ from .layers import fine_albedo
 from .maps import ABOUT, CODES, COLOURS, GREEN, ORIGIN, OWN_FILES  # noqa: F401
 from .maps import README, RELIEF, ROWS, Entry, about, bands, clear_maps  # noqa: F401
 from .maps import digest, face_record, made_from, map_entries, readme  # noqa: F401
-from .maps import record_entry, values, write_json  # noqa: F401
+from .maps import photo_maps, record_entry, values, write_json  # noqa: F401
 from .maps import write_map, write_map_on_photo, write_maps  # noqa: F401
 from .mesh import TEXTURE, Mesh, colour_map, glb, normal_map, pack_glb  # noqa: F401
 from .mesh import smooth_normals, surface, write_glb  # noqa: F401
@@ -135,7 +135,8 @@ def write_zip(
         raise ValueError(f"{path} must end in .zip")
     picture = f.develop() if picture is None else picture
     picture = Picture(picture) if isinstance(picture, np.ndarray) else picture
-    record = record_entry(face_record(f, file, number, normals=normals))
+    named = photo_maps(MAPS) if frame else MAPS
+    record = record_entry(face_record(f, file, number, named, normals))
     maps = map_entries(f, True, frame, "maps/", normals=normals)
     entries = [_picture_entry(picture), _relief_entry(f), *maps, _fine_entry(f), record]
     if scene is not None:

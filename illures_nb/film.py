@@ -6,17 +6,20 @@
 __all__ = ['WAYS', 'LAMP', 'FILMS', 'light_path', 'view', 'write_mp4', 'write_gif', 'write_turn']
 
 # %% ../nbs/54_film.ipynb #ec83ce98
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from .crop import compose, invert_transform, transform_points
 from .decompose import Decomposition
+from .detect import faces_from
 from .files import whole_file
 from .image import resize
 from .light import SHLight
+from .relight import Relit
 
 # %% ../nbs/54_film.ipynb #766a1bbb
 def _turn(t):
@@ -54,7 +57,7 @@ def view(
     longest,  # side of the picture, pixels; smaller ones stay as they are
     box=None,  # x0, y0, x1, y1 in the photo; None: all of it
 ):  # `Decomposition`
-    "Return the same face on a smaller picture of its photo, or of a part of it."
+    "Return the same person on a smaller picture of the photo, or of a part of it."
     height, width = f.photo.picture.shape[:2]
     x0, y0, x1, y1 = box or (0, 0, width, height)
     part = f.photo.picture[y0:y1, x0:x1]
@@ -62,17 +65,26 @@ def view(
     sy, sx = (small / large for small, large in zip(picture.shape[:2], part.shape))
     across = [1 / sx, 0, 0.5 / sx - 0.5 + x0]  # pixel centres are at integers
     down = [0, 1 / sy, 0.5 / sy - 0.5 + y0]
-    return _seen(f, picture, np.array([across, down, [0, 0, 1]]))
+    return _moved(f, picture, np.array([across, down]))
 
 
-def _seen(f, picture, back):
-    "A face and its person on another picture; `back` leads from its pixels to the photo's."
-    transform = f.photo.transform @ back
-    photo = replace(f.photo, picture=picture, transform=transform, source=None)
-    person = f.person and replace(f.person, transform=f.person.transform @ back)
-    origin = f.origin and _seen(f.origin, picture, back)
-    same = replace(f, photo=photo, person=person, origin=origin, relit=None)
-    return same if f.relit is None else same.relight(f.light, **asdict(f.relit.staging))
+def _moved(f, picture, to_photo):
+    "The same person on another picture, whose pixels are carried to the photo's: (2, 3)."
+    points = transform_points(f.photo.face.landmarks, invert_transform(to_photo))
+    (face,) = faces_from(points[None], [f.photo.face.score])
+    transform = compose(to_photo, f.photo.transform)
+    photo = replace(f.photo, picture=picture, face=face, transform=transform, source=None)
+
+    def on_view(person):
+        return replace(person, transform=compose(to_photo, person.transform))
+
+    person = None if f.person is None else on_view(f.person)
+    origin = None if f.origin is None else _moved(f.origin, picture, to_photo)
+    relit = f.relit
+    if relit is not None:
+        found = replace(relit.found, photo=photo, person=on_view(relit.found.person))
+        relit = Relit(found, relit.light, relit.staging)
+    return replace(f, photo=photo, person=person, origin=origin, relit=relit)
 
 # %% ../nbs/54_film.ipynb #e959ca9a
 _BT709, _LIMITED = 1, 1  # FFmpeg's numbers: what browsers take it for

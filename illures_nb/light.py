@@ -68,8 +68,11 @@ def _positive_peak(coeffs):
     return peak
 
 # %% ../nbs/19_light.ipynb #12a6150d
+_LEAST_FILL = 0.04  # of what the lamps send: rooms are never black
 _LIT = 0.85  # quantile of a face's shading that tells how bright it is lit
-_FRONT = sh_basis(ball_normals(64)[0][ball_normals(64)[0][..., 2] > 0.6]).astype(np.float32)
+_BALL = ball_normals(64)[0]
+_LIKE_FACES = (_BALL[..., 2] > 0.38) & (abs(_BALL[..., 1]) < 0.5)  # where nine of ten normals lie
+_FRONT = sh_basis(_BALL[_LIKE_FACES]).astype(np.float32)
 _BRIGHTEST = 1.8  # how much more its peak may grow than the other light's: rims stay rims
 
 
@@ -120,7 +123,7 @@ _STAGED = {  # name → lamps, and the fill as a share of the strongest
     **_left_right("loop", _lamp(-35, 30), fill=.12),
     **_left_right("rembrandt", _lamp(-58, 42), fill=.16),
     **_left_right("split", _lamp(-84, 6), fill=.17),
-    "rim": _staged(_lamp(-122, 18), _lamp(122, 18), fill=.24),  # from behind
+    "rim": _staged(_lamp(-122, 18), _lamp(122, 18), fill=.2),  # from behind
     "top": _staged(_lamp(0, 72), fill=.2),
     "under": _staged(_lamp(0, -55), fill=.16),
     "overcast": _staged(_lamp(0, 80, 1, 1, 7500), fill=.3),
@@ -296,10 +299,7 @@ def _light_file(path):
     except OSError as e:
         raise OSError(f"cannot read {path}: {e.strerror}") from None
 
-# %% ../nbs/19_light.ipynb #19a272aa
-_LEAST_FILL = 0.06  # of what the lamps send: rooms are never black
-
-
+# %% ../nbs/19_light.ipynb #d6b30ff3
 @dataclass(frozen=True, eq=False, repr=False)
 class SHLight:
     "Light of a portrait: nine spherical-harmonics coefficients per colour."
@@ -363,10 +363,7 @@ class SHLight:
         return cls.from_lamps(lamps)
 
     @classmethod
-    def from_lamps(
-        cls,
-        lamps,  # Lamps
-    ):  # SHLight
+    def from_lamps(cls, lamps):  # Lamps
         "Return the light of lamps and a fill; they are kept beside its nine numbers."
         return cls(lamps.coeffs(), lamps)
 
@@ -495,15 +492,11 @@ class SHLight:
         "How bright it gets: the brightest channel at the brightest normal that the camera sees."
         return peak_shading(self.coeffs)
 
-    def dominant_direction(
-        self,
-    ):  # (3,) float32 unit vector towards the light; zeros for a light that is even all around
+    def dominant_direction(self):  # (3,) float32 unit, towards the light; zeros where it is even
         "Return where most of the light comes from (its linear terms, weighted by luminance)."
         return _dominant_direction(self.coeffs)
 
-    def dominant_angles(
-        self,
-    ):  # azimuth, elevation in degrees; (0, 0) for a light that is even all around
+    def dominant_angles(self):  # azimuth, elevation in degrees; (0, 0) where it is even all around
         "Return the dominant direction as angles."
         x, y, z = (float(v) for v in self.dominant_direction())
         azimuth, elevation = np.arctan2(x, z), np.arcsin(np.clip(y, -1, 1))
@@ -511,7 +504,7 @@ class SHLight:
 
     @cached_property
     def _lamps_behind(self):
-        return lamps_behind(self.coeffs) if self.lamps is None else self.lamps
+        return self.lamps or lamps_behind(self.coeffs)
 
     def staged(
         self,

@@ -218,19 +218,17 @@ def upsample_gain(
     guide = guide_of(photo.picture, box)
     return guided_on_photo(gain, photo.crop, photo.transform, guide, box, smooth)
 
-# %% ../nbs/38_recompose.ipynb #da53d054
+# %% ../nbs/38_recompose.ipynb #d57725f1
 _DECODE = srgb_to_linear(np.arange(256, dtype=np.float32) / 255).astype(np.float32)
 _LEVELS = linear_to_srgb(np.arange(65536, dtype=np.float32) / 65535) * 255
 _ENCODE = np.round(_LEVELS).astype(np.uint8)
 
 
-def apply_gain(
-    pixels: np.ndarray,  # (H, W, 3) uint8 sRGB
-    gain: np.ndarray,  # (H, W, 3) float32 log gain
-    mask: np.ndarray,  # (H, W) float32: how much of it
-    paint: np.ndarray | None = None,  # (H, W, 3) float32 ≥ 0: a factor on top
-) -> np.ndarray:  # (H, W, 3) uint8
-    "Multiply pixels, offset and in linear light, by a feathered gain; by paint without offset."
+_BAND = 64  # rows that are worked on together, so that they stay in the cache
+
+
+def _gained(pixels, gain, mask, paint):
+    "`apply_gain` of a few rows."
     light = cv2.LUT(pixels, _DECODE)
     out = (light + OFFSET) * (cv2.exp(gain) - 1)  # what the full gain would add
     out *= mask[..., None]
@@ -240,6 +238,21 @@ def apply_gain(
     out *= 65535
     out += 0.5
     return _ENCODE[np.clip(out, 0, 65535, out=out).astype(np.uint16)]
+
+
+def apply_gain(
+    pixels: np.ndarray,  # (H, W, 3) uint8 sRGB
+    gain: np.ndarray,  # (H, W, 3) float32 log gain
+    mask: np.ndarray,  # (H, W) float32: how much of it
+    paint: np.ndarray | None = None,  # (H, W, 3) float32 ≥ 0: a factor on top
+) -> np.ndarray:  # (H, W, 3) uint8
+    "Multiply pixels, offset and in linear light, by a feathered gain; by paint without offset."
+    out = np.empty_like(pixels)
+    for top in range(0, len(pixels), _BAND):
+        rows = slice(top, top + _BAND)
+        factor = None if paint is None else paint[rows]
+        out[rows] = _gained(pixels[rows], gain[rows], mask[rows], factor)
+    return out
 
 # %% ../nbs/38_recompose.ipynb #65556a6a
 @dataclass(frozen=True, eq=False)
@@ -310,6 +323,9 @@ def change(
     within = Change(inner, on_face, mask, factor)
     return within if around is None else _laid_over(within, around, photo)
 
+# %% ../nbs/38_recompose.ipynb #c161ad6b
+_CLEAR = 1e-4  # variance of grey from which on an edge of the photo is the matte's
+
 
 def matte_on_photo(
     around: Around,
@@ -338,6 +354,9 @@ def _sharp_matte(around, guide, box, photo):
     matte = guided_on_photo(faded, around.crop, around.transform, guide, box, _CLEAR)
     return np.clip((matte - 0.02) / 0.96, 0, 1)
 
+# %% ../nbs/38_recompose.ipynb #08cb39ee
+_FADE = 0.12  # of the crop's side: how far before its border a change has faded
+
 
 def _laid_over(face, around, photo):
     "Lay a face's change over that of the person around it."
@@ -354,10 +373,6 @@ def _laid_over(face, around, photo):
         factor = np.ones_like(gain)
         factor[rows, columns] = face.paint
     return Change(box, gain, mask, factor)
-
-
-_CLEAR = 1e-4  # variance of grey from which on an edge of the photo is the matte's
-_FADE = 0.12  # of the crop's side: how far before its border a change has faded
 
 
 def _within(box, outer):
@@ -379,7 +394,7 @@ def _fade(around, shape):
     rows = (rise if top > 1 else flat) * (rise[::-1] if bottom < height - 2 else flat)
     return rows[:, None] * columns
 
-
+# %% ../nbs/38_recompose.ipynb #47f9bc56
 def composite(
     change: Change | None,
     picture: np.ndarray,  # (H, W, 3) uint8 sRGB: the photo, other faces perhaps already changed
@@ -424,7 +439,7 @@ def develop(
     out = _changed_light(change, picture.light(change.box), offset)
     return picture.with_light(change.box, out, where)
 
-# %% ../nbs/38_recompose.ipynb #6a008d2b
+# %% ../nbs/38_recompose.ipynb #9a4dc78b
 TRANSPARENT = "transparent"  # a background that is none
 _SURE = 0.95  # matte from which on a pixel shows nothing of the old background
 

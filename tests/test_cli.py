@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from illures_nb import SHLight
 from illures_nb.cli import COMMANDS, app, main, safe_printing
@@ -136,7 +136,8 @@ def test_no_face_is_exit_code_2(illures, wall, astronaut_path, tmp_path):
     assert not (tmp_path / "o.png").exists()
 
 
-def test_relight_takes_every_kind_of_light(illures, astronaut, astronaut_path, tmp_path):
+def test_relight_takes_every_kind_of_light(illures, face, astronaut, astronaut_path, tmp_path):
+    outside = face.to_frame("matte") == 0
     SHLight.preset("top").save(tmp_path / "top.json")
     panorama = np.zeros((32, 64, 3), np.uint8)
     panorama[:10] = 255
@@ -154,7 +155,7 @@ def test_relight_takes_every_kind_of_light(illures, astronaut, astronaut_path, t
         assert code == 0 and out.strip() == str(path) and not err
         results[name] = np.asarray(Image.open(path))
         assert results[name].shape == astronaut.shape
-        assert np.array_equal(results[name][400:], astronaut[400:])
+        assert np.array_equal(results[name][outside], astronaut[outside])
     assert len({r.tobytes() for r in results.values()}) == len(results)
 
     def from_the_left(picture):
@@ -563,3 +564,120 @@ def test_a_wrong_address_is_said_before_anything_is_loaded(illures, runs, port):
         code, out, err = illures("app", *args)
         assert code == 2 and not out and err.count("\n") == 1 and args[1] in err, (args, err)
     assert not runs
+
+
+# ---- how a light is staged, and on whom
+
+
+@pytest.fixture(scope="module")
+def street(astronaut, tmp_path_factory):
+    "The astronaut, behind her a second one in focus and half as high, a blurred and a far one."
+    out = np.full((512, 1100, 3), 150, np.uint8)
+    out[:, :512] = astronaut
+    head = Image.fromarray(astronaut[:300, 80:380])
+    for side, left, blur in ((180, 520, 0), (180, 710, 3), (95, 900, 0)):
+        small = head.resize((side, side), Image.Resampling.LANCZOS)
+        out[:side, left : left + side] = small.filter(ImageFilter.GaussianBlur(blur))
+    path = tmp_path_factory.mktemp("street") / "street.png"
+    Image.fromarray(out).save(path)
+    return path
+
+
+def changed(path, photo):
+    "Which columns of a picture are not the photo's: of the four heads of `street`."
+    differs = (np.asarray(Image.open(path)) != np.asarray(Image.open(photo))).any((0, 2))
+    heads = (0, 500), (540, 680), (730, 870), (905, 990)
+    return [bool(differs[first:end].any()) for first, end in heads]
+
+
+def test_only_those_who_are_meant_are_relit(illures, trained, street, tmp_path):
+    args = "relight", street, "--light", "split_left"
+    ways = {
+        (): [True, True, False, False],
+        ("--all-faces",): [True] * 4,
+        ("--face", "all"): [True] * 4,
+        ("--face", "1"): [True, False, False, False],
+    }
+    for k, (words, relit) in enumerate(ways.items()):
+        out = tmp_path / f"{k}.png"
+        code, said, err = illures(*args, *words, "--out", out)
+        note = "" if words else " (2 of 4 faces: --all-faces relights all)"
+        assert code == 0 and not err and said.strip() == f"{out}{note}"
+        assert changed(out, street) == relit, words
+    (tmp_path / "folder").mkdir()
+    code, said, _ = illures(*args, "--out", tmp_path / "folder")
+    assert code == 0 and "2 of 4 faces" in said
+
+
+STAGED = {
+    "as it is": (),
+    "contrast": ("--contrast", "0.3"),
+    "strength": ("--strength", "2"),
+    "brightness": ("--brightness", "0.5"),
+    "neutral": ("--neutral",),
+    "no shine": ("--shine", "none"),
+    "kept shadows": ("--shadows", "kept"),
+    "literal": ("--residual", "1"),
+    "face only": ("--face-only",),
+}
+
+
+def test_every_way_to_stage_a_light_is_another_picture(
+    illures, trained, astronaut, astronaut_path, tmp_path
+):
+    args, pictures = ("relight", astronaut_path, "--light", "neon"), {}
+    for name, words in STAGED.items():
+        code, _, err = illures(*args, *words, "--out", tmp_path / f"{name}.png")
+        assert code == 0 and not err
+        pictures[name] = np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int)
+    assert len({x.tobytes() for x in pictures.values()}) == len(STAGED)
+    effect = {name: abs(x - astronaut).mean() for name, x in pictures.items()}
+    assert effect["strength"] > 1.2 * effect["as it is"] > 1.2 * effect["face only"]
+    assert effect["contrast"] < effect["as it is"]
+    assert pictures["brightness"].mean() < pictures["as it is"].mean()
+    face = np.s_[90:170, 180:270]
+
+    def cast(x):
+        return np.ptp(x[face].mean((0, 1)) / astronaut[face].mean((0, 1)))
+
+    assert cast(pictures["neutral"]) < 0.5 * cast(pictures["as it is"])
+
+
+def test_strength_0_is_the_photo(illures, astronaut, astronaut_path, tmp_path):
+    args = "relight", astronaut_path, "--light", "neon", "--strength", "0"
+    assert illures(*args, "--out", tmp_path / "same.png")[0] == 0
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "same.png")), astronaut)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--contrast", "2.5"),
+        ("--strength", "-1"),
+        ("--strength", "3"),
+        ("--shine", "away"),
+        ("--shadows", "soft"),
+        ("--face", "1", "--all-faces"),
+        ("--residual", "1", "--contrast", "0.5"),
+        ("--residual", "1", "--shine", "none"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_staging_is_one_sentence(words, illures, astronaut_path, tmp_path):
+    out = tmp_path / "o.png"
+    code, _, err = illures("relight", astronaut_path, "--light", "front", *words, "--out", out)
+    assert code == 2 and len(err.splitlines()) == 1 and not out.exists()
+
+
+def test_maps_on_the_photo_come_with_the_matte(illures, astronaut_path, tmp_path):
+    args = "decompose", astronaut_path, "--out"
+    assert illures(*args, tmp_path / "maps", "--frame")[0] == 0
+    place = tmp_path / "maps/astronaut"
+    assert (place / "photo/matte.png").is_file() and not (place / "matte.png").exists()
+    record = json.loads((place / "light.json").read_text())
+    assert record["lamps"]["lamps"] and len(record["coeffs"]) == 9
+    assert json.loads((place / "face.json").read_text())["maps"]["matte"]["png"] == "no curve"
+    assert illures(*args, tmp_path / "alone", "--frame", "--face-only")[0] == 0
+    alone = tmp_path / "alone/astronaut/photo"
+    mask, matte = (np.asarray(Image.open(alone / f"{n}.png")) for n in ("mask", "matte"))
+    assert np.array_equal(mask, matte)

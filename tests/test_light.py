@@ -39,7 +39,7 @@ from illures_nb.harmonics import (
     to_standard_order,
 )
 from illures_nb.image import write_image
-from illures_nb.light import PRESETS, exposed
+from illures_nb.light import PRESETS, exposed, lit_shading
 
 DIRECTIONS = sphere_directions(20_000)
 FEW = DIRECTIONS[::40]
@@ -373,7 +373,8 @@ def test_lights_add_scale_and_compare():
 
 
 def test_a_light_shades_without_negative_values():
-    assert (KEY.shade(DIRECTIONS) >= 0).all() and shade(DIRECTIONS, KEY.coeffs).min() < 0
+    bare = SHLight.from_direction(-50, 20, ambient=0)  # whose nine numbers shade below 0
+    assert (bare.shade(DIRECTIONS) >= 0).all() and shade(DIRECTIONS, bare.coeffs).min() < -0.01
     by_numpy = torch.tensor(KEY.shade(DIRECTIONS))
     assert torch.allclose(KEY.shade(torch.tensor(DIRECTIONS)), by_numpy, atol=1e-5)
     outside = KEY.shade(np.array([[np.nan] * 3, [0, 0, 1]]))  # stays outside
@@ -390,20 +391,27 @@ def test_a_light_draws_itself():
     assert KEY._repr_png_()[:4] == b"\x89PNG" and "azimuth -5" in repr(KEY)
 
 
-def test_lights_are_exposed_and_matched_by_their_peak():
+def test_lights_are_exposed_by_their_peak_and_matched_by_the_lit_cheek():
     seen = sphere_directions(200_000)
     seen = seen[seen[:, 2] > 0]  # the normals that a camera sees
-    rim, green = SHLight.preset("rim"), KEY * (0.1, 2, 0.3)
-    lights = [KEY, FILL, OWN, green, KEY.rotate(yaw=170), rim]
+    behind, rim = KEY.rotate(yaw=170), SHLight.preset("rim")
+    lights = [KEY, FILL, OWN, KEY * (0.1, 2, 0.3), behind, rim]
     for light in lights:
         assert np.isclose(light.peak, light.shade(seen).max(), rtol=2e-3)
         assert np.isclose((light * 3).peak, 3 * light.peak)
-        ways = {0.7: light.exposed(0.7), OWN.peak: light.matched(OWN)}
-        for peak, scaled in ways.items():
-            assert np.isclose(scaled.peak, peak)  # direction and colour stay
+        exposed, matched = light.exposed(0.7), light.matched(OWN)
+        assert np.isclose(exposed.peak, 0.7)
+        limit = 1.8 * OWN.peak  # a rim stays a rim
+        is_lit = np.isclose(lit_shading(matched.coeffs), lit_shading(OWN.coeffs))
+        assert matched.peak <= limit * 1.0001 and (is_lit or np.isclose(matched.peak, limit))
+        assert is_lit or light in (behind, rim)
+        for scaled in exposed, matched:  # direction and colour stay
+            peak = scaled.peak
             assert np.allclose(scaled.coeffs * light.peak, light.coeffs * peak, atol=1e-5)
         assert np.allclose(light.matched(light).coeffs, light.coeffs, atol=1e-6)
         assert light.matched(BLACK) == BLACK
+    from_behind = SHLight.from_direction(180, 40, ambient=0.01)
+    assert np.isclose(from_behind.matched(OWN).peak, 1.8 * OWN.peak)
     assert BLACK.peak == 0
     assert np.isclose(SHLight.from_direction(0, 0, 0.5, 0.2).peak, 0.7, rtol=2e-3)
     refused("cannot be exposed", ValueError, BLACK.matched, KEY)

@@ -59,7 +59,7 @@ def small(astronaut):
 
 
 def outside(f):
-    return np.isnan(f.to_frame("mask"))
+    return f.to_frame("matte") == 0
 
 
 @pytest.fixture(scope="module")
@@ -300,7 +300,8 @@ def test_a_wide_photo_keeps_its_profile_and_its_gamut(relit, astronaut, tmp_path
         assert Image.open(tmp_path / "o.png").info["icc_profile"] == p3()
         # through the profile: what the composite in sRGB shows
         difference = abs(read_image(tmp_path / "o.png") - g.composite() / 255)[~still]
-        assert np.median(difference) < 1 / 255 and difference.max() < 0.05
+        assert np.median(difference) < 1 / 255 and np.quantile(difference, 0.999) < 0.02
+        assert np.quantile(difference, 0.9999) < 0.05  # sRGB cuts the reddest threads of the suit
     assert np.array_equal(relit(source).photo.original.samples, given)
 
 
@@ -516,8 +517,10 @@ def test_faces_of_one_photo_follow_each_other(decomposer, two_faces, tmp_path):
     cut = np.dstack([two_faces, np.full(two_faces.shape[:2], 200, np.uint8)])
     big, small = (f.relight(LIGHT) for f in decomposer(cut))
     both = small.develop(big.develop()).samples
-    assert np.array_equal(both[:, 288:], big.develop().samples[:, 288:])
-    assert np.array_equal(both[:, :288], small.develop().samples[:, :288])
+    for f, other in ((big, small), (small, big)):
+        alone = outside(other)
+        assert alone.mean() > 0.5
+        assert np.array_equal(both[alone], f.develop().samples[alone])
     with pytest.raises(ValueError):
         big.develop(Picture(two_faces[:100]))
 
@@ -556,7 +559,7 @@ def test_maps_lie_on_the_photo(illures, face, astronaut_path, tmp_path):
     code, _, err = illures("decompose", astronaut_path, *options)
     place = tmp_path / "astronaut/photo"
     assert code == 0 and not err
-    assert set(names(place)) == {f"{n}{s}" for n in maps for s in (".png", ".exr")}
+    assert set(names(place)) == {f"{n}{s}" for n in (*maps, "matte") for s in (".png", ".exr")}
     for name in ("albedo", "normals"):
         exr, wanted = read_linear(place / f"{name}.exr"), face.to_frame(name)
         nowhere, difference = np.isnan(wanted), abs(exr - wanted)
@@ -564,10 +567,13 @@ def test_maps_lie_on_the_photo(illures, face, astronaut_path, tmp_path):
         assert np.nanmax(difference) < 0.05 and np.nanmedian(difference) < 1e-3
         png16 = stored(place / f"{name}.png")
         assert png16.dtype == np.uint16
-        assert np.array_equal(png16[..., 3] == 0, nowhere[..., 0])
-    mask = read_linear(place / "mask.exr")[..., 0]
+        alpha = png16[..., 3] / 65535
+        assert abs(alpha - face.to_frame("matte")).max() < 1e-5 and not alpha[nowhere[..., 0]].any()
+    mask, matte = (read_linear(place / f"{n}.exr")[..., 0] for n in ("mask", "matte"))
     assert not np.isnan(mask).any()
-    assert np.array_equal(mask == 0, outside(face))
+    assert np.array_equal(mask == 0, np.isnan(face.to_frame("mask")))
+    assert abs(matte - face.to_frame("matte")).max() < 1e-3  # half floats
+    assert (matte >= mask - 1e-3).all() and (matte > 0.5).sum() > 5 * (mask > 0.5).sum()
 
 
 def test_only_the_maps_that_are_asked_for(illures, astronaut_path, tmp_path):

@@ -7,7 +7,7 @@ import style
 
 LONGEST_MODULE = 600  # lines
 LONGEST_CELL = 60  # lines
-LONGEST_CLASS = 260  # lines of a cell that is one class of short methods
+LONGEST_CLASS = 270  # lines of a cell that is one class of short methods
 FULL_SHARE = 0.03  # of all lines of code
 
 CHAPTERS = list(style.chapters())

@@ -10,7 +10,7 @@ __all__ = ['DECOMPOSE', 'RELIGHT', 'network_arguments', 'load', 'pick', 'report'
 import argparse
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Callable
 
@@ -20,19 +20,24 @@ from .arguments import Command, number_up_to
 from .console import NoFace, Usage, sentence
 from .paths import Folders, check_file, check_folder, check_relit_folder
 from .paths import checked, find_photos
-from ..decompose import MAPS, Decomposer, sheet
+from ..decompose import MAPS, Decomposer, Decomposition, sheet
 from ..export import CODES, COLOURS, digest, write_maps
 from ..face import detect_faces
 from ..image import read_image, write_image
 from ..light import EnvmapShapeError, SHLight
+from ..meant import meant
 from ..networks import bundled
+from ..relight import WAYS, Staging
 
 # %% ../../nbs/cli/40_photos.ipynb #9fc0e546
 def network_arguments(
     parser: argparse.ArgumentParser,
 ) -> None:
     "Declare what `load` reads."
-    network = parser.add_argument_group("network").add_mutually_exclusive_group()
+    group = parser.add_argument_group("network")
+    text = "the face alone, without hair, neck and clothes; at half the cost"
+    group.add_argument("--face-only", action="store_true", help=text)
+    network = group.add_mutually_exclusive_group()
     network.add_argument(
         "--preset",
         default="lite",
@@ -48,15 +53,16 @@ def network_arguments(
 
 
 def load(
-    args,  # preset, weights
+    args,  # preset, weights, face_only
 ) -> Decomposer:
     "Load the network that was asked for."
-    return Decomposer.from_pretrained(args.weights or args.preset)
+    portrait = not args.face_only
+    return Decomposer.from_pretrained(args.weights or args.preset, portrait=portrait)
 
 # %% ../../nbs/cli/40_photos.ipynb #74fbe005
 def _face(text):
-    "Parse `all`, or the number of a face."
-    if text == "all":
+    "Parse `all`, `meant`, or the number of a face."
+    if text in ("all", "meant"):
         return text
     if not text.isdigit() or int(text) < 1:
         problem = f'{text!r} is neither "all" nor the number of a face (1 is the biggest)'
@@ -64,22 +70,28 @@ def _face(text):
     return int(text)
 
 
-def _face_argument(parser):
-    "Declare which faces are meant."
-    text = "every face (default), or one: 1 is the biggest"
-    parser.add_argument("--face", type=_face, default="all", metavar="all|N", help=text)
+_EVERY_FACE = "every face (default), those that are large and sharp, or one: 1 is the biggest"
+
+
+def _face_argument(group, default="all", text=_EVERY_FACE):
+    "Declare which faces are worked on."
+    group.add_argument("--face", type=_face, default=default, metavar="all|meant|N", help=text)
 
 
 def pick(
     faces: list,  # of `Decomposition`, biggest first
-    which: int | str,  # 'all', or the number of a face, 1 = the biggest
+    which: int | str,  # 'all', 'meant', or the number of a face, 1 = the biggest
     photo,  # for messages
 ) -> list:  # of (number, `Decomposition`)
     "Return the faces that were asked for; `NoFace` or `Usage` where there are none."
     if not faces:
         raise NoFace(f"{photo}: no face was found")
+    numbered = list(enumerate(faces, 1))
     if which == "all":
-        return list(enumerate(faces, 1))
+        return numbered
+    if which == "meant":
+        chosen = meant(faces)
+        return [(number, face) for number, face in numbered if face in chosen]
     if which > len(faces):
         number = f"{len(faces)} face{'s' if len(faces) > 1 else ''}"
         raise Usage(f"{photo} has {number}; face {which} was asked for")
@@ -182,8 +194,8 @@ def _decompose_arguments(parser):
     add(
         "--frame",
         action="store_true",
-        help="also write the maps on the photo's own pixels, into photo/: transparent "
-        "outside the face, NaN in EXR",
+        help="also write the person's maps on the photo's own pixels, into photo/: transparent "
+        "where nobody is, NaN in EXR",
     )
     text = "green of the normals: y up (opengl, default) or y down (directx)"
     add("--normals", choices=["opengl", "directx"], default="opengl", help=text)
@@ -200,11 +212,12 @@ examples:
 
 writes maps/portrait/ (maps/portrait-face1/, … when there are several faces), and nothing of an
 earlier run stays there:
-  albedo.png normals.png shading.png residual.png reconstruction.png mask.png light.json
-  sheet.png about.txt
+  albedo.png normals.png shading.png residual.png reconstruction.png mask.png sheet.png about.txt
   face.json   the way from the photo's pixels to the maps' and back (2 x 3), box, 68 landmarks,
               size and orientation of the photo
-  photo/      with --frame: the same maps on the photo's pixels
+  photo/      with --frame: the same maps on the photo's pixels, there of the whole person with
+              hair, neck and clothes; beside mask.png, the face, matte.png, the person
+  light.json  nine numbers a colour, and the lamps behind them
 
 axes: x to the picture's right, y up, z to the viewer, in the photo's frame; normals are
 OpenGL's, green up (--normals directx: down).
@@ -266,35 +279,53 @@ class Relighter:
     decomposer: Decomposer
     light: SHLight
     absolute: bool  # the light's brightness means something; False: it is made the photo's own
-    strength: float = 1.0  # factor of the light
-    residual: float = 1.0  # factor of shine and cast shadow
-    face: int | str = "all"  # or the number of a face
+    brightness: float = 1.0  # factor of the light
+    staging: Staging = Staging()  # contrast, strength, shine and shadows
+    residual: float | None = None  # factor of shine and cast shadow, literally; None: staged
+    face: int | str = "meant"  # or "all", or the number of a face
 
     @classmethod
     def from_arguments(
         cls,
-        args,  # light or reference, strength, residual, face, preset, weights
+        args,  # of `illures relight`
     ) -> "Relighter":
         "Load the network, and the light from its name or from a reference photo."
+        staging = Staging(args.contrast, args.strength, args.shine, args.shadows)
+        if args.residual is not None and staging != Staging():
+            others = "--contrast, --strength, --shine, --shadows"
+            raise Usage(f"--residual is the literal way and goes with none of {others}")
         decomposer = load(args)
         if args.light:
             light, absolute = args.light
         else:
             ((_, face),) = pick(decomposer(args.reference), 1, args.reference)
             light, absolute = face.light, True
-        return cls(decomposer, light, absolute, args.strength, args.residual, args.face)
+        light = light.neutral() if args.neutral else light
+        brightness, residual, face = args.brightness, args.residual, args.face
+        return cls(decomposer, light, absolute, brightness, staging, residual, face)
+
+    def relit(
+        self,
+        face: Decomposition,
+    ) -> Decomposition:
+        "Put one face and its person under the light."
+        fixed = self.absolute or self.light.peak == 0
+        light = self.light if fixed else self.light.matched(face.light)
+        return face.relight(light * self.brightness, self.residual, **asdict(self.staging))
 
     def __call__(
         self,
         photo: str,  # path
-    ):  # Picture
+    ) -> tuple:  # Picture, and a note where faces were left alone, else ""
         "Put a photo's faces under the light."
+        faces = self.decomposer(checked(photo))
+        chosen = pick(faces, self.face, photo)
         picture = None
-        for _, face in pick(self.decomposer(checked(photo)), self.face, photo):
-            fixed = self.absolute or self.light.peak == 0
-            light = self.light if fixed else self.light.matched(face.light)
-            picture = face.relight(light * self.strength, self.residual).develop(picture)
-        return picture
+        for _, face in chosen:
+            picture = self.relit(face).develop(picture)
+        if self.face != "meant" or len(chosen) == len(faces):
+            return picture, ""
+        return picture, f" ({len(chosen)} of {len(faces)} faces: --all-faces relights all)"
 
 # %% ../../nbs/cli/40_photos.ipynb #8048d130
 def suffix_of(
@@ -317,18 +348,18 @@ def relight_all(
     folders = Folders(out)
 
     def work(photo):
-        picture = relighter(photo)
+        picture, left_alone = relighter(photo)
         (place,) = folders(Path(photo).name, [1], False)
         path = place.with_name(place.name + suffix_of(photo, picture))
         note = " (replaced)" if path.exists() else ""
         picture.save(path)
-        yield f"{path}{note}"
+        yield f"{path}{note}{left_alone}"
 
     return one_by_one(photos, work)
 
 # %% ../../nbs/cli/40_photos.ipynb #40d39b7d
 def relight(
-    args,  # photos, light, reference, strength, residual, out, face, preset, weights
+    args,  # as `_relight_arguments` declares them
 ) -> int:  # exit code
     "Run `illures relight`."
     photos = find_photos(args.photos, args.out)
@@ -336,9 +367,9 @@ def relight(
         check_relit_folder(args.out, photos)
         return relight_all(photos, Relighter.from_arguments(args), args.out)
     check_file(args.out, photos[0])
-    relighter = Relighter.from_arguments(args)
-    relighter(photos[0]).save(args.out)
-    print(args.out)
+    picture, left_alone = Relighter.from_arguments(args)(photos[0])
+    picture.save(args.out)
+    print(f"{args.out}{left_alone}")
     return 0
 
 # %% ../../nbs/cli/40_photos.ipynb #e4ea141a
@@ -354,8 +385,18 @@ def _relight_arguments(parser):
         help="picture to write (.png .jpg .webp .tif .exr), or a folder, where each photo "
         "keeps its name and kind",
     )
-    _face_argument(parser)
-    group = parser.add_argument_group("light")
+    who = parser.add_mutually_exclusive_group()
+    text = "those that are large and sharp (default: meant), every face, or one: 1 is the biggest"
+    _face_argument(who, "meant", text)
+    text = "the same as --face all: every face, however small or blurred"
+    who.add_argument("--all-faces", action="store_const", dest="face", const="all", help=text)
+    _light_arguments(parser.add_argument_group("light"))
+    _staging_arguments(parser.add_argument_group("how it falls"))
+    network_arguments(parser)
+
+
+def _light_arguments(group):
+    "Declare which light is meant."
     light = group.add_mutually_exclusive_group(required=True)
     light.add_argument(
         "--light",
@@ -366,12 +407,27 @@ def _relight_arguments(parser):
     )
     text = "take the light of the biggest face of another photo"
     light.add_argument("--reference", metavar="PHOTO", help=text)
-    add = group.add_argument
+    text = "the light without its colour"
+    group.add_argument("--neutral", action="store_true", help=text)
     text = "brightness of the light: 2 is twice as bright (default: 1)"
-    add("--strength", type=number_up_to(100), default=1.0, metavar="X", help=text)
-    text = "how much shine and cast shadow to keep: 0 none, 1 as it is (default), 2 twice"
-    add("--residual", type=number_up_to(2), default=1.0, metavar="0..2", help=text)
-    network_arguments(parser)
+    add = group.add_argument
+    add("--brightness", type=number_up_to(100), default=1.0, metavar="X", help=text)
+
+
+def _staging_arguments(group):
+    "Declare how the light falls."
+    add = group.add_argument
+    text = "key to fill: 0 even light, 1 as the light is (default), 2 no fill"
+    add("--contrast", type=number_up_to(2), default=1.0, metavar="0..2", help=text)
+    text = "of the effect: 0 the photo, 1 as physics has it (default), 2 twice that"
+    add("--strength", type=number_up_to(2), default=1.0, metavar="0..2", help=text)
+    text = "highlights: moved with the light (default), kept where they are, or none"
+    add("--shine", choices=WAYS, default="moved", help=text)
+    text = "cast by nose, brow and hair: moved with the light (default), kept, or none"
+    add("--shadows", choices=WAYS, default="moved", help=text)
+    text = "the literal way, without the four above: nine numbers, and this much of the photo's"
+    text += " shine and shadows in place"
+    add("--residual", type=number_up_to(2), metavar="0..2", help=text)
 
 # %% ../../nbs/cli/40_photos.ipynb #2630f8ff
 def _presets():
@@ -388,8 +444,14 @@ examples:
   illures relight portrait.jpg --light studio.hdr --out relit.png     an environment map
   illures relight portrait.jpg --light maps/other/light.json --out relit.png
   illures relight portrait.jpg --reference other.jpg --out relit.png  the light of another face
-  illures relight portrait.jpg --light front --strength 1.5 --residual 0 --out matte.png
+  illures relight portrait.jpg --reference other.jpg --neutral --out relit.png  without its colour
+  illures relight portrait.jpg --light split_left --contrast 1.5 --shine none --out relit.png
+  illures relight portrait.jpg --light front --strength 0.5 --face-only --out softer.png
   illures relight holiday/*.jpg --light window --out relit            several, into a folder
+  illures relight group.jpg --light window --all-faces --out relit.png
+
+The whole person takes the light: hair, ears, neck and clothes. In a photo of several people those
+faces are relit that are at least a third as high as the largest, and about as sharp.
 
 What the photo brings comes back: alpha, 16 bits, its colour profile, EXIF (turned upright,
 without preview), XMP, IPTC, resolution. In a folder JPEG, PNG, TIFF, WebP and EXR stay what they
@@ -397,7 +459,7 @@ are, other kinds become PNG. JPEG is written with quality 95 and full colour, tr
 white; WebP without loss; EXR in linear light.
 
 AZ is 0 at the camera and > 0 on the picture's right; EL is > 0 above. Presets, angles and maps
-are made as bright as the photo's own light (--strength makes them brighter or darker); a
+are made as bright as the photo's own light (--brightness makes them brighter or darker); a
 light.json and the light of a reference are taken as they are. Presets:
 {_presets()}"""
 RELIGHT = Command(

@@ -144,6 +144,11 @@ RECIPES = {  # recipe → kind, what it is
         "normals",
         "540 people x 6 x 4: normals of smoothly deformed heads, and contours. 0.4 GB, minutes",
     ),
+    "portrait-syn": (
+        "wide",
+        "12,000 people from head to chest before a background, 2 lights each, with mattes, "
+        "rasterised. 24,000 pictures, 2.2 GB, about an hour",
+    ),
 }
 
 # %% ../../nbs/cli/50_sets.ipynb #e08e611e

@@ -148,6 +148,17 @@ def _environments(path, split):
         raise ValueError(f"{path} holds {what}: import more places.")
     return maps
 
+# %% ../../nbs/synth/70_assets.ipynb #454a0f16
+@lru_cache(maxsize=2)
+def _panoramas(path, split):
+    "The environment maps of a split as they were imported; None: painted ones, enlarged."
+    small = _environments(path, split)
+    if path is None:
+        return np.stack([cv2.resize(e, (256, 128), interpolation=cv2.INTER_CUBIC) for e in small])
+    with np.load(path) as archive:
+        maps, tests = archive["maps"], archive["scene_group"] % 7 == 3
+    return maps[{"train": ~tests, "test": tests, "all": tests | True}[split]]
+
 # %% ../../nbs/synth/70_assets.ipynb #634ea3ee
 OURS = "procedural (illures_nb, Apache-2.0)"
 _MAKEHUMAN = re.compile(  # names of its skins and brows
@@ -258,6 +269,13 @@ class Assets:
     ) -> np.ndarray:  # (n, 32, 64, 3) linear radiance, mean 1 before suns are clipped
         "Small environment maps of a split."
         return _environments(self.paths[3], split)
+
+    def panoramas(
+        self,
+        split: str = "train",  # as of environments
+    ) -> np.ndarray:  # (n, H, W, 3) linear radiance of the same places, as large as imported
+        "The environment maps of a split, to look into."
+        return _panoramas(self.paths[3], split)
 
     def licences(self) -> list:  # of str
         "What is used and on what terms, one line each."

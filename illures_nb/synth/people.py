@@ -90,12 +90,16 @@ DYES = np.array([  # linear albedo; the first six look natural
 # fmt: on
 
 
-def choose_style(rng: np.random.Generator, skin: Skin) -> str:  # a key of CHANCES
+def choose_style(
+    rng: np.random.Generator,
+    skin: Skin,
+    chances: dict = CHANCES,  # of styles
+) -> str:  # a key of the chances
     "Choose a hair style by sex, age, skin and how bald the skin already is."
     male, age = skin.traits["male"], skin.traits["age"]
     dark = float(np.clip((15 - ita(skin.tone)) / 50, 0, 1))
     weights = {}
-    for style, (short_haired, long_haired, curlier) in CHANCES.items():
+    for style, (short_haired, long_haired, curlier) in chances.items():
         usual = short_haired if male else long_haired
         weights[style] = usual + curlier * dark * (1 if male else 0.5)
     for style in ("receding", "horseshoe", "bald"):

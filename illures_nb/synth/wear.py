@@ -129,11 +129,12 @@ class Hat:
     name: str  # a key of HEADGEAR
     rim: np.ndarray  # (11,) latitudes at RIM_AT
     uneven: np.ndarray  # (51, 91) over the globe, centimetres
+    made_as: Headgear = None  # None: as HEADGEAR has it
 
     @property
     def kind(self):
         "The kind of headgear."
-        return HEADGEAR[self.name]
+        return self.made_as or HEADGEAR[self.name]
 
     def line(self, longitude):
         "Latitude of the rim at longitudes, degrees."
@@ -180,6 +181,7 @@ def brim(
     rng: np.random.Generator,
     rows: int = 5,
     columns: int = 49,
+    droops: tuple = (0.1, 0.35),  # how steeply it hangs down, from … to
 ) -> tuple:  # of two Pieces
     "Make a visor, or a brim all around."
     visor = hat.name == "cap"
@@ -191,7 +193,7 @@ def brim(
         width = np.cos(lon / around * np.pi / 2).clip(0) ** 0.5
     reach = size * width
     rim, _ = body.points(hat.line(lon), lon, hat.kind.lift[0] + 0 * lon)
-    sideways, droop = np.sin(angle) * (0.35 if visor else 1), -rng.uniform(0.1, 0.35)
+    sideways, droop = np.sin(angle) * (0.35 if visor else 1), -rng.uniform(*droops)
     forwards = 1 + 0 * angle if visor else np.cos(angle)
     out = np.stack([sideways, np.full(columns, droop), forwards], -1)
     t = np.linspace(0, 1, rows)[:, None, None]

@@ -6,12 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from pictures import FARTHEST, SIZE, FaceMaps, photographed, room, save
+from pictures import SIZE, FaceMaps, photographed, save
 
 from illures_nb.decompose import fit_light
 from illures_nb.face import FLIP_68, crop_transform
 from illures_nb.image import srgb_to_linear
 from illures_nb.light import SHLight
+from illures_nb.synth.backgrounds import background
+from illures_nb.synth.busts import FARTHEST
 
 PER_FILE = 200
 HELD_CLIPS = ("grid_swiz3n", "katiehill", "intelasl_p3_yellow")
@@ -86,7 +88,7 @@ class Persons:
         linear = srgb_to_linear((cut(image, transform) / 255).clip(0, 1))
         alpha = (cut(matte, transform) / 255).clip(0, 1)
         if rng.random() < 0.6:
-            behind = room(rng, self.maps) * np.exp(rng.normal(0, 0.4))
+            behind = background(rng, self.maps, SIZE) * np.exp(rng.normal(0, 0.4))
             person = spread_out(linear, alpha)
             linear = person * alpha[..., None] + behind * (1 - alpha[..., None])
         linear = linear * np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.05, 3))

@@ -9,8 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from pictures import room
-from synthetic import lengthened
+from plain import lengthened, room
 
 from illures_nb.face import face_mask
 from illures_nb.light import light_direction
