@@ -83,9 +83,10 @@ def eight_bits(
 def light_for_page(
     light,  # `SHLight`
 ) -> dict:
-    "Tell of a light: its numbers, and its lamps or those behind its numbers."
-    lamps = light.lamps or lamps_behind(light.coeffs)
-    return {"coeffs": light.coeffs.tolist(), "lamps": lamps.record()}
+    "Tell of a light: its numbers, and its lamps or, where they are not known, those behind them."
+    known = light.lamps is not None
+    lamps = light.lamps if known else lamps_behind(light.coeffs)
+    return {"coeffs": light.coeffs.tolist(), "lamps": lamps.record(), "known": known}
 
 
 def found(

@@ -21,6 +21,17 @@ def touched(
     return [touch(f, layer) if isinstance(layer, str) else layer for layer in layers]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class GuessedLight(SHLight):
+    "A light of the page whose lamps stand behind its numbers, wherever the page turned them."
+
+    guess: Lamps | None = None
+
+    def staged(self, contrast=1.0):
+        "Stage the page's lamps, not those that would be found anew."
+        return SHLight(self.coeffs, self.guess).staged(contrast)
+
+
 @dataclass(frozen=True, eq=False)
 class Redo:
     "What is done with a face: its light, how that is staged, and its paint."
@@ -36,7 +47,7 @@ def redone(
     redo: Redo,
 ):  # `Decomposition`
     "Put a face under a light with its paint; what cannot be is said in a sentence."
-    lamps = redo.light.lamps
+    lamps = getattr(redo.light, "guess", None) or redo.light.lamps
     if lamps is not None and len(lamps.lamps) > MOST_LAMPS:
         raise ValueError(f"at most {MOST_LAMPS} lamps are taken, not {len(lamps.lamps)}")
     painted, residual = apply_layers(f, touched(f, redo.layers)), redo.residual
@@ -81,7 +92,9 @@ def redo_of(
 ) -> Redo:
     "Read what the page did with a face; pages of before scaled the residual."
     coeffs, lamps, layers = face["light"], face.get("lamps"), list(face["layers"])
-    light = SHLight(coeffs, lamps and Lamps.of(lamps))
+    lamps = lamps and Lamps.of(lamps)
+    known = face.get("known", True)
+    light = SHLight(coeffs, lamps) if known else GuessedLight(coeffs, guess=lamps)
     if "residual" in face:
         return Redo(light, residual=float(face["residual"]), layers=layers)
     return Redo(light, staging_of(**face.get("staging", {})), layers=layers)

@@ -3,7 +3,6 @@
 import {applied} from "./sh.js"
 
 const SMALLEST = 0.06 // softness below which shadows grow no sharper
-const AROUND = 0.4 // of the light of half the sky is taken for fill
 const EVEN = 0.5 // of a lamp's light, spread over everything that a camera sees of a face
 
 const dimmed = (colour, factor) => colour.map((v, c) => v * (factor[c] ?? factor))
@@ -42,11 +41,10 @@ export class Lamps {
     return new Lamps(this.lamps.map(turn), this.fill)
   }
 
-  // none smaller than this; what is as large as half the sky reaches nearly every side
+  // none smaller than this
   softened(softness) {
     const soften = lamp => ({...lamp, softness: Math.max(lamp.softness, softness)})
-    const larger = new Lamps(this.lamps.map(soften), this.fill)
-    return larger.contrasted(1 - AROUND * softness ** 2)
+    return new Lamps(this.lamps.map(soften), this.fill)
   }
 
   // no side falls below a share of the lamps' light
@@ -78,12 +76,23 @@ export const radiusOf = ({softness}) => (Math.PI / 4) * Math.max(softness, SMALL
 // (P·3) normals → (P): the share of a lamp's colour that arrives where nothing is in the way
 export function arriving({direction: [x, y, z], softness}, normals, out) {
   const size = Math.max(Math.sin((Math.PI / 2) * softness), 1e-3)
+  const share = (Math.max(size - 0.7, 0) / 0.3) ** 5 // half of the sky is no small disc
   for (let p = 0, i = 0; p < out.length; p++, i += 3) {
     const cosine = x * normals[i] + y * normals[i + 1] + z * normals[i + 2]
     const edge = Math.max(cosine + size, 0)
-    out[p] = cosine > size ? cosine : (edge * edge) / (4 * size)
+    const disc = cosine > size ? cosine : (edge * edge) / (4 * size)
+    out[p] = disc + share * ((1 + cosine) / 2 - disc)
   }
   return out
+}
+
+// Shading by lamps that were guessed from nine numbers, (P·3), in its place: the numbers' own shading
+// stays, less what cannot be seen of the lamps, as it knows more of sky and room
+export function keepSky(staged, bare, literal, darkest, exposure = 1) {
+  for (let i = 0; i < staged.length; i++) {
+    const left = (literal[i] + darkest) * exposure - (bare[i] - staged[i])
+    staged[i] = Math.max(left, staged[i] / 2)
+  }
 }
 
 // what a glossy surface mirrors of lamps, added to (P·3), by Blinn and Phong

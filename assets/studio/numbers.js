@@ -25,14 +25,14 @@ export class Numbers {
   }
 
   written() {
-    const {coeffs, lamps, isMade} = studio.face.shining
+    const {coeffs, lamps, isKnown, isMade} = studio.face.shining
     const short = v => Number(v.toPrecision(7))
     const rows = Array.from({length: 9}, (_, i) => {
       const row = coeffs.slice(3 * i, 3 * i + 3)
       return `[${row.map(short).join(", ")}]`
     })
     const head = `{"format": "illures light", "version": 1,\n "order": "${this.order}"`
-    const made = isMade ? `,\n "lamps": ${JSON.stringify(lamps.record)}` : ""
+    const made = isKnown && isMade ? `,\n "lamps": ${JSON.stringify(lamps.record)}` : ""
     return `${head}, "coeffs": [\n  ${rows.join(",\n  ")}]${made}}`
   }
 

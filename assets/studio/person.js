@@ -3,7 +3,7 @@
 import {inverse, moved} from "./affine.js"
 import {DECODE, greyOf} from "./colour.js"
 import {Guide, halved} from "./filters.js"
-import {addHighlights, shadeByLamps} from "./lamps.js"
+import {addHighlights, keepSky, shadeByLamps} from "./lamps.js"
 import {OFFSET, DARKEST} from "./resample.js"
 import {Depth} from "./shadows.js"
 import {basisMap, shade} from "./sh.js"
@@ -36,13 +36,13 @@ class Grid {
     this.arrives = new Float32Array(size * size)
   }
 
-  // log gain of a light, as lines along the photo's edges; `seen` one map a lamp on this grid
-  lines({coeffs, lamps, seen, change, shines, strength}) {
-    const {shading, literal, normals, arrives, shine, gain, colours, gloss, ownLog} = this
-    if (change < 1) shade(this.basis, coeffs, literal)
-    if (change > 0) shadeByLamps(lamps, normals, seen, shading, arrives)
-    shine.fill(0)
-    if (change > 0 && shines) addHighlights(lamps, normals, seen, HAIR_GLOSS, shine)
+  // log gain under the light of a `Relit`, as lines along the photo's edges; `seen` one map a lamp
+  // on this grid
+  lines(relit, seen, strength) {
+    const {literal, shading, shine, gain, colours, gloss, ownLog} = this
+    const {coeffs, change, isKnown} = relit
+    if (change < 1 || !isKnown) shade(this.basis, coeffs, literal)
+    if (change > 0) this.stage(relit, seen)
     const row = 3 * this.size
     for (let i = 0; i < gain.length; i++) {
       const bright = gloss[(i / row) | 0] * shine[i]
@@ -51,6 +51,18 @@ class Grid {
       gain[i] = strength * (Math.log(moves + stays + OFFSET) - ownLog[i])
     }
     return {size: this.size, ...this.guide.lines(gain, this.slope)}
+  }
+
+  // shading by lamps, and their highlights
+  stage({lamps, isKnown, exposure, shines}, seen) {
+    const {normals, shading, literal, shine, arrives, slope: bare} = this
+    shadeByLamps(lamps, normals, seen, shading, arrives)
+    if (!isKnown) {
+      shadeByLamps(lamps, normals, [], bare, arrives)
+      keepSky(shading, bare, literal, DARKEST, exposure)
+    }
+    shine.fill(0)
+    if (shines) addHighlights(lamps, normals, seen, HAIR_GLOSS, shine)
   }
 }
 
@@ -99,10 +111,11 @@ export class Person {
   }
 
   // log gain under the light of a `Relit`, as lines along the photo's edges
-  lines({coeffs, lamps, seen, change, shines}, strength, isCoarse) {
+  lines(relit, strength, isCoarse) {
+    const {seen} = relit
     const grid = isCoarse ? this.coarse : this.whole
     const onGrid = seen.map(map => map && (isCoarse ? halved(map, this.size, 1) : map))
-    return grid.lines({coeffs, lamps, seen: onGrid, change, shines, strength})
+    return grid.lines(relit, onGrid, strength)
   }
 }
 

@@ -4,7 +4,7 @@
 import {inverse, then} from "./affine.js"
 import {greyOf, luminance, toLinear} from "./colour.js"
 import {Guide, wideBlur} from "./filters.js"
-import {addHighlights, shadeByLamps} from "./lamps.js"
+import {addHighlights, keepSky, shadeByLamps} from "./lamps.js"
 import {DARKEST, OFFSET} from "./resample.js"
 import {LUMINANCE, basisMap, lightChange, quantile, shade} from "./sh.js"
 
@@ -142,6 +142,7 @@ export class Relit {
     this.rendering = floats(3)
     this.gain = floats(3)
     this.spare = floats(3)
+    this.bare = floats(3) // shading by lamps without shadows
     this.arrives = floats(1)
   }
 
@@ -152,22 +153,26 @@ export class Relit {
     const change = contrast === 1 ? lightChange(light.coeffs, maps.light) : 1
     this.change = change < SAME ? 0 : change > AWAY ? 1 : change
     this.coeffs = light.coeffs
+    this.isKnown = light.isKnown || contrast !== 1
     this.isCoarse = isCoarse
     this.lamps = light.staged(contrast)
     const moves = this.change > 0 && shadows === "moved"
     this.seen = this.lamps.lamps.map(lamp => (moves ? person.seen(lamp) : null))
-    if (this.change > 0) this.stage(shine, shadows)
+    if (this.change > 0) this.stage(light.isKnown, shine, shadows)
     this.render()
   }
 
-  stage(shine, shadows) {
-    const {maps, shading, arrives} = this
+  stage(hasLamps, shine, shadows) {
+    const {maps, shading, literal, bare, arrives} = this
     const seen = this.seen.map(map => map && this.onFace(map))
-    // as bright on the lit cheek as without shadows
-    const bare = this.brightness(shadeByLamps(this.lamps, maps.normals, [], shading, arrives))
+    shadeByLamps(this.lamps, maps.normals, [], bare, arrives)
     shadeByLamps(this.lamps, maps.normals, seen, shading, arrives)
-    const factor = clamp(bare / this.brightness(shading), ...EXPOSED)
+    if (!this.isKnown) keepSky(shading, bare, literal, 0)
+    // as bright on the lit cheek as without shadows
+    const plain = hasLamps ? bare : literal
+    const factor = clamp(this.brightness(plain) / this.brightness(shading), ...EXPOSED)
     this.lamps = this.lamps.times(factor)
+    this.exposure = factor
     this.shines = shine === "moved"
     const kept = shadows === "kept"
     for (let i = 0; i < shading.length; i++) {

@@ -189,12 +189,14 @@ export function peak(light) {
 
 const LIT = 0.85 // quantile of a face's shading that tells how bright it is lit
 const BRIGHTEST = 1.8 // how much more a light's peak may grow than the other's: rims stay rims
-const FRONT = basisMap(front(64, (z, _) => z > 0.6))
+// where nine of ten normals of a face lie
+const FRONT = basisMap(front(64, ({y, z}) => z > 0.38 && Math.abs(y) < 0.5))
 
 // normals of a ball seen from the front, those that are asked for
 export function front(size, wanted) {
-  const [normals, cover] = ballNormals(size)
-  return normals.filter((_, i) => wanted(normals[i - (i % 3) + 2], cover[(i / 3) | 0]))
+  const [normals, covers] = ballNormals(size)
+  const at = i => ({y: normals[i + 1], z: normals[i + 2], cover: covers[(i / 3) | 0]})
+  return normals.filter((_, i) => wanted(at(i - (i % 3))))
 }
 
 // of values, written into order; between two of them where need be
@@ -280,7 +282,7 @@ export function turnTo(light, azimuth, elevation) {
 // ---- how different lights are
 
 const HALF_WAY = 0.12 // relative change of a ball at which 63 % of the photo's own light is gone
-const CHANGE_BALL = basisMap(front(24, (_, cover) => cover > 0.9))
+const CHANGE_BALL = basisMap(front(24, ({cover}) => cover > 0.9))
 
 // how differently two lights fall on a ball's front: 0 the same but for brightness, towards 1
 export function lightChange(light, own) {

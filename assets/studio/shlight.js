@@ -3,17 +3,19 @@
 import * as sh from "./sh.js"
 import {Lamps} from "./lamps.js"
 
-const LEAST_FILL = 0.06 // of what the lamps send: rooms are never black
+const LEAST_FILL = 0.04 // of what the lamps send: rooms are never black
 
 export class SHLight {
-  constructor(coeffs, lamps) {
+  // lamps that are not known were guessed from the numbers
+  constructor(coeffs, lamps, isKnown = true) {
     this.coeffs = coeffs
     this.lamps = lamps
+    this.isKnown = isKnown
   }
 
   // what the server sends
-  static of({coeffs, lamps}) {
-    return new SHLight(coeffs.flat(), Lamps.of(lamps))
+  static of({coeffs, lamps, known}) {
+    return new SHLight(coeffs.flat(), Lamps.of(lamps), known)
   }
 
   // nine rows, or light settings; lamps that do not make these numbers are not theirs
@@ -21,7 +23,7 @@ export class SHLight {
     const coeffs = (settings.coeffs ?? settings).flat().map(Number)
     if (coeffs.length !== 27 || !coeffs.every(Number.isFinite)) return null
     const known = settings.lamps && new SHLight(coeffs, Lamps.of(settings.lamps))
-    return known?.isMade ? known : new SHLight(coeffs, calmForm(coeffs).lamps)
+    return known?.isMade ? known : new SHLight(coeffs, calmForm(coeffs).lamps, false)
   }
 
   // whether its lamps make its numbers, or stand for them
@@ -31,22 +33,24 @@ export class SHLight {
     return this.coeffs.every((v, i) => Math.abs(v - made[i]) < 1e-3 * most)
   }
 
-  plus({coeffs, lamps}) {
-    return new SHLight(sh.sum([this.coeffs, coeffs]), this.lamps.plus(lamps))
+  plus({coeffs, lamps, isKnown}) {
+    const both = this.isKnown && isKnown
+    return new SHLight(sh.sum([this.coeffs, coeffs]), this.lamps.plus(lamps), both)
   }
 
   // a number, or R, G, B
   times(factor) {
-    return new SHLight(sh.scaled(this.coeffs, factor), this.lamps.times(factor))
+    return new SHLight(sh.scaled(this.coeffs, factor), this.lamps.times(factor), this.isKnown)
   }
 
   turned(R) {
-    return new SHLight(sh.rotated(this.coeffs, R), this.lamps.turned(R))
+    return new SHLight(sh.rotated(this.coeffs, R), this.lamps.turned(R), this.isKnown)
   }
 
   softened(softness) {
     if (softness === 0) return this
-    return new SHLight(sh.softened(this.coeffs, softness), this.lamps.softened(softness))
+    const coeffs = sh.softened(this.coeffs, softness)
+    return new SHLight(coeffs, this.lamps.softened(softness), this.isKnown)
   }
 
   // as bright on a face as another one

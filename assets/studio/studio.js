@@ -523,6 +523,7 @@ function faceForServer({number, light, shining, look, layers}) {
     face: number,
     light: rows,
     lamps: shining.lamps.record,
+    known: shining.isKnown,
     lights: look.lights.map(named),
     ambient: look.ambient,
     staging: {contrast, strength, shine, shadows},
