@@ -3,6 +3,7 @@
 import {applied} from "./sh.js"
 
 const SMALLEST = 0.06 // softness below which shadows grow no sharper
+const AROUND = 0.4 // of the light of half the sky is taken for fill
 const EVEN = 0.5 // of a lamp's light, spread over everything that a camera sees of a face
 
 const dimmed = (colour, factor) => colour.map((v, c) => v * (factor[c] ?? factor))
@@ -41,10 +42,11 @@ export class Lamps {
     return new Lamps(this.lamps.map(turn), this.fill)
   }
 
-  // none smaller than this
+  // none smaller than this; what is as large as half the sky reaches nearly every side
   softened(softness) {
     const soften = lamp => ({...lamp, softness: Math.max(lamp.softness, softness)})
-    return new Lamps(this.lamps.map(soften), this.fill)
+    const larger = new Lamps(this.lamps.map(soften), this.fill)
+    return larger.contrasted(1 - AROUND * softness ** 2)
   }
 
   // no side falls below a share of the lamps' light
