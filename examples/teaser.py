@@ -12,9 +12,9 @@ from illures_nb.cli import safe_printing
 from illures_nb.decompose import as_picture
 from illures_nb.face import crop, crop_transform
 
-SIDE, ZOOM = 240, 0.95  # panel, px; how much of it the canonical crop fills
+SIDE, ZOOM = 240, 0.6  # panel, px; how much of it the face's crop fills
 LAYERS = ["albedo", "normals", "shading", "residual"]
-LIGHTS = ["rembrandt_left", "window", "golden_hour", "teal_orange", "moonlight"]
+LIGHTS = ["rembrandt_left", "split_right", "golden_hour", "neon", "moonlight"]
 
 
 def add_ball(panel, light):
@@ -31,7 +31,7 @@ def main():
     face = Decomposer.from_pretrained()(photo)[0]
     down = [0, 0, SIDE * (1 - ZOOM) / 2]
     M = crop_transform(face.photo.face.landmarks, SIDE * ZOOM) + [down, down]
-    seen = np.nan_to_num(face.to_frame("mask"))[..., None]
+    seen = face.to_frame("matte")[..., None]
 
     def layer(name):
         "A layer on grey, in the photo's frame."
@@ -39,7 +39,7 @@ def main():
         return np.round(picture * seen + 236 * (1 - seen)).astype(np.uint8)
 
     def relit(light):
-        return face.relight(light.matched(face.light), residual=0.6).composite()
+        return face.relight(light.matched(face.light)).composite()
 
     lights = [SHLight.preset(name) for name in LIGHTS]
     first = [crop(picture, M, SIDE) for picture in (photo, *map(layer, LAYERS))]

@@ -25,7 +25,7 @@ from .image import linear_to_srgb, quantise, read_image, srgb_to_linear
 from .light import SHLight, rotation_matrix, sh_basis
 from .networks import PRESETS, SIZES, Maps, WeightsError, find_weights, fuse
 from .networks import load_weights, mirror_maps
-from .person import Person, face_alone, parted, person_of
+from .person import Person, face_alone, look_around, parted, with_face
 from .picture import Picture, kept
 from .portrait import load_portrait
 from .recompose import MAX_GAIN, OFFSET, Change, Paint, Photo  # noqa: F401
@@ -385,19 +385,27 @@ class Decomposer:
             M = crop_transform(face.landmarks, self.size)
             photos.append(Photo(picture, face, M, crop(x, M, self.size), source=source))
         answers = self.look(np.stack([photo.crop for photo in photos]))
-        found = [assemble(maps, photo) for maps, photo in zip(answers, photos)]
-        return found if self.portrait is None else self._with_persons(found)
+        if self.portrait is None:
+            return [assemble(maps, photo) for maps, photo in zip(answers, photos)]
+        return self._with_persons(answers, photos)
 
-    def _with_persons(self, found):
-        "Add to every face the person around it."
+    def _with_persons(self, answers, photos):
+        "Assemble every face and look at the person around it, side by side."
 
-        def person(face):
-            return person_of(face.photo, face.albedo, face.normals, face.mask, self.portrait)
+        def around(maps, photo):
+            albedo, normals = (x.transpose(1, 2, 0) for x in (maps.albedo, maps.normals))
+            return look_around(photo, albedo, normals, self.portrait)
 
-        on_cpu = self.device.type == "cpu"
-        persons = each(person, found) if on_cpu else [person(face) for face in found]
-        persons = parted(persons, [face.photo for face in found])
-        return [replace(face, person=person) for face, person in zip(found, persons)]
+        tasks = [(fn, *one) for one in zip(answers, photos) for fn in (assemble, around)]
+        side_by_side = each if self.device.type == "cpu" else map
+        done = list(side_by_side(lambda task: task[0](*task[1:]), tasks))
+        faces, persons = done[::2], done[1::2]
+        persons = [
+            with_face(person, face.photo, face.albedo, face.normals, face.mask)
+            for person, face in zip(persons, faces)
+        ]
+        persons = parted(persons, photos)
+        return [replace(face, person=person) for face, person in zip(faces, persons)]
 
 # %% ../nbs/41_decompose.ipynb #30cd13c4
 def as_picture(

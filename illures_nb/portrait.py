@@ -42,6 +42,8 @@ class Portrait(nn.Module):
         self.up = nn.ModuleList(after_doubling + [PostBlock(width) for width in _WIDTHS[2:5]])
         self.squeeze = nn.Sequential(nn.Linear(_WIDTHS[-1], _WIDTHS[-1]))
         self.heads = nn.Sequential(conv_bn(_WIDTHS[0], 32), nn.Conv2d(32, 7, 3, padding=1))
+        nn.init.normal_(self.heads[-1].weight, std=0.01)
+        nn.init.zeros_(self.heads[-1].bias)  # begins grey, facing the viewer
 
     def forward(
         self,

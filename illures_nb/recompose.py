@@ -334,7 +334,7 @@ def matte_on_photo(
     "Put what belongs to a person on the photo's pixels, as sharp as the photo's edges."
     box = _whole_box(around, photo)
     guide = guide_of(photo.picture, box)
-    return box, np.maximum(_sharp_matte(around, guide, box, photo), feather(photo, box))
+    return box, _sharp_matte(around, guide, box, photo)
 
 
 def _whole_box(around, photo):
@@ -356,6 +356,7 @@ def _sharp_matte(around, guide, box, photo):
 
 # %% ../nbs/38_recompose.ipynb #08cb39ee
 _FADE = 0.12  # of the crop's side: how far before its border a change has faded
+_TOUCHES = 0.1  # matte from which on a person reaches the border
 
 
 def _laid_over(face, around, photo):
@@ -367,7 +368,6 @@ def _laid_over(face, around, photo):
     rows, columns = _within(face.box, box)
     part, soft = gain[rows, columns], face.mask[..., None]
     part += (face.gain - part) * soft
-    mask[rows, columns] = np.maximum(mask[rows, columns], face.mask)
     factor = None
     if face.paint is not None:
         factor = np.ones_like(gain)
@@ -382,17 +382,27 @@ def _within(box, outer):
 
 
 def _fade(around, shape):
-    "Fade out, (W, W), where the photo goes on beyond the crop and the person perhaps does."
-    side = len(around.matte)
+    "Fade out, (W, W), towards borders of the crop beyond which photo and person go on."
+    matte, side = around.matte, len(around.matte)
     rise = np.clip(np.arange(side, dtype=np.float32) / (_FADE * side), 0, 1)
-    back = invert_transform(around.transform)
-    middle, end, (height, width) = (side - 1) / 2, side - 1, shape[:2]
-    left, right = (transform_points(p, back)[0] for p in ([0, middle], [end, middle]))
-    top, bottom = (transform_points(p, back)[1] for p in ([middle, 0], [middle, end]))
     flat = np.ones(side, np.float32)
-    columns = (rise if left > 1 else flat) * (rise[::-1] if right < width - 2 else flat)
-    rows = (rise if top > 1 else flat) * (rise[::-1] if bottom < height - 2 else flat)
+    left, top, right, bottom = _photo_goes_on(around, shape)
+
+    def towards(border, goes_on):
+        return rise if goes_on and border.max() > _TOUCHES else flat
+
+    columns = towards(matte[:, 0], left) * towards(matte[:, -1], right)[::-1]
+    rows = towards(matte[0], top) * towards(matte[-1], bottom)[::-1]
     return rows[:, None] * columns
+
+
+def _photo_goes_on(around, shape):
+    "Whether the photo goes on beyond the left, top, right and bottom border of a crop."
+    middle, end = (len(around.matte) - 1) / 2, len(around.matte) - 1
+    points = np.array([(0, middle), (middle, 0), (end, middle), (middle, end)])
+    x, y = transform_points(points, invert_transform(around.transform)).T
+    height, width = shape[:2]
+    return x[0] > 1, y[1] > 1, x[2] < width - 2, y[3] < height - 2
 
 # %% ../nbs/38_recompose.ipynb #47f9bc56
 def composite(

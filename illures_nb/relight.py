@@ -61,6 +61,13 @@ _EYES_AND_MOUTH = (36, 42), (42, 48), (60, 68)  # landmarks from … to
 _DARKEST = 0.02  # shading that is everywhere
 
 
+def _without_dark_lines(x):
+    "Close dark lines as thin as glasses and lashes: these stay in the photo."
+    side = 2 * max(1, round(len(x) / 128)) + 1
+    cross = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return cv2.morphologyEx(np.ascontiguousarray(x, np.float32), cv2.MORPH_CLOSE, cross)
+
+
 def _wet(photo, size):
     "Draw eyes and the inside of the mouth on the face's crop, (S, S) float32, soft."
     points = transform_points(photo.face.landmarks, photo.transform)
@@ -112,11 +119,12 @@ class Found:
 
     @cached_property
     def unexplained(self):  # (S, S, 3) float32, mean 0 on the face
-        "Logarithm of the photo over its own rendering without the residual, but for its tone."
+        "Logarithm of the photo over its own rendering, but for its tone and its fine dark lines."
         own = self.albedo * (self.shading + _DARKEST)
         off = np.log((self.pixels + OFFSET) / (own + OFFSET))
         weight = self.mask[..., None]
-        return off - (off * weight).sum((0, 1)) / max(float(self.mask.sum()), 1e-6)
+        off -= (off * weight).sum((0, 1)) / max(float(self.mask.sum()), 1e-6)
+        return _without_dark_lines(off)
 
     @cached_property
     def wet(self):  # (S, S, 1) float32 in [0, 1]

@@ -4,6 +4,7 @@ staged, and that nothing else of the photo is touched."""
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -246,7 +247,9 @@ def test_maps_cover_the_person(examples):
         matte, mask = f.to_frame("matte"), np.nan_to_num(f.to_frame("mask"))
         assert matte.dtype == np.float32 and 0 <= matte.min() and matte.max() <= 1.0001, name
         assert (matte > 0.5).sum() > 1.5 * (mask > 0.5).sum()
-        assert matte[mask > 0.5].min() > 0.48  # whatever is the face's is the person's
+        core = cv2.erode((mask > 0.9).astype(np.uint8), np.ones((9, 9))) > 0
+        assert matte[core].min() > 0.9  # the middle of the face is the person's
+        assert (matte[mask > 0.5] > 0.5).mean() > 0.98
         for layer in ("albedo", "normals", "shading", "residual", "reconstruction"):
             x = f.to_frame(layer)
             assert np.array_equal(np.isnan(x[..., 0]), matte == 0), (name, layer)

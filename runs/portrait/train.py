@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from network import Portrait
-from safetensors.torch import save_file
 
 from illures_nb.light import MIRROR_SIGNS, sh_basis
+from illures_nb.networks import save_weights
+from illures_nb.portrait import WIDE, Portrait
 
 LABELLED = ("image", "matte", "fa", "fn", "fm", "light")
 KNOWN = (*LABELLED, "albedo", "normals")
@@ -175,9 +175,9 @@ def measured(net, files, most=120):
 class Run:
     "Network, its running average and the optimiser, saved together."
 
-    def __init__(self, out, steps, lr):
+    def __init__(self, out, steps, lr, batch):
         torch.manual_seed(0)
-        self.out, self.steps, self.lr, self.step = out, steps, lr, 0
+        self.out, self.steps, self.lr, self.step, self.batch = out, steps, lr, 0, batch
         self.net = Portrait().to(memory_format=torch.channels_last)
         self.average = Portrait()
         self.average.load_state_dict(self.net.state_dict())
@@ -192,9 +192,8 @@ class Run:
         parts = {n: getattr(self, n).state_dict() for n in ("net", "average", "optimiser")}
         torch.save(parts | {"step": self.step}, self.out / "part.pt")
         (self.out / "part.pt").replace(self.out / "state.pt")
-        state = self.average.state_dict()
-        halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
-        save_file(halves, self.out / "portrait-192.safetensors", {"steps": str(self.step)})
+        what = {"size": WIDE, "steps": self.step, "pictures": self.step * self.batch}
+        save_weights(self.out / "portrait-192.safetensors", self.average, what)
 
     def learn(self, batch):
         "One optimiser step."
@@ -236,7 +235,7 @@ def main():
     held_drawn = Files(args.synthetic / "held", "*.npz", KNOWN)
     real = Files(args.real, "train*.npz", LABELLED)
     held_real = Files(args.real, "held*.npz", LABELLED)
-    run = Run(args.out, args.steps, args.lr)
+    run = Run(args.out, args.steps, args.lr, args.batch)
     begun, first = time.time(), run.step
     while run.step < run.steps:
         rng = np.random.default_rng([1, run.step])
