@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import asdict
 
+import cv2
 import numpy as np
 
 from illures_demo.settings import PREVIEW
@@ -134,7 +135,8 @@ def face_for_page(visit, number) -> dict:
         normals=f.normals,
         residual=f.residual,
         mask=f.mask,
-        crop=f.photo.crop,
+        unexplained=as_found.unexplained,
+        guide=cv2.cvtColor(f.photo.crop, cv2.COLOR_RGB2GRAY),
         wet=eight_bits(as_found.wet[..., 0]),
         reach=f.photo.reach,
         **person_maps,

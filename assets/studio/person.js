@@ -12,6 +12,7 @@ const HAIR_GLOSS = 0.016
 const FAINT = 0.06 // shading below which the photo does not tell a colour
 const CLEAR = 1e-4 // variance of grey from which on an edge of the photo is the matte's
 const FADE = 0.12 // of the crop's side: how far before its border a change has faded
+const TOUCHES = 0.1 // matte from which on a person reaches the border
 const THERE = 0.02 // matte from which on a pixel changes
 
 // The maps on one grid: the whole one, or one of half its side while the light moves; `gloss` of
@@ -94,7 +95,7 @@ export class Person {
   // the matte as lines along the photo's edges, faded out where the photo goes on beyond the crop
   edges(photoSize) {
     const {size, whole} = this
-    const fade = fadeOf(this.M, size, photoSize)
+    const fade = fadeOf(this, photoSize)
     const faded = this.matte.map((v, p) => v * fade((p / size) | 0, p % size))
     const guide = new Guide(whole.guide.grey, size, CLEAR)
     return {size, ...guide.lines(faded, new Float32Array(size * size), 1)}
@@ -134,18 +135,21 @@ function aboveChin({mouth, chin}, size, step) {
   return Float32Array.from({length: size}, (_, row) => Math.min(1, Math.max(0, share(row))))
 }
 
-// (row, column) → how much of a change is left there
-function fadeOf(M, size, [width, height]) {
+// (row, column) → how much of a change is left there, towards borders of the crop beyond which
+// photo and person go on
+function fadeOf({M, size, matte}, [width, height]) {
   const back = inverse(M)
-  const middle = (size - 1) / 2
+  const [middle, end] = [(size - 1) / 2, size - 1]
   const at = (x, y) => moved(back, [x, y])
-  const [left, right] = [at(0, middle)[0], at(size - 1, middle)[0]]
-  const [top, bottom] = [at(middle, 0)[1], at(middle, size - 1)[1]]
+  const places = Array.from({length: size}, (_, k) => k)
+  const touches = place => places.some(k => matte[place(k)] > TOUCHES)
+  const left = at(0, middle)[0] > 1 && touches(k => k * size)
+  const right = at(end, middle)[0] < width - 2 && touches(k => k * size + end)
+  const top = at(middle, 0)[1] > 1 && touches(k => k)
+  const bottom = at(middle, end)[1] < height - 2 && touches(k => end * size + k)
   const rise = n => Math.min(1, n / (FADE * size))
-  const along = (n, first, last) =>
-    (first ? rise(n) : 1) * (last ? rise(size - 1 - n) : 1)
-  return (row, column) =>
-    along(column, left > 1, right < width - 2) * along(row, top > 1, bottom < height - 2)
+  const along = (n, first, last) => (first ? rise(n) : 1) * (last ? rise(end - n) : 1)
+  return (row, column) => along(column, left, right) * along(row, top, bottom)
 }
 
 // (n²) → (4n²), between its pixels

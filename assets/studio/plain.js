@@ -97,8 +97,8 @@ class Level {
         const m = at(reach.mask, reach.size, u + reach.margin, v + reach.margin)
         const feather = Math.max(0, m - 0.01) / 0.99
         const sharp = onMatte ? (onMatte.value(x, y, grey) - 0.02) / 0.96 : 0
-        const share = Math.min(1, Math.max(feather, sharp))
-        if (share > 0) found.add(x, y, i, grey, feather, share)
+        const share = onMatte ? Math.min(1, Math.max(0, sharp)) : feather
+        if (share > 0 || feather > 0) found.add(x, y, i, grey, feather, share)
       }
     }
     return found.sort()

@@ -2,7 +2,7 @@
 // illures_nb/relight.py. Maps are flat Float32Arrays, rows first, channels last; S is the side of
 // the crop.
 import {inverse, then} from "./affine.js"
-import {greyOf, luminance, toLinear} from "./colour.js"
+import {luminance} from "./colour.js"
 import {Guide, wideBlur} from "./filters.js"
 import {addHighlights, keepSky, shadeByLamps} from "./lamps.js"
 import {DARKEST, OFFSET} from "./resample.js"
@@ -45,8 +45,8 @@ class Own {
 }
 
 export class Maps {
-  constructor({size, albedo, normals, residual, mask, crop, wet, light}) {
-    Object.assign(this, {size, albedo, normals, residual, mask, wet, light})
+  constructor({size, albedo, normals, residual, mask, unexplained, guide, wet, light}) {
+    Object.assign(this, {size, albedo, normals, residual, mask, unexplained, wet, light})
     this.basis = basisMap(normals)
     const shading = shade(this.basis, light)
     const explained = albedo.map((v, i) => v * shading[i])
@@ -54,24 +54,11 @@ export class Maps {
     this.own = new Own(explained.map((v, i) => v + residual[i]))
     this.bare = new Own(bare) // without the residual
     this.shadow = bare.map((v, i) => clamp(1 + Math.min(residual[i], 0) / Math.max(v, 1e-3), 0, 1))
-    this.unexplained = this.detail(crop, bare)
-    this.guide = new Guide(greyOf(crop), size)
+    this.guide = new Guide(guide, size)
     this.nearMask = wideBlur(mask.slice(), size, 1, size / 24)
     this.lit = indices(mask, v => v > 0.5)
     this.someLit = this.lit.filter((_, k) => k % 8 === 0)
     this.eyes = new Eyes(this, shading)
-  }
-
-  // logarithm of the photo over its bare rendering, but for its tone
-  detail(crop, bare) {
-    const {mask} = this
-    const off = crop.map((v, i) => Math.log((toLinear(v) + OFFSET) / (bare[i] + OFFSET)))
-    const total = Math.max(
-      mask.reduce((sum, m) => sum + m, 0),
-      1e-6,
-    )
-    const mean = [0, 1, 2].map(c => mask.reduce((sum, m, p) => sum + m * off[3 * p + c], 0) / total)
-    return off.map((v, i) => v - mean[i % 3])
   }
 
   // a map continued beyond the mask by what is near within, in its place

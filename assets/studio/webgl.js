@@ -48,13 +48,13 @@ void main() {
   if (!alone) {
     vec2 q = vec2(dot(matteAcross, here), dot(matteDown, here));
     vec2 line = between(matte, q, matteSize, false).rg;
-    share = max(feather, clamp((line.x*grey + line.y - .02)/.96, 0., 1.));
+    share = clamp((line.x*grey + line.y - .02)/.96, 0., 1.);
     vec2 o = vec2(dot(outerAcross, here), dot(outerDown, here));
     vec3 outer = between(outerSlope, o, outerSize, false).rgb*grey
                + between(outerOffset, o, outerSize, false).rgb;
     gain = mix(outer, gain, feather);
   }
-  if (share == 0.) discard;
+  if (share == 0. && feather == 0.) discard;
   vec3 light = toLinear(texelFetch(before, ivec2(gl_FragCoord.xy), 0).rgb);
   vec3 lit = light + share*(light + ${OFFSET})*(exp(gain) - 1.);
   if (painted && feather > 0.) {
