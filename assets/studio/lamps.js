@@ -88,8 +88,8 @@ export function arriving({direction: [x, y, z], softness}, normals, out) {
   return out
 }
 
-// Shading by lamps that were guessed from nine numbers, (P·3), in its place: the numbers' own shading
-// stays, less what cannot be seen of the lamps, as it knows more of sky and room
+// Shading by lamps that were guessed from nine numbers, (P·3), in its place: the numbers' own
+// shading stays, less what cannot be seen of the lamps, as it knows more of sky and room
 export function keepSky(staged, bare, literal, darkest, exposure = 1) {
   for (let i = 0; i < staged.length; i++) {
     const left = (literal[i] + darkest) * exposure - (bare[i] - staged[i])

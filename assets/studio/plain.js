@@ -98,7 +98,7 @@ class Level {
         const feather = Math.max(0, m - 0.01) / 0.99
         const sharp = onMatte ? (onMatte.value(x, y, grey) - 0.02) / 0.96 : 0
         const share = onMatte ? Math.min(1, Math.max(0, sharp)) : feather
-        if (share > 0 || feather > 0) found.add(x, y, i, grey, feather, share)
+        if (share > 0) found.add(x, y, i, grey, feather, share)
       }
     }
     return found.sort()

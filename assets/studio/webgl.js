@@ -54,7 +54,7 @@ void main() {
                + between(outerOffset, o, outerSize, false).rgb;
     gain = mix(outer, gain, feather);
   }
-  if (share == 0. && feather == 0.) discard;
+  if (share == 0.) discard;
   vec3 light = toLinear(texelFetch(before, ivec2(gl_FragCoord.xy), 0).rgb);
   vec3 lit = light + share*(light + ${OFFSET})*(exp(gain) - 1.);
   if (painted && feather > 0.) {
