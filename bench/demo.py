@@ -48,7 +48,7 @@ DRAG = """async seconds => {
     return {
         fps: times.length/seconds,
         median: times[times.length >> 1],
-        relight: fast(() => illures.face.relight()),
+        relight: fast(() => illures.face.relight(true)), // as while the light moves
         draw: fast(() => illures.draw()),
         size: [illures.canvas.width, illures.canvas.height],
         by: illures.compositor.constructor.name,

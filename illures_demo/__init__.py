@@ -3,7 +3,7 @@
 settings    what can be set, and the texts on the page
 errors      whatever is wrong, as one sentence
 visits      a photo taken apart, and the files that the browser asks for
-told        what the page is told of a photo: views, maps, paint
+payload     what the browser gets of a photo: views, maps, paint
 scenes      what was done on the page, done again at full resolution
 lights      a light from a name, a direction, a file
 saving      files that are saved, with how far they are

@@ -7,7 +7,7 @@ from illures_demo.errors import friendly
 from illures_demo.handlers import uploaded
 from illures_demo.lights import light_of, light_of_file
 from illures_demo.saving import write
-from illures_demo.scenes import redone, touched
+from illures_demo.scenes import Redo, redone, staging_of, touched
 from illures_demo.visits import chosen, forget, new_file, still_open
 from illures_nb.decompose import MAPS, as_picture
 from illures_nb.edit import fine_albedo
@@ -44,22 +44,37 @@ class Endpoints:
         return [visit, *paths, json.loads(f.light.to_json())]
 
     def relight(
-        self, visit, photo=None, light="front", residual=1.0, face=1, reference=None, layers=None
+        self,
+        visit,
+        photo=None,
+        light="front",
+        residual=None,
+        face=1,
+        reference=None,
+        layers=None,
+        contrast=1.0,
+        strength=1.0,
+        shine="moved",
+        shadows="moved",
     ):
-        """Relight one face of a photo (without one: of the photo this client sent last). `light` is
-        a preset, "own", "AZIMUTH,ELEVATION" in degrees (azimuth > 0 is the picture's right), a
-        light that an endpoint returned, or its text; `reference`, if given, is another portrait, an
-        environment map or a light.json to take the light from; `residual` 0 to 2 scales shine and
-        cast shadows; `layers` is paint as for /edit_albedo. Returns the whole picture as PNG, and
-        the light."""
+        """Relight one face of a photo and the person it belongs to (without a photo: of the one
+        this client sent last). `light` is a preset, "own", "AZIMUTH,ELEVATION" in degrees (azimuth
+        > 0 is the picture's right), a light that an endpoint returned, or its text; `reference`, if
+        given, is another portrait, an environment map or a light.json to take the light from;
+        `contrast` is key to fill, 0 (even) to 2 (no fill); `strength` of the effect 0 (the photo)
+        to 2 (twice as physics has it); `shine` and `shadows` are "moved" with the light, "kept" or
+        "none". `residual` 0 to 2, if given, keeps shine and cast shadows where they are and scales
+        them, and nothing is staged; `layers` is paint as for /edit_albedo. Returns the whole
+        picture as PNG, and the light."""
         visit = self.visit_of(visit, photo)
         f = chosen(visit, face)
         with friendly():
+            staging = staging_of(contrast, strength, shine, shadows)
             if reference:
-                light, _, _ = light_of_file(uploaded(reference), self.handlers.decompose)
+                light = light_of_file(uploaded(reference), self.handlers.decompose).light
             else:
                 light = light_of(light, f)
-            g = redone(f, light, residual, layers)
+            g = redone(f, Redo(light, staging, residual, layers or ()))
         path = new_file(visit, "relit.png")
         g.develop().save(path)
         return [visit, str(path), json.loads(g.light.to_json())]
@@ -74,21 +89,35 @@ class Endpoints:
         f = chosen(visit, face)
         with friendly():
             complete = [asdict(o) if is_dataclass(o) else o for o in touched(f, layers)]
-            g = redone(f, f.light, layers=complete)
+            g = redone(f, Redo(f.light, layers=complete))
         painted, albedo = (str(new_file(visit, name)) for name in ("painted.png", "albedo.png"))
         g.develop().save(painted)
         write_image(albedo, fine_albedo(g))
         return [visit, painted, albedo, complete]
 
-    def export(self, visit, photo=None, what="zip", light="own", residual=1.0, layers=None, face=1):
+    def export(
+        self,
+        visit,
+        photo=None,
+        what="zip",
+        light="own",
+        residual=None,
+        layers=None,
+        face=1,
+        contrast=1.0,
+        strength=1.0,
+        shine="moved",
+        shadows="moved",
+    ):
         """Everything about one face of a photo (without one: of the photo this client sent last) as
         one file. `what` is "zip" (maps as 16-bit PNG and EXR, picture, light.json, relief), "glb"
         (relief with albedo and normals), "mp4" or "gif" (the light going round), "picture" or
-        "light". `light`, `residual` and `layers` as for /relight."""
+        "light". All else is as for /relight."""
         visit = self.visit_of(visit, photo)
         f = chosen(visit, face)
         with friendly():
-            g = redone(f, light_of(light, f), residual, layers)
+            staging = staging_of(contrast, strength, shine, shadows)
+            g = redone(f, Redo(light_of(light, f), staging, residual, layers or ()))
             names = {"picture": "relit.png", "light": "light.json"}
             path = new_file(visit, names.get(what, f"{visit.name}.{safe_name(str(what))}"))
             write(what, path, visit, g, {int(face): g})

@@ -4,15 +4,16 @@ import sys
 import threading
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
 
 from illures_demo.errors import friendly, refusal
 from illures_demo.lights import light_of_file
+from illures_demo.payload import for_page, light_for_page, message, paint_too
 from illures_demo.saving import Left, watched, write_scene
 from illures_demo.settings import ASSETS, EXAMPLES, MOST
-from illures_demo.told import for_page, paint_too, said
 from illures_demo.visits import forget, new_file, same_again, still_open, taken_apart
 from illures_nb.image import linear_to_srgb, resize, write_image
 
@@ -37,6 +38,21 @@ def uploaded(
     if file.get("path"):
         return file["path"]
     raise refusal("This is not an uploaded file.")
+
+
+class Opened(NamedTuple):
+    "What an event that opens a photo answers, for Gradio's components in this order."
+
+    visit: Any = gr.skip()  # `Visit`
+    message: dict = gr.skip()  # what is said beside the box for photos
+    page: dict = gr.skip()  # what the browser gets of the photo
+
+
+class LightOpened(NamedTuple):
+    "What an event that opens a file of light answers, in the order of its components."
+
+    message: dict
+    light: dict | None = None  # what the browser gets of it
 
 
 class Handlers:
@@ -78,19 +94,19 @@ class Handlers:
     def on_example(self, old, event: gr.EventData):
         "An example was chosen."
         if event.name not in EXAMPLES:
-            return gr.skip(), said("There is no such example.", bad=True), gr.skip()
+            return Opened(message=message("There is no such example.", bad=True))
         return self.opened(old, self.example(event.name))
 
     def on_photo(self, old, photo):
         "A photo was brought; the box for photos is emptied at once, ready for the next one."
         if photo is None:
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return *Opened(), gr.skip()
         try:
             return *self.opened(old, self.take(uploaded(photo))), None
         except gr.Error as e:
-            return gr.skip(), said(e.message, bad=True), gr.skip(), None
+            return *Opened(message=message(e.message, bad=True)), None
 
-    def opened(self, old, visit):  # the visit, what is said, what the page is told
+    def opened(self, old, visit):  # `Opened`
         "Open a photo in place of another."
         forget(old)
         count, text = visit.found, ""
@@ -98,7 +114,7 @@ class Handlers:
             text = f"{count} faces were found: click one in the picture, or choose all below it."
         if count > MOST:
             text = f"{count} faces were found: the {MOST} biggest can be worked on."
-        return visit, said(text), for_page(visit, 1)
+        return Opened(visit, message(text), for_page(visit, 1))
 
     def on_paint(self, visit):
         "The paint follows a moment after the maps, so that these come at once."
@@ -116,18 +132,20 @@ class Handlers:
 
     # ---- a light
 
-    def on_file(self, visit, file):  # what is said, what the page is told
+    def on_file(self, visit, file):  # `LightOpened`
         "A file to take the light from was brought."
         if file is None:
-            return said(), None
+            return LightOpened(message())
         path = uploaded(file)
         try:
-            light, text, panorama = light_of_file(path, self.decompose)
+            found = light_of_file(path, self.decompose)
         except gr.Error as e:
-            return said(e.message, bad=True), None
-        shown = None if panorama is None else str(panorama_for_page(visit, panorama))
-        name = Path(path).name
-        return said(text), {"name": name, "light": light.coeffs.tolist(), "panorama": shown}
+            return LightOpened(message(e.message, bad=True))
+        name, light = Path(path).name, light_for_page(found.light)
+        about = {"name": name, "light": light, "panorama": None}
+        if found.panorama is not None:
+            about["panorama"] = str(panorama_for_page(visit, found.panorama))
+        return LightOpened(message(found.text), about)
 
     # ---- what is saved
 
@@ -136,11 +154,11 @@ class Handlers:
         still_open(visit).left.add(str(event.job))
 
     def save(self, what, visit, scene):
-        "Yield what the page is told of a file to be saved: how far it is, then where it is."
+        "Yield what the page shows of a file to be saved: how far it is, then where it is."
         job = str(scene.get("job", "")) if isinstance(scene, dict) else ""
 
-        def tell(share, doing):
-            return {"job": job, "share": share, "doing": doing}
+        def tell(progress):
+            return {"job": job, **progress._asdict()}
 
         done = {"job": job, "done": True}
         try:
@@ -153,10 +171,10 @@ class Handlers:
         else:
             yield {**done, "file": path, "name": Path(path).name}
 
-    def relief(self, visit, scene):  # its file, and what the page is told
+    def relief(self, visit, scene):  # its file, and what `save` yields last
         "Make a relief that the page shows."
-        *_, told = self.save("glb", visit, scene)
-        return told.pop("file", gr.skip()), told
+        *_, outcome = self.save("glb", visit, scene)
+        return outcome.pop("file", gr.skip()), outcome
 
     def made(self, what, visit, scene, report=None):  # path
         "Make one file of what the page shows."

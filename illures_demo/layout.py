@@ -15,6 +15,7 @@ import gradio as gr
 from illures_demo.endpoints import Endpoints
 from illures_demo.handlers import Handlers, lends_gpus
 from illures_demo.lights import coefficient_order
+from illures_demo.payload import light_for_page
 from illures_demo.settings import ABOUT, AGE, ASSETS, EXAMPLES, LIMIT, PICTURES, PRIVACY, VISITS
 from illures_demo.visits import forget
 from illures_nb import Decomposer, SHLight
@@ -147,7 +148,7 @@ def picture_stage():
 
 def hands(do, visit, scene):  # the box for files of light
     "Make the tabs: light, paint, and what is kept."
-    presets = {name: SHLight.preset(name).coeffs.tolist() for name in SHLight.presets()}
+    presets = {name: light_for_page(SHLight.preset(name)) for name in SHLight.presets()}
     picture = gr.Button("Save the picture", size="md", elem_id="save-picture", variant="primary")
     panel("kind")
     work = panel("work", value=None)
@@ -242,7 +243,10 @@ def for_programs(api, visit, photo, file):
     "Make the endpoints: arguments that the page has no component for, and what they get."
     with gr.Group(visible=False):
         face = gr.Number(1, precision=0, label="face")
-        amount = gr.Number(1, minimum=0, maximum=2, label="residual")
+        amount = gr.Number(None, minimum=0, maximum=2, label="residual")
+        contrast = gr.Number(1, minimum=0, maximum=2, label="contrast")
+        strength = gr.Number(1, minimum=0, maximum=2, label="strength")
+        shine, shadows = (gr.Textbox("moved", label=name) for name in ("shine", "shadows"))
         light, own = gr.Textbox("front", label="light"), gr.Textbox("own", label="light")
         what, layers = gr.Textbox("zip", label="what"), gr.JSON(label="layers")
         maps = [gr.Image(label=name, format="png") for name in MAPS]
@@ -256,9 +260,12 @@ def for_programs(api, visit, photo, file):
         gr.on([], handler, inputs, outputs, api_name=name, preprocess=False, **NETWORK)
 
     endpoint("decompose", api.decompose, [face], [*maps, numbers])
-    endpoint("relight", api.relight, [light, amount, face, file, layers], [picture, numbers])
+    staging = [contrast, strength, shine, shadows]
+    relight = [light, amount, face, file, layers, *staging]
+    endpoint("relight", api.relight, relight, [picture, numbers])
     endpoint("edit_albedo", api.edit_albedo, [layers, face], [picture, painted, complete])
-    endpoint("export", api.export, [what, own, amount, layers, face], [made])
+    export = [what, own, amount, layers, face, *staging]
+    endpoint("export", api.export, export, [made])
 
 
 # ---- the page

@@ -2,6 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from illures_demo.errors import friendly
 from illures_nb import SHLight
@@ -21,27 +24,36 @@ def coefficient_order() -> str:
     return json.loads(SHLight.preset("front").to_json())["order"]
 
 
+class FileLight(NamedTuple):
+    "The light of a file."
+
+    light: SHLight
+    text: str  # what the file was taken for, a sentence
+    panorama: np.ndarray | None = None  # (H, W, 3) linear, where it is an environment map
+
+
 def light_of_file(
     path,  # of a portrait, an environment map or light settings
     decompose,  # function: path → list of `Decomposition`
-):  # `SHLight`; what it was taken for, a sentence; the environment map or None
+) -> FileLight:
     "Return the light of a file."
     suffix, name = Path(path).suffix.lower(), Path(path).name
     is_radiance = suffix in (".hdr", ".exr")
     with friendly(path):
         if suffix == ".json":
-            return _exposed(SHLight.load(path)), f"The light of {name}.", None
+            return FileLight(_exposed(SHLight.load(path)), f"The light of {name}.")
         panorama, wrong = _surroundings(path)
         is_panorama = is_radiance and panorama is not None
         faces = [] if is_panorama else _faces_in(path, panorama, decompose)
         if faces:
-            return faces[0].light, f"The light on the face in {name}.", None
+            return FileLight(faces[0].light, f"The light on the face in {name}.")
         if wrong:
             raise wrong
         light = _exposed(SHLight.from_envmap(panorama))
     if is_radiance:
-        return light, f"The light of {name}.", panorama
-    return light, f"{name} has no face in it: taken as an environment map.", panorama
+        return FileLight(light, f"The light of {name}.", panorama)
+    text = f"{name} has no face in it: taken as an environment map."
+    return FileLight(light, text, panorama)
 
 
 def _surroundings(path):  # environment map or None, what is wrong with it or None

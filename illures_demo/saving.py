@@ -2,11 +2,12 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import NamedTuple
 
 from illures_demo.errors import friendly
+from illures_demo.payload import around
 from illures_demo.scenes import scene_faces, scene_picture
 from illures_demo.settings import PREVIEW
-from illures_demo.told import around
 from illures_demo.visits import chosen, new_file, still_open
 from illures_nb.export import view, write_glb, write_turn, write_zip
 
@@ -15,24 +16,31 @@ class Left(Exception):
     "The visitor did not want to wait."
 
 
+class Progress(NamedTuple):
+    "How far some work is."
+
+    share: float | None = None  # 0 to 1; None: nobody knows yet
+    doing: str = ""  # what is being made
+
+
 def watched(
     work,  # function that takes `report`; it is called with how far it is
     left,  # function: whether to break it off
-    tell,  # function: share, what is being done → what is yielded meanwhile
+    tell,  # function: `Progress` → what is yielded meanwhile
 ):  # yields; returns what `work` returns
     "Do some work beside, and look four times a second how far it is."
-    now, gone = [(None, "")], threading.Event()
+    now, gone = [Progress()], threading.Event()
 
-    def report(*share_and_doing):
+    def report(share, doing):
         if gone.is_set() or left():
             raise Left
-        now[0] = share_and_doing
+        now[0] = Progress(share, doing)
 
     pool = ThreadPoolExecutor(1)
     job = pool.submit(work, report)
     try:
         while wait([job], 0.25).not_done:
-            yield tell(*now[0])
+            yield tell(now[0])
     finally:
         gone.set()
         pool.shutdown(wait=False)

@@ -16,6 +16,7 @@ PICTURES = [".avif", ".exr", ".hdr", ".heic", ".heif", ".jp2", ".tif", ".tiff", 
 PREVIEW = 1024  # longer side of a picture on the page, px; what is saved has the photo's own size
 MOST = 12  # faces of a photo that can be worked on
 MOST_LAYERS = 100  # of paint on a face
+MOST_LAMPS = 200  # of a light: each casts shadows
 RECENT = 6  # saved files of a visit that stay on disk
 AGE = 3600  # seconds until what is on disk is deleted
 STALE = 600  # seconds after which an upload that nobody writes to has broken off

@@ -24,7 +24,7 @@ class Visit:
     name: str  # of the photo's file, without suffix
     kind: str  # how its picture is saved unless the visitor chooses: png or jpg
     folder: Path  # for the files the browser asks for
-    shown: dict = field(default_factory=dict)  # number of a face → what the page was told of it
+    shown: dict = field(default_factory=dict)  # number of a face → what the browser has of it
     views: dict = field(default_factory=dict)  # name of a view → the same
     left: set = field(default_factory=set)  # saving that the visitor broke off
 

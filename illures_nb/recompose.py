@@ -371,7 +371,7 @@ def _laid_over(face, around, photo):
     factor = None
     if face.paint is not None:
         factor = np.ones_like(gain)
-        factor[rows, columns] = face.paint
+        factor[rows, columns] = np.where(mask[rows, columns, None] > 0, face.paint, 1)
     return Change(box, gain, mask, factor)
 
 

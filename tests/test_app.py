@@ -97,6 +97,18 @@ def test_relighting_many_times_runs_the_network_once(
     assert len(calls) == 1
 
 
+def test_a_light_is_staged_as_the_package_does(client, astronaut_path, face):
+    client.predict(handle_file(astronaut_path), api_name="/decompose")
+    window = SHLight.preset("window")
+    staged, _ = client.predict(light="window", api_name="/relight")
+    assert like(pixels(staged), face.relight(window).composite())
+    options = {"contrast": 1.5, "strength": 0.6, "shine": "none", "shadows": "kept"}
+    other, _ = client.predict(light="window", **options, api_name="/relight")
+    assert like(pixels(other), face.relight(window, **options).composite())
+    for bad in ({"contrast": 3}, {"strength": "much"}, {"shine": "gone"}, {"shadows": None}):
+        assert is_sentence(ask(client, light="window", **bad, api_name="/relight")), bad
+
+
 def test_relight_takes_light_from_files(client, astronaut_path, two_faces, tmp_path, face):
     portrait = photo_file(two_faces, tmp_path / "portrait.png")
     window = SHLight.preset("window")
@@ -123,7 +135,7 @@ def test_every_face_can_be_chosen(client, two_faces, tmp_path):
     def relit(face):
         return pixels(client.predict(photo, "split_left", 1, face, api_name="/relight")[0])
 
-    others = {1: np.s_[:, :280], 2: np.s_[:, 288:]}
+    others = {1: np.s_[:, :240], 2: np.s_[:, 288:]}  # where nothing of the other person reaches
     for face, untouched in others.items():
         picture = relit(face)
         assert (picture[untouched] == two_faces[untouched]).all()
@@ -195,9 +207,12 @@ def test_huge_photos_are_refused_before_they_are_decoded(client, tmp_path):
 def test_light_that_was_returned_can_be_passed_back(client, astronaut_path):
     photo = handle_file(astronaut_path)
     picture, light = client.predict(photo, light="rembrandt_left", api_name="/relight")
-    for again in (light, json.dumps(light), light["coeffs"]):
+    for again in (light, json.dumps(light)):
         same, numbers = client.predict(light=again, api_name="/relight")
         assert numbers == light and like(pixels(same), pixels(picture))
+    bare, numbers = client.predict(light=light["coeffs"], api_name="/relight")
+    assert numbers == {key: light[key] for key in light if key != "lamps"}  # they are found anew
+    assert abs(pixels(bare).astype(int) - pixels(picture)).mean() < 4
     written = client.predict(what="light", light=light, api_name="/export")
     assert SHLight.load(written) == SHLight(light["coeffs"])
     no_lights = {}, {"coeffs": 3}, {"coeffs": [[1e400] * 3] * 9}
@@ -286,7 +301,7 @@ def tab(url, astronaut_path):
 
 def test_every_kind_of_photo_opens_after_others(tab, odd_photos, astronaut_path):
     _, plain = tab.bring(astronaut_path)
-    light, [box] = plain["faces"]["1"]["light"], plain["boxes"]
+    light, [box] = plain["faces"]["1"]["light"]["coeffs"], plain["boxes"]
     assert {"deep.png", "linear.exr", "radiance.hdr"} <= set(odd_photos)
     for name, path in odd_photos.items():
         says, told = tab.bring(path)
@@ -294,7 +309,7 @@ def test_every_kind_of_photo_opens_after_others(tab, odd_photos, astronaut_path)
         assert abs(np.subtract(told["boxes"][0], box)).max() < 8, name
         if "grey" in name:
             continue
-        assert abs(np.subtract(told["faces"]["1"]["light"], light)).max() < 0.1, name
+        assert abs(np.subtract(told["faces"]["1"]["light"]["coeffs"], light)).max() < 0.1, name
 
 
 def test_what_is_cut_out_stays_out(tab, odd_photos):
@@ -318,7 +333,7 @@ def test_light_of_every_kind_of_file_after_others(tab, odd_photos, astronaut_pat
     for path in [*odd_photos.values(), tmp_path / "neon.JSON"]:
         says, told = tab.call("on_file", None, tab.upload(path))
         assert not says["bad"] and path.name in says["text"], says
-        light = SHLight(told["light"])
+        light = SHLight(told["light"]["coeffs"])
         if path.suffix == ".JSON":
             assert light == SHLight.preset("neon")
         elif "grey" not in path.name:
@@ -368,7 +383,7 @@ def taken(app, face):
 
 
 def test_the_page_gets_the_maps(app, taken, face):
-    told = json.loads(json.dumps(app.illures_demo.told.for_page(taken, 1)))
+    told = json.loads(json.dumps(app.illures_demo.payload.for_page(taken, 1)))
     o = told["faces"]["1"]
     data = (taken.folder / o["maps"]["file"]).read_bytes()
     maps = {name: getattr(face, name) for name in ("albedo", "normals", "residual", "mask")}
@@ -386,9 +401,17 @@ def test_the_page_gets_the_maps(app, taken, face):
     assert abs(part.astype(int) - seen).mean() < 3  # JPEG
 
 
+def app_light(light):
+    "A light as the page has it."
+    from illures_demo.payload import light_for_page
+
+    return light_for_page(light)
+
+
 def scene(f, **changed):
     "What the page says of a face: its own light and no paint, unless changed."
-    usual = {"face": 1, "light": f.light.coeffs.tolist(), "residual": 1, "layers": []}
+    light = app_light(f.light)
+    usual = {"face": 1, "light": light["coeffs"], "lamps": light["lamps"], "layers": []}
     return {"version": 1, "face": 1, "faces": [usual | changed]}
 
 
@@ -396,12 +419,23 @@ def test_a_scene_is_made_again_at_full_size(app, taken, face):
     light = SHLight.preset("window")
     do = app.illures_demo.handlers.Handlers(None)
     beard = touch(face, "beard")
-    changed = {"light": light.coeffs.tolist(), "residual": 0.5, "layers": [asdict(beard)]}
-    done = scene(face, **changed)
+    numbers = app_light(light)
+    changed = {"light": numbers["coeffs"], "lamps": numbers["lamps"], "layers": [asdict(beard)]}
+    options = {"contrast": 0.5, "strength": 1.5, "shine": "kept", "shadows": "none"}
+    done = scene(face, **changed, staging=options)
     path = do.made("picture", taken, {**done, "kind": "png"})
     assert Path(path).name == "me-relit.png"
-    expected = apply_layers(face, [beard]).relight(light, 0.5).composite()
-    assert (pixels(path) == expected).all()
+    expected = apply_layers(face, [beard]).relight(light, **options).composite()
+    assert like(pixels(path), expected)
+
+
+def test_a_scene_of_before_is_made_again(app, taken, face):
+    "Pages scaled the residual, and their lights had no lamps."
+    do = app.illures_demo.handlers.Handlers(None)
+    window = SHLight.preset("window").coeffs
+    of_before = {"face": 1, "light": window.tolist(), "residual": 0.5, "layers": []}
+    path = do.made("picture", taken, {"version": 1, "face": 1, "faces": [of_before], "kind": "png"})
+    assert (pixels(path) == face.relight(window, 0.5).composite()).all()
 
 
 def test_bad_scenes_get_one_sentence(app, taken, face):
@@ -414,6 +448,10 @@ def test_bad_scenes_get_one_sentence(app, taken, face):
         scene(face, light=[1, 2]),
         scene(face, residual=float("nan")),
         scene(face, residual=9),
+        scene(face, staging={"contrast": 9}),
+        scene(face, staging={"shine": "gone"}),
+        scene(face, staging={"glow": 1}),
+        scene(face, lamps={"lamps": 3}),
         scene(face, layers=[{}]),
         scene(face, layers=[{"kind": "paint"}] * 1000),
         scene(face, face=2),
@@ -499,6 +537,14 @@ def test_a_refusal_is_short_whatever_was_sent(client, astronaut_path):
 def test_layers_have_a_limit(client, astronaut_path):
     photo, layers = handle_file(astronaut_path), ["beard"] * 5000
     assert "at most 100 layers" in ask(client, photo, layers, api_name="/edit_albedo")
+
+
+def test_lamps_have_a_limit(client, astronaut_path):
+    lamp = {"direction": [0, 0, 1], "colour": [0, 0, 0], "softness": 0.1}
+    window = json.loads(SHLight.preset("window").to_json())
+    window["lamps"]["lamps"] += [lamp] * 500
+    text = ask(client, handle_file(astronaut_path), light=window, api_name="/relight")
+    assert "at most 200 lamps" in text
 
 
 def test_a_refused_reference_is_said_as_it_is(client, astronaut_path, tmp_path):

@@ -58,9 +58,9 @@ def use(v, photo, tmp_path):
     assert abs(v.seen() - before).max() > 8
     v.download("Save the picture", tmp_path / "relit.png")
     assert np.asarray(Image.open(tmp_path / "relit.png")).shape == (512, 512, 3)
-    visit = v.js("illures.told.visit")
+    visit = v.js("illures.photo.visit")
     v.button("Ben, who does not exist").click()
-    v.wait("v => illures.told.visit !== v && illures.seen && illures.face.paint", visit)
+    v.wait("v => illures.photo.visit !== v && illures.seen && illures.face.paint", visit)
 
 
 @contextmanager
@@ -145,10 +145,10 @@ def test_page_behind_a_proxy(visit, app, decomposer, astronaut_path, tmp_path):
 
 def opened(v, does):
     "What the page shows after something brought a photo."
-    visit = v.js("illures.told.visit")
+    visit = v.js("illures.photo.visit")
     does()
     v.wait(
-        "v => illures.told?.visit !== v && illures.seen && illures.face.paint && !illures.busy",
+        "v => illures.photo?.visit !== v && illures.seen && illures.face.paint && !illures.busy",
         visit,
     )
 
@@ -165,7 +165,7 @@ def test_photos_whose_type_the_browser_does_not_know(visit, odd_photos, face):
             continue
         opened(v, lambda: choose(v, unnamed(odd_photos[name])))
         assert said(v) == ""
-        box = v.js("illures.told.boxes[0]")
+        box = v.js("illures.photo.boxes[0]")
         assert abs(np.subtract(box, face.photo.face.box)).max() < 8, name
     v.page.get_by_role("button", name="Light from elsewhere").click()
     v.page.set_input_files("#file input[type=file]", unnamed(odd_photos["linear.exr"]))
@@ -224,7 +224,7 @@ def slow(v, rate):
 
 def test_a_slow_line_is_seen_and_can_be_cut(visit, astronaut_path):
     v = visit()
-    before = v.js("illures.told.visit")
+    before = v.js("illures.photo.visit")
     slow(v, 30_000)
     choose(v, astronaut_path)
     v.page.get_by_text("Sending astronaut.png …").wait_for()
@@ -232,14 +232,14 @@ def test_a_slow_line_is_seen_and_can_be_cut(visit, astronaut_path):
     v.wait("document.querySelector('.busy progress').value > .1")
     v.button("Cancel").click()
     v.wait("!illures.busy && document.querySelector('.busy').hidden")
-    assert v.js("illures.told.visit") == before and said(v) == ""
+    assert v.js("illures.photo.visit") == before and said(v) == ""
     slow(v, -1)
     opened(v, lambda: choose(v, astronaut_path))
 
 
 def test_whatever_goes_wrong_the_page_is_not_busy(visit, astronaut_path, tmp_path):
     v = visit()
-    before = v.js("illures.told.visit")
+    before = v.js("illures.photo.visit")
     v.js(
         "illures.seenBusy = 0, illures.on('busy', () => illures.seenBusy += Boolean(illures.busy))"
     )
@@ -257,7 +257,7 @@ def test_whatever_goes_wrong_the_page_is_not_busy(visit, astronaut_path, tmp_pat
     trouble("**/gradio_api/upload", "could not be sent", status=500)
     trouble("**/gradio_api/upload", "larger than this server takes", status=413)
     trouble("**/gradio_api/queue/join*", None, status=503, body="{}")
-    assert v.js("illures.told.visit") == before
+    assert v.js("illures.photo.visit") == before
     (tmp_path / "big.png").write_bytes(bytes(51 << 20))
     choose(v, tmp_path / "big.png")
     message(v, "big.png has 51 MB; at most 50 MB can be sent.")
@@ -272,7 +272,7 @@ def test_the_last_choice_wins(visit, astronaut_path):
     choose(v, astronaut_path)
     for name in ("Ben", "Chi", "Ada"):
         v.button(f"{name}, who does not exist").click()
-    v.wait("illures.told?.name === 'ada' && illures.seen && illures.face.paint && !illures.busy")
+    v.wait("illures.photo?.name === 'ada' && illures.seen && illures.face.paint && !illures.busy")
 
 
 def test_films_tell_how_far_they_are_and_can_be_stopped(visit, app, monkeypatch, tmp_path):
@@ -286,7 +286,7 @@ def test_films_tell_how_far_they_are_and_can_be_stopped(visit, app, monkeypatch,
     assert float(v.js("getComputedStyle(document.querySelector('#save-mp4')).opacity")) == 1
     v.page.locator(".work").get_by_role("button", name="Cancel").click()
     v.wait("!document.querySelector('.work, [aria-busy=true]')")
-    folder = Path(v.js("illures.told.folder"))
+    folder = Path(v.js("illures.photo.folder"))
     assert not [o for o in folder.rglob("saved-*/*")]
     monkeypatch.undo()
     v.download("The same as .gif", tmp_path / "turn.gif")
@@ -328,4 +328,4 @@ def test_the_page_opens_with_a_real_portrait(visit, calls):
     v = visit()
     first = v.page.locator(".people button").first
     assert first.get_attribute("title") == "Eileen Collins, astronaut"
-    assert v.js("illures.told.boxes.length") == 1 and not calls
+    assert v.js("illures.photo.boxes.length") == 1 and not calls

@@ -17,7 +17,7 @@ from illures_nb.decompose import MAPS
 from illures_nb.depth import PUPILS, relief
 from illures_nb.export import safe_name, write_zip
 from illures_nb.film import LAMP, light_path, view, write_turn
-from illures_nb.image import ImageWriteError, quantise, read_image, read_linear
+from illures_nb.image import ImageWriteError, quantise, read_image, read_linear, resize
 from illures_nb.maps import values, write_maps
 from illures_nb.mesh import TEXTURE, colour_map, glb, surface, write_glb
 
@@ -279,3 +279,15 @@ def test_failures_say_one_sentence_and_leave_nothing(wrong, face, tmp_path):
         wrong(tmp_path, face)
     assert "\n" not in str(caught.value)
     assert os.listdir(tmp_path) == ["a_file"]
+
+
+def test_a_view_shows_the_whole_person_relit(face):
+    "On a part of the photo, and on a smaller one, hair and clothes are lit as on all of it."
+    relit = face.relight(SHLight.preset("neon"), contrast=1.5, shine="none")
+    whole = relit.composite()
+    assert (view(relit, 512).composite() == whole).all()
+    x0, y0, x1, y1 = box = 100, 0, 360, 260
+    part = view(relit, 512, box).composite().astype(int)
+    assert abs(part - whole[y0:y1, x0:x1]).mean() < 1
+    small = view(relit, 256).composite()
+    assert abs(small.astype(int) - resize(whole, 256)).mean() < 3

@@ -3,7 +3,7 @@ import {ballDirection, ballPlace, drawBall, mirrored} from "./ball.js"
 import {arrowStep, valueOf} from "./dom.js"
 import {studio} from "./studio.js"
 
-const OF_LOOK = ["ambient", "residual"] // sliders that are not of one light
+const OF_LOOK = ["ambient", "contrast", "effect"] // sliders that are not of one light
 
 export class Aim {
   constructor(root) {
@@ -12,8 +12,10 @@ export class Aim {
     this.spot = this.$(".spot") // where the light shines from, on the ball
     this.behind = this.$("button.behind")
     this.sliders = [...root.querySelectorAll("input[type=range]")]
+    this.choices = [...root.querySelectorAll(".sliders select")]
     turnByHand(this.ball)
     for (const slider of this.sliders) listen(slider)
+    for (const choice of this.choices) listenToChoice(choice)
   }
 
   // what stands on the panel for the light that is chosen
@@ -23,6 +25,7 @@ export class Aim {
     this.showDirection(azimuth, elevation, behind)
     const values = {...look, ...chosenLight, azimuth, elevation}
     for (const slider of this.sliders) showValue(slider, values[slider.name])
+    for (const choice of this.choices) set(choice, "value", look[choice.name])
   }
 
   showDirection(azimuth, elevation, behind) {
@@ -89,6 +92,16 @@ function listen(slider) {
     else studio.change({}, what)
   }
   slider.onchange = () => studio.remember()
+}
+
+// what becomes of shine, and of shadows
+function listenToChoice(choice) {
+  choice.onchange = () => {
+    if (!studio.seen) return
+    studio.calm()
+    studio.change({[choice.name]: choice.value})
+    studio.remember()
+  }
 }
 
 function showValue(slider, value) {

@@ -1,6 +1,6 @@
 // A white ball under a light.
 import {ballNormals, basisMap, shade, peak} from "./sh.js"
-import {encode} from "./relight.js"
+import {encode} from "./colour.js"
 
 const balls = new Map() // side → {basis, cover}
 

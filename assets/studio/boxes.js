@@ -12,9 +12,9 @@ export class FaceBoxes {
   }
 
   draw() {
-    const {told, seen, count} = studio
+    const {photo, seen, count} = studio
     const whole = count > 1 && seen === studio.views.whole
-    refill(this.boxes, ...(whole ? told.boxes : []).map((corners, i) => this.box(corners, i + 1)))
+    refill(this.boxes, ...(whole ? photo.boxes : []).map((corners, i) => this.box(corners, i + 1)))
     if (count < 2) this.list.replaceChildren()
     else refill(this.list, this.choices(count))
   }

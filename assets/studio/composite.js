@@ -1,6 +1,8 @@
-// A view of the photo with relit faces in it, as illures_nb/decompose.py's `composite`: by WebGL,
-// or by plain loops where there is none. Both take faces as {M: view px → crop px, size, slope,
-// offset: (S, S, 3), shine: (S, S), reach: {mask, size, margin}, ratio: (T, T, 3) or null, box}.
+// A view of the photo with relit people in it, as illures_nb/recompose.py's `change` and
+// `composite`: by WebGL, or by plain loops where there is none. Both take faces as {box, reach:
+// {mask, size, margin}, face, person, matte, gloss: (S²), ratio: {data: (T, T, 3), size, version}}.
+// Face, person and matte are maps as lines along the photo's edges, {M: view px → px of the map,
+// size, slope, offset}; person and matte may be missing, gloss and ratio where there is no paint.
 import {element} from "./dom.js"
 import {Plain} from "./plain.js"
 import {WithWebGL} from "./webgl.js"

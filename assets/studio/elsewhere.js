@@ -29,7 +29,7 @@ class Elsewhere {
   open(file) {
     this.box.hidden = !file
     if (!file) return
-    this.start = sh.angles(file.light.flat())[0]
+    this.start = sh.angles(file.light.coeffs.flat())[0]
     studio.tell("elsewhere", file)
     this.show(file)
     this.drawOwn()
@@ -37,7 +37,7 @@ class Elsewhere {
 
   show({name, light, panorama}) {
     const {$} = this
-    drawBall($(".theirs"), light.flat(), BALL)
+    drawBall($(".theirs"), light.coeffs.flat(), BALL)
     $(".pair i").textContent = name
     $(".panorama").hidden = !panorama
     $(".turn").hidden = !panorama
@@ -45,7 +45,7 @@ class Elsewhere {
   }
 
   drawOwn() {
-    if (studio.face) drawBall(this.$(".own"), studio.face.own, BALL)
+    if (studio.face) drawBall(this.$(".own"), studio.face.own.coeffs, BALL)
   }
 
   // however the light was turned, the map turns with it

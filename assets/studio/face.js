@@ -1,14 +1,18 @@
-// A face of the photo: its maps, how it is lit (its look) and painted, and what the compositor
-// needs of it.
+// A face of the photo: its maps and those of its owner, how it is lit (its look) and painted, and
+// what the compositor needs of it.
 import * as sh from "./sh.js"
 import {inverse, moved, scaleOf, then} from "./affine.js"
-import {Maps, blur} from "./relight.js"
+import {blur} from "./filters.js"
+import {Person} from "./person.js"
+import {Maps, Relit} from "./relight.js"
+import {SHLight, aimed, even, sum} from "./shlight.js"
 import {OWN, sources} from "./sources.js"
 
 const LIGHT = {source: OWN, azimuth: null, elevation: null, strength: 1, warm: 0, softness: 0}
+const STAGING = {contrast: 1, effect: 1, shine: "moved", shadows: "moved"}
 
 // the look of a face under the photo's own light
-export const asFound = () => ({lights: [{...LIGHT}], at: 0, ambient: 0, residual: 1})
+export const asFound = () => ({lights: [{...LIGHT}], at: 0, ambient: 0, ...STAGING})
 
 const AS_FOUND = JSON.stringify(asFound())
 
@@ -17,19 +21,23 @@ export class Face {
   layers = [] // of paint, the lowest first
   paint = null // comes a moment after the maps, and the ready touches with it
   touches = null
-  relit = null // null: the light has changed
+  lines = null // what the compositor takes; null: the light has changed
+  isCoarse = false // whether it is good enough for a light that moves only
   views = new Map() // view → where the face is on it
   bases = new Map() // name of a light → as bright as the photo's own
   lit = null // the light of a look, worked out once
 
-  constructor(number, {size, margin, light, transform}, maps) {
+  constructor(number, {size, margin, light, transform, person, alone}, maps, photoSize) {
     this.number = number
     this.size = size
-    this.own = light.flat()
+    this.own = SHLight.of(light)
     this.M = transform // photo px → crop px
-    this.maps = new Maps({size, light: this.own, ...maps})
+    this.maps = new Maps({size, light: this.own.coeffs, ...maps})
+    this.person = new Person(person, maps, this.own.coeffs, photoSize)
+    this.alone = alone // only the face changes
+    this.relit = new Relit(this.maps, this.person, transform)
     this.reach = {mask: maps.reach, size: size + 2 * margin, margin}
-    this.peak = sh.peak(this.own)
+    this.peak = sh.peak(this.own.coeffs)
   }
 
   get touched() {
@@ -48,35 +56,37 @@ export class Face {
     if (source.exact) return source.exact
     const light = sources.get(source)
     if (this.bases.get(source)?.light !== light) {
-      this.bases.set(source, {light, matched: sh.matched(light, this.own)})
+      this.bases.set(source, {light, matched: light.matched(this.own)})
     }
     return this.bases.get(source).matched
   }
 
   // where one of its lights comes from, degrees
   aim({azimuth, elevation, source}) {
-    const [a, e] = sh.angles(this.base(source))
+    const [a, e] = sh.angles(this.base(source).coeffs)
     return [azimuth ?? a, elevation ?? e]
   }
 
   // one of its lights, alone
   one(light) {
     const [azimuth, elevation] = this.aim(light)
-    const found = this.base(light.source)
-    const free = sources.free.has(light.source)
-    const base = free ? found : sh.forTurning(found, azimuth, elevation)
-    return sh.aimed({...light, base, azimuth, elevation})
+    const fitted = !sources.free.has(light.source)
+    return aimed(this.base(light.source), {...light, azimuth, elevation}, fitted)
   }
 
   // all of its lights
-  get light() {
+  get shining() {
     const {look} = this
     if (this.lit?.look !== look) {
       const lights = look.lights.map(light => this.one(light))
-      const ambient = sh.even(look.ambient * this.peak)
-      this.lit = {look, light: sh.sum([...lights, ambient])}
+      this.lit = {look, light: sum([...lights, even(look.ambient * this.peak)])}
     }
     return this.lit.light
+  }
+
+  // their 27 numbers
+  get light() {
+    return this.shining.coeffs
   }
 
   // its first light, alone and from a direction; null, null: from where it was found
@@ -84,29 +94,16 @@ export class Face {
     this.look = {...this.look, lights: [{...this.look.lights[0], azimuth, elevation}]}
   }
 
-  // S² maps under the light as it is; what the compositor takes
-  relight() {
-    const {maps, look} = this
-    const rendering = maps.render(this.light, maps.albedo, look.residual)
-    const [slope, offset] = maps.fit(maps.logGain(rendering))
-    this.relit = {slope, offset, shine: null}
-  }
-
-  // the share of shine in what the light brings, which paint does not cover
-  gloss() {
-    const {maps, look} = this
-    const shine = new Float32Array(maps.size ** 2)
-    for (let p = 0; p < shine.length; p++) {
-      let gloss = 0
-      let all = 0
-      for (let c = 0, i = 3 * p; c < 3; c++, i++) {
-        const g = sh.LUMINANCE[c] * Math.max(0, look.residual * maps.residual[i])
-        gloss += g
-        all += g + sh.LUMINANCE[c] * maps.albedo[i] * maps.shading[i]
-      }
-      shine[p] = gloss / Math.max(all, 0.001)
+  // the maps under the light as it is, and what the compositor takes; coarse while it moves
+  relight(isCoarse = false) {
+    const {relit, person, look} = this
+    this.isCoarse = isCoarse && !this.alone
+    relit.under(this.shining, look, this.isCoarse)
+    this.lines = {
+      face: relit.lines(look.effect),
+      person: this.alone ? null : person.lines(relit, look.effect, isCoarse),
+      gloss: null,
     }
-    return shine
   }
 
   // ---- on a view of the photo
@@ -118,33 +115,57 @@ export class Face {
   }
 
   placed(view) {
+    const {reach, person} = this
     const M = then(view.back, this.M)
-    const k = scaleOf(M)
-    const {mask, size, margin} = this.reach
-    const sigma = k > 1 ? 0.5 * Math.sqrt(k * k - 1) : 0
-    const corners = span(mask, size).map(([x, y]) => moved(inverse(M), [x - margin, y - margin]))
-    const soft = sigma ? blur(mask.slice(), size, 1, sigma) : mask
-    return {M, sigma, reach: {mask: soft, size, margin}, box: boxOf(corners, view)}
+    const corners = span(reach.mask, reach.size)
+    const inner = corners.map(([x, y]) => moved(inverse(M), [x - reach.margin, y - reach.margin]))
+    const soft = softened({data: reach.mask, size: reach.size}, 1, sigmaOf(M))
+    const face = {M, box: boxOf(inner, view), reach: {...reach, mask: soft}}
+    if (this.alone) return face
+    const onPerson = then(view.back, person.M)
+    const outer = span(person.covered, person.size).map(at => moved(inverse(onPerson), at))
+    const matte = linesOn(person.matteLines, onPerson, 1)
+    return {...face, box: boxOf([...inner, ...outer], view), matte, onPerson}
   }
 
   // the face as it is now, for the compositor
   on(view) {
-    const {M, sigma, box, reach} = this.place(view)
-    const {size, painted, relit} = this
-    const soft = x => (sigma ? blur(x.slice(), size, 3, sigma) : x) // a face smaller than its crop
-    if (painted) relit.shine ??= this.gloss()
+    const {M, box, reach, matte, onPerson} = this.place(view)
+    const {painted, lines} = this
+    if (painted) lines.gloss ??= this.relit.gloss()
+    const outer = lines.person && scaledTo(onPerson, lines.person.size / this.person.size)
     return {
-      M,
       box,
       reach,
-      size,
-      slope: soft(relit.slope),
-      offset: soft(relit.offset),
-      shine: relit.shine,
+      matte,
+      face: linesOn(lines.face, M, 3),
+      person: lines.person && linesOn(lines.person, outer, 3),
+      gloss: lines.gloss,
       ratio: painted ? this.paint.ratio : null,
+      isCoarse: this.isCoarse,
     }
   }
 }
+
+// ---- maps on a view
+
+// a crop that is finer than the view is blurred
+function sigmaOf(M) {
+  const k = scaleOf(M)
+  return k > 1 ? 0.5 * Math.sqrt(k * k - 1) : 0
+}
+
+const softened = ({data, size}, channels, sigma) =>
+  sigma ? blur(data.slice(), size, channels, sigma) : data
+
+function linesOn({size, slope, offset}, M, channels) {
+  const sigma = sigmaOf(M)
+  const soft = data => softened({data, size}, channels, sigma)
+  return {M, size, slope: soft(slope), offset: soft(offset)}
+}
+
+// the way to the pixels of a grid with k pixels for each one there
+const scaledTo = (M, k) => M.map(([a, b, c]) => [k * a, k * b, k * c + (k - 1) / 2])
 
 // the smallest box of whole pixels about some points, inside a view
 function boxOf(points, {width, height}) {

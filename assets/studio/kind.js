@@ -26,7 +26,7 @@ export function mount(root) {
   let chosen = remembered()
 
   const show = () => {
-    const kind = chosen ?? studio.told?.kind ?? "png"
+    const kind = chosen ?? studio.photo?.kind ?? "png"
     studio.saveAs(kind)
     for (const choice of choices) choice.checked = choice.value === kind
   }

@@ -1,10 +1,10 @@
 // The light: the ball, presets as small balls, several lights, sliders, and the 27 numbers.
-import * as sh from "./sh.js"
 import {Aim} from "./aim.js"
 import {seldom} from "./dom.js"
-import {Lamps} from "./lamps.js"
 import {Numbers} from "./numbers.js"
 import {Presets} from "./presets.js"
+import {SeveralLights} from "./several.js"
+import {SHLight, lamp} from "./shlight.js"
 import {sources} from "./sources.js"
 import {studio} from "./studio.js"
 
@@ -12,11 +12,11 @@ const CALM = 66 // ms between pictures of the panel while the light moves
 
 export function mount(root, {props}) {
   const $ = selector => root.querySelector(selector)
-  for (const [name, rows] of Object.entries(props.presets)) sources.add(name, rows.flat())
-  sources.add("lamp", sh.lamp(0, 0, 0.15))
+  for (const [name, light] of Object.entries(props.presets)) sources.add(name, SHLight.of(light))
+  sources.add("lamp", lamp(0, 0, 0.15))
 
   const presets = new Presets($, Object.keys(props.presets))
-  const lamps = new Lamps($(".lamps"))
+  const lights = new SeveralLights($(".lamps"))
   const aim = new Aim(root)
   const numbers = new Numbers($, props.order)
   $("button.behind").onclick = () => act(() => studio.toOtherSide())
@@ -33,7 +33,7 @@ export function mount(root, {props}) {
     "drawn",
     whileOpen(() => {
       aim.draw()
-      lamps.draw()
+      lights.draw()
       numbers.show()
     }),
   )

@@ -1,4 +1,5 @@
 // The light in numbers, as a file of light settings holds it: to copy, and to paste another.
+import {SHLight} from "./shlight.js"
 import {studio} from "./studio.js"
 
 const NO_LIGHT =
@@ -8,7 +9,7 @@ export class Numbers {
   constructor($, order) {
     this.details = $(".numbers")
     this.text = $("textarea")
-    this.told = $(".told")
+    this.status = $(".status")
     this.order = order // what the package says of the coefficients
     this.details.ontoggle = () => {
       if (studio.seen) this.text.value = this.written()
@@ -24,14 +25,15 @@ export class Numbers {
   }
 
   written() {
-    const {light} = studio.face
+    const {coeffs, lamps, isKnown, isMade} = studio.face.shining
     const short = v => Number(v.toPrecision(7))
     const rows = Array.from({length: 9}, (_, i) => {
-      const row = light.slice(3 * i, 3 * i + 3)
+      const row = coeffs.slice(3 * i, 3 * i + 3)
       return `[${row.map(short).join(", ")}]`
     })
     const head = `{"format": "illures light", "version": 1,\n "order": "${this.order}"`
-    return `${head}, "coeffs": [\n  ${rows.join(",\n  ")}]}`
+    const made = isKnown && isMade ? `,\n "lamps": ${JSON.stringify(lamps.record)}` : ""
+    return `${head}, "coeffs": [\n  ${rows.join(",\n  ")}]${made}}`
   }
 
   async copy() {
@@ -41,24 +43,23 @@ export class Numbers {
     } catch {
       document.execCommand("copy") // pages without TLS have no clipboard
     }
-    this.told.textContent = "Copied."
+    this.status.textContent = "Copied."
   }
 
   apply() {
-    const numbers = parsed(this.text.value)
-    const isLight = numbers.length === 27 && numbers.every(Number.isFinite)
-    this.told.textContent = isLight ? "" : NO_LIGHT
-    if (!isLight) return
+    const light = parsed(this.text.value)
+    this.status.textContent = light ? "" : NO_LIGHT
+    if (!light) return
     studio.calm()
-    studio.useNumbers(numbers)
+    studio.useNumbers(light)
   }
 }
 
+// a light in text, or nothing
 function parsed(text) {
   try {
-    const light = JSON.parse(text)
-    return (light.coeffs ?? light).flat().map(Number)
+    return SHLight.parsed(JSON.parse(text))
   } catch {
-    return []
+    return null
   }
 }

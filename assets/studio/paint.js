@@ -1,7 +1,7 @@
 // Layers of paint on the albedo, by the formulas of illures_nb/layers.py and decals.py, in linear
 // light on the crop's fine grid. Side, floor and the names of kinds and blends are theirs.
 import {element} from "./dom.js"
-import {DECODE, toSrgb} from "./relight.js"
+import {DECODE, toSrgb} from "./colour.js"
 import {LUMINANCE} from "./sh.js"
 
 export const SIDE = 512 // of the fine albedo and of every layer, px

@@ -16,7 +16,7 @@ class Panel {
   }
 
   tell(what) {
-    this.$(".told").textContent = what
+    this.$(".status").textContent = what
   }
 
   // whether another layer can be painted; says so if not

@@ -1,24 +1,53 @@
 // The compositor by plain loops, for pages without WebGL.
 import {element} from "./dom.js"
-import {DECODE, encode} from "./relight.js"
-import {TAU, softly} from "./resample.js"
+import {DECODE, encode} from "./colour.js"
+import {OFFSET, softly} from "./resample.js"
 
-const PLAIN_SIDE = 400 // a smaller preview keeps the pace
+// longer side of the picture, px: while the light moves, and when it rests
+const COARSE = 400
+const FINE = 640
+
+// log gain → what it adds to a pixel, as a share of it
+const FINEST = 1024 // steps a unit
+const MOST = 12
+const ADDS = Float32Array.from({length: 2 * MOST * FINEST}, (_, i) => Math.expm1(i / FINEST - MOST))
+const adds = gain => ADDS[((gain < -MOST ? 0 : gain + MOST) * FINEST + 0.5) | 0]
 
 export class Plain {
   constructor(canvas) {
     this.canvas = canvas
     this.context = canvas.getContext("2d", {alpha: false})
-    this.known = new WeakMap() // reach of a face → its pixels
-    this.shrink = 1 // pixels here of one of the view
   }
 
   show(image) {
-    const {canvas} = this
-    this.shrink = Math.min(1, PLAIN_SIDE / Math.max(image.width, image.height))
-    canvas.width = Math.round(image.width * this.shrink)
-    canvas.height = Math.round(image.height * this.shrink)
-    const {width, height} = canvas
+    this.image = image
+    this.levels = new Map() // longer side → the picture at that size
+    this.draw([])
+  }
+
+  level(side) {
+    const {width, height} = this.image
+    const shown = Math.min(side, Math.max(width, height))
+    if (!this.levels.has(shown)) this.levels.set(shown, new Level(this.image, shown))
+    return this.levels.get(shown)
+  }
+
+  draw(faces) {
+    const {canvas, context} = this
+    const level = this.level(faces.some(face => face.isCoarse) ? COARSE : FINE)
+    const {width, height} = level.photo
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height})
+    context.putImageData(level.draw(faces), 0, 0)
+  }
+}
+
+// The picture at one size
+class Level {
+  known = new WeakMap() // reach of a face → its pixels
+
+  constructor(image, side) {
+    this.shrink = side / Math.max(image.width, image.height) // pixels here of one of the view
+    const [width, height] = [image.width, image.height].map(n => Math.round(n * this.shrink))
     // the picture's own canvas is never read
     const copy = element("canvas", {width, height})
     const small = copy.getContext("2d", {willReadFrequently: true})
@@ -32,42 +61,17 @@ export class Plain {
     const {photo, out} = this
     out.data.set(photo.data)
     for (const face of faces) this.drawFace(out, face)
-    this.context.putImageData(out, 0, 0)
+    return out
   }
 
-  drawFace({data}, face) {
-    if (!this.known.has(face.reach)) this.known.set(face.reach, this.pixels(face))
-    const {size, slope, offset, shine, ratio} = face
-    const {count, place, low, across, down, feather, grey, light, u, v} = this.known.get(face.reach)
-    const row = 3 * size
-    const {looks, sigma, apart} = softly(this.shrunk(face.M), size, ratio)
-    const rgb = [1, 1, 1]
-    for (let k = 0; k < count; k++) {
-      const fu = across[k]
-      const fv = down[k]
-      const w00 = (1 - fu) * (1 - fv)
-      const w10 = fu * (1 - fv)
-      const w01 = (1 - fu) * fv
-      const w11 = fu * fv
-      const p = low[k]
-      const m = feather[k]
-      const g = grey[k]
-      let gloss = 0
-      if (ratio) {
-        under(ratio, u[k], v[k], size, looks, sigma * apart, apart, rgb)
-        gloss =
-          w00 * shine[p] + w10 * shine[p + 1] + w01 * shine[p + size] + w11 * shine[p + size + 1]
-      }
-      for (let n = 0, j = 3 * p, i = place[k], l = 3 * k; n < 3; n++, i++, j++, l++) {
-        const a =
-          w00 * slope[j] + w10 * slope[j + 3] + w01 * slope[j + row] + w11 * slope[j + row + 3]
-        const b =
-          w00 * offset[j] + w10 * offset[j + 3] + w01 * offset[j + row] + w11 * offset[j + row + 3]
-        let lit = light[l] + m * (light[l] + TAU) * (Math.exp(a * g + b) - 1)
-        if (ratio) lit *= 1 + m * (rgb[n] + (1 - rgb[n]) * gloss - 1)
-        data[i] = encode(lit)
-      }
-    }
+  drawFace({data}, {box, reach, matte, face, person, gloss, ratio}) {
+    if (!this.known.has(reach)) this.known.set(reach, this.pixels(box, reach, matte, face.M))
+    const pixels = this.known.get(reach)
+    const {inner, outer, feather, all} = pixels
+    const onFace = new Lines(face, this.shrunk(face.M))
+    if (person) new Lines(person, this.shrunk(person.M)).read(pixels, outer, all)
+    onFace.read(pixels, inner, person ? feather : all)
+    apply(pixels, data, ratio && paintFactor(pixels, onFace, ratio, gloss))
   }
 
   shrunk(M) {
@@ -75,47 +79,94 @@ export class Plain {
     return M.map(([u, v, w]) => [u / k, v / k, w + (u + v) * (0.5 / k - 0.5)])
   }
 
-  // those of the face, and all about them that the light does not change
-  pixels({M, size, reach, box}) {
-    const {data, width, height} = this.photo
+  // those of the face and the person, and all about them that the light does not change
+  pixels(box, reach, matte, M) {
+    const {width, height, data} = this.photo
     const k = this.shrink
-    const [[a, b, c], [d, e, f]] = this.shrunk(M)
-    const last = size - 1
     const [x0, y0] = [Math.floor(box[0] * k), Math.floor(box[1] * k)]
     const x1 = Math.min(width, Math.ceil(box[2] * k))
     const y1 = Math.min(height, Math.ceil(box[3] * k))
-    const most = (x1 - x0) * (y1 - y0)
-    const floats = () => new Float32Array(most)
-    const [across, down, feather, grey, us, vs] = Array.from({length: 6}, floats)
-    const place = new Int32Array(most)
-    const low = new Int32Array(most)
-    const light = new Float32Array(3 * most)
-    let count = 0
+    const found = new Pixels(Math.max(0, (x1 - x0) * (y1 - y0)))
+    const [[a, b, c], [d, e, f]] = this.shrunk(M)
+    const onMatte = matte && new Lines(matte, this.shrunk(matte.M))
     for (let y = y0; y < y1; y++) {
       for (let x = x0; x < x1; x++) {
-        const u = a * x + b * y + c
-        const v = d * x + e * y + f
-        const m = at(reach.mask, reach.size, u + reach.margin, v + reach.margin)
         const i = 4 * (y * width + x)
-        if (m <= 0.01) continue
-        const cu = Math.min(last, Math.max(0, u))
-        const cv = Math.min(last, Math.max(0, v))
-        const iu = Math.min(size - 2, cu | 0)
-        const iv = Math.min(size - 2, cv | 0)
-        us[count] = cu
-        vs[count] = cv
-        across[count] = cu - iu
-        down[count] = cv - iv
-        low[count] = iv * size + iu
-        place[count] = i
-        feather[count] = (m - 0.01) / 0.99
-        grey[count] = greyOf(data, i)
-        for (let n = 0; n < 3; n++) light[3 * count + n] = DECODE[data[i + n]]
-        count++
+        const grey = greyOf(data, i)
+        const [u, v] = [a * x + b * y + c, d * x + e * y + f]
+        const m = at(reach.mask, reach.size, u + reach.margin, v + reach.margin)
+        const feather = Math.max(0, m - 0.01) / 0.99
+        const sharp = onMatte ? (onMatte.value(x, y, grey) - 0.02) / 0.96 : 0
+        const share = onMatte ? Math.min(1, Math.max(0, sharp)) : feather
+        if (share > 0) found.add(x, y, i, grey, feather, share)
       }
     }
-    return {count, place, low, across, down, feather, grey, light, u: us, v: vs}
+    return found.sort()
   }
+}
+
+// Pixels that a light changes: where they are, their brightness, how much of them is the face's,
+// and how much changes at all
+class Pixels {
+  count = 0
+
+  constructor(most) {
+    const floats = n => new Float32Array(n)
+    this.columns = new Int16Array(most)
+    this.rows = new Int16Array(most)
+    this.place = new Int32Array(most)
+    this.grey = floats(most)
+    this.feather = floats(most)
+    this.share = floats(most)
+    this.all = floats(most).fill(1)
+    this.gain = floats(3 * most) // written anew for every light
+  }
+
+  add(x, y, i, grey, feather, share) {
+    const k = this.count++
+    this.columns[k] = x
+    this.rows[k] = y
+    this.place[k] = i
+    this.grey[k] = grey
+    this.feather[k] = feather
+    this.share[k] = share
+  }
+
+  // once all are there: which of them are the face's, and which are not, or not quite
+  sort() {
+    const numbers = Int32Array.from({length: this.count}, (_, k) => k)
+    this.inner = numbers.filter(k => this.feather[k] > 0)
+    this.outer = numbers.filter(k => this.feather[k] < 1)
+    return this
+  }
+}
+
+// what the gains, and paint on top of them, make of the picture
+function apply({count, place, share, gain}, data, factor) {
+  for (let k = 0, j = 0; k < count; k++) {
+    const m = share[k]
+    for (let i = place[k], end = i + 3; i < end; i++, j++) {
+      const light = DECODE[data[i]]
+      const lit = light + m * (light + OFFSET) * adds(gain[j])
+      data[i] = encode(factor ? lit * factor[j] : lit)
+    }
+  }
+}
+
+// (pixels, 3) what paint multiplies them with
+function paintFactor(pixels, face, ratio, gloss) {
+  const {columns, rows, feather, inner, count} = pixels
+  const {looks, sigma, apart} = softly([[face.a], [face.d]], face.size, ratio)
+  const factor = (pixels.factor ??= new Float32Array(3 * count).fill(1))
+  const colour = [1, 1, 1]
+  for (const k of inner) {
+    const {u, v, value: shine} = face.one(gloss, columns[k], rows[k])
+    under(ratio, u, v, face.size, looks, sigma * apart, apart, colour)
+    for (let n = 0, o = 3 * k; n < 3; n++, o++) {
+      factor[o] = 1 + feather[k] * (colour[n] + (1 - colour[n]) * shine - 1)
+    }
+  }
+  return factor
 }
 
 // a pixel's brightness, as OpenCV rounds it
@@ -134,6 +185,61 @@ function at(mask, size, u, v) {
     (get(i, j) * (1 - fu) + get(i + 1, j) * fu) * (1 - fv) +
     (get(i, j + 1) * (1 - fu) + get(i + 1, j + 1) * fu) * fv
   )
+}
+
+// Lines of a guided map, read at the picture's pixels: slope · grey + offset, bilinear, the border
+// goes on
+class Lines {
+  constructor({size, slope, offset}, M) {
+    const [[a, b, c], [d, e, f]] = M
+    Object.assign(this, {size, slope, offset, a, b, c, d, e, f})
+  }
+
+  // three channels of some pixels, mixed into the gain that is there
+  read({columns, rows, grey, gain}, some, shares) {
+    const {size, slope, offset, a, b, c, d, e, f} = this
+    const last = size - 1
+    const row = 3 * size
+    for (let s = 0; s < some.length; s++) {
+      const k = some[s]
+      let u = a * columns[k] + b * rows[k] + c
+      let v = d * columns[k] + e * rows[k] + f
+      u = u < 0 ? 0 : u > last ? last : u
+      v = v < 0 ? 0 : v > last ? last : v
+      const i = u < last ? u | 0 : last - 1
+      const j = v < last ? v | 0 : last - 1
+      const w11 = (u - i) * (v - j)
+      const w10 = u - i - w11
+      const w01 = v - j - w11
+      const w00 = 1 - w10 - w01 - w11
+      const y = grey[k]
+      const share = shares[k]
+      let p = 3 * (j * size + i)
+      for (let o = 3 * k, end = o + 3; o < end; o++, p++) {
+        const q = p + row
+        const x =
+          w00 * (y * slope[p] + offset[p]) +
+          w10 * (y * slope[p + 3] + offset[p + 3]) +
+          w01 * (y * slope[q] + offset[q]) +
+          w11 * (y * slope[q + 3] + offset[q + 3])
+        gain[o] += (x - gain[o]) * share
+      }
+    }
+  }
+
+  // a map of one channel at a pixel, and where that is
+  one(map, x, y) {
+    const {size, a, b, c, d, e, f} = this
+    const last = size - 1
+    const u = Math.min(last, Math.max(0, a * x + b * y + c))
+    const v = Math.min(last, Math.max(0, d * x + e * y + f))
+    return {u, v, value: at(map, size, u, v)}
+  }
+
+  // its only channel at a pixel
+  value(x, y, grey) {
+    return this.one(this.slope, x, y).value * grey + this.one(this.offset, x, y).value
+  }
 }
 
 // the paint under a pixel, from its nearest texels

@@ -1,5 +1,5 @@
 // Ready lights, each a button with a small ball; the light of a file joins them.
-import * as sh from "./sh.js"
+import {SHLight, even} from "./shlight.js"
 import {drawBall} from "./ball.js"
 import {element} from "./dom.js"
 import {FILE, OWN, sources} from "./sources.js"
@@ -28,12 +28,12 @@ export class Presets {
     const first = FIRST.filter(name => name === OWN || names.includes(name))
     const rest = names.filter(name => !FIRST.includes(name))
     for (const name of [...first, ...rest]) {
-      const light = name === OWN ? sh.even(0.6) : sources.get(name)
+      const light = name === OWN ? even(0.6) : sources.get(name)
       $(".presets").append(this.add(name, titled(name), light))
     }
     $(".more").onclick = event => this.showAll(event.target)
     studio.on("elsewhere", file => this.useFile(file))
-    studio.on("chosen", () => drawBall(this.presets.get(OWN).canvas, studio.face.own, BALL))
+    studio.on("chosen", () => drawBall(this.presets.get(OWN).canvas, studio.face.own.coeffs, BALL))
   }
 
   add(name, title, light) {
@@ -42,7 +42,7 @@ export class Presets {
     button.replaceChildren(canvas, title)
     button.classList.toggle("extra", !FIRST.includes(name) && name !== FILE)
     button.onclick = () => use(name)
-    drawBall(canvas, light, BALL)
+    drawBall(canvas, light.coeffs, BALL)
     this.presets.set(name, {button, canvas})
     return button
   }
@@ -62,7 +62,7 @@ export class Presets {
 
   // the light of another portrait, an environment map or light settings
   useFile({name, light, panorama}) {
-    sources.add(FILE, light.flat(), !panorama)
+    sources.add(FILE, SHLight.of(light), !panorama)
     const own = this.presets.get(OWN).button
     this.$(".presets").prepend(own, this.add(FILE, name, sources.get(FILE)))
     if (studio.seen) use(FILE)

@@ -1,216 +1,259 @@
-// A face relit: rendering, offset ratio image, guided upsampling and composite, as
-// illures_nb/decompose.py does them. Maps are flat Float32Arrays, rows first, channels last; S is
-// the side of the crop.
-import {basisMap, shade, LUMINANCE} from "./sh.js"
+// A face relit: what a new light does to every pixel of it, as `Found` and `Relit` of
+// illures_nb/relight.py. Maps are flat Float32Arrays, rows first, channels last; S is the side of
+// the crop.
+import {inverse, then} from "./affine.js"
+import {luminance} from "./colour.js"
+import {Guide, wideBlur} from "./filters.js"
+import {addHighlights, keepSky, shadeByLamps} from "./lamps.js"
+import {DARKEST, OFFSET} from "./resample.js"
+import {LUMINANCE, basisMap, lightChange, quantile, shade} from "./sh.js"
 
-const [RED, GREEN, BLUE] = LUMINANCE
-const OFFSET = 0.02
 const MAX_LOG = Math.log(50)
-const EPS = 1e-3
-const RADIUS = 2
+const GLOSS = 0.03 // of skin
+const LIT = 0.85 // quantile of the face's shading that tells how bright it is lit
+const EXPOSED = [0.5, 2] // least and most that lamps are scaled with
+const SAME = 1e-5 // change between lights from which on they are different
+const AWAY = 1 - 1e-4 // and from which on nothing of the photo's own light is kept
 
-export const toLinear = v => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-export const toSrgb = v =>
-  v <= 0.0031308 ? 12.92 * Math.max(v, 0) : 1.055 * v ** (1 / 2.4) - 0.055
-export const DECODE = Float32Array.from({length: 256}, (_, i) => toLinear(i / 255))
-export const ENCODE = Uint8ClampedArray.from({length: 65536}, (_, i) =>
-  Math.round(255 * toSrgb(i / 65535)),
-)
-export const encode = v => ENCODE[v <= 0 ? 0 : v >= 1 ? 65535 : (v * 65535 + 0.5) | 0]
+const clamp = (x, low, high) => Math.min(high, Math.max(low, x))
 
-// half of the kernel, from the middle; as long as OpenCV's for floats
-function gaussian(sigma) {
-  const n = (Math.round(8 * sigma + 1) | 1) >> 1
-  const k = Array.from({length: n + 1}, (_, i) => Math.exp((-i * i) / (2 * sigma * sigma)))
-  const total = 2 * k.reduce((a, b) => a + b, 0) - k[0]
-  return k.map(v => v / total)
-}
+// ---- the face as the photo has it
 
-// Both filters work in place, so that a light that moves leaves nothing to be collected: line by
-// line, with n values more on both sides
-function lines(x, size, channels, n, outside, does) {
-  const line = new Float64Array(size + 2 * n)
-  for (const [step, other] of [
-    [channels, size * channels],
-    [size * channels, channels],
-  ]) {
-    for (let j = 0; j < size; j++) {
-      for (let c = 0; c < channels; c++) {
-        const start = j * other + c
-        for (let i = 0, p = start; i < size; i++, p += step) line[i + n] = x[p]
-        for (let i = 0; i < n; i++) {
-          line[n - 1 - i] = line[n + outside(i)]
-          line[n + size + i] = line[n + size - 1 - outside(i)]
-        }
-        does(line, start, step)
-      }
-    }
-  }
-  return x
-}
-
-// border repeated
-export function blur(x, size, channels, sigma) {
-  const k = gaussian(sigma)
-  const n = k.length - 1
-  return lines(
-    x,
-    size,
-    channels,
-    n,
-    () => 0,
-    (line, start, step) => {
-      for (let i = n, p = start; i < size + n; i++, p += step) {
-        let s = k[0] * line[i]
-        for (let d = 1; d <= n; d++) s += k[d] * (line[i - d] + line[i + d])
-        x[p] = s
-      }
-    },
-  )
-}
-
-// mean over 5×5, border mirrored
-function box(x, size, channels) {
-  const width = 2 * RADIUS + 1
-  return lines(
-    x,
-    size,
-    channels,
-    RADIUS,
-    i => i,
-    (line, start, step) => {
-      let s = 0
-      for (let i = 0; i < width - 1; i++) s += line[i]
-      for (let i = 0, p = start; i < size; i++, p += step) {
-        s += line[i + width - 1]
-        x[p] = s / width
-        s -= line[i]
-      }
-    },
-  )
-}
-
-// an eighth of the work: means over 2×2, blurred and read bilinearly; both blur a little themselves
-function wideBlur(x, size, channels, sigma) {
-  const n = size >> 1
-  const row = size * channels
-  const half = new Float32Array(n * n * channels)
-  for (let y = 0, o = 0; y < n; y++) {
-    for (let u = 0; u < n; u++) {
-      for (let c = 0; c < channels; c++, o++) {
-        const i = 2 * y * row + 2 * u * channels + c
-        half[o] = (x[i] + x[i + channels] + x[i + row] + x[i + row + channels]) / 4
-      }
-    }
-  }
-  blur(half, n, channels, Math.sqrt(sigma * sigma - 0.9) / 2)
-  // the next nearest, a third as near
-  const other = i => Math.min(n - 1, Math.max(0, (i >> 1) + (i & 1 ? 1 : -1)))
-  for (let y = 0, o = 0; y < size; y++) {
-    for (let u = 0; u < size; u++) {
-      const a = (y >> 1) * n
-      const b = other(y) * n
-      const d = u >> 1
-      const e = other(u)
-      const [ad, ae, bd, be] = [a + d, a + e, b + d, b + e]
-      for (let c = 0; c < channels; c++, o++) {
-        x[o] =
-          (9 * half[channels * ad + c] +
-            3 * (half[channels * ae + c] + half[channels * bd + c]) +
-            half[channels * be + c]) /
-          16
-      }
-    }
-  }
-  return x
-}
-
-// What stays the same while a face is relit
-export class Maps {
-  constructor({size, albedo, normals, residual, mask, guide, light}) {
-    Object.assign(this, {
-      size,
-      albedo,
-      normals,
-      residual,
-      mask,
-      guide,
-      light,
-      basis: basisMap(normals),
-    })
-    const P = size * size
-    this.shading = new Float32Array(3 * P)
-    this.own = this.render(light, albedo, 1).slice()
-    this.ownLog = this.own.map(v => Math.log(Math.max(v, 0) + OFFSET))
-    this.ownGreyLog = new Float32Array(P).map((_, p) => Math.log(luminance(this.own, p) + OFFSET))
-    this.nearMask = wideBlur(mask.slice(), size, 1, size / 24)
-    this.gain = new Float32Array(3 * P) // these two are written anew for every light
-    this.other = new Float32Array(3 * P)
-    this.meanGuide = box(guide.slice(), size, 1)
-    const square = box(
-      guide.map(v => v * v),
-      size,
-      1,
+// Logarithms that ratios to a rendering need
+class Own {
+  constructor(rendering) {
+    this.log = rendering.map(v => Math.log(Math.max(v, 0) + OFFSET))
+    this.greyLog = new Float32Array(rendering.length / 3).map((_, p) =>
+      Math.log(luminance(rendering, p) + OFFSET),
     )
-    this.inverse = square.map((v, p) => 1 / (Math.max(v - this.meanGuide[p] ** 2, 0) + EPS))
   }
 
-  // (S, S, 3) linear: albedo · shading + residual
-  render(light, albedo, residual) {
-    const out = (this.rendering ??= new Float32Array(albedo.length))
-    const f = shade(this.basis, light, this.shading)
-    for (let i = 0; i < out.length; i++) out[i] = albedo[i] * f[i] + residual * this.residual[i]
+  // logarithm of the offset ratio image: of a new rendering to this one
+  ratio(rendering, out) {
+    const {log, greyLog} = this
+    for (let p = 0, i = 0; p < greyLog.length; p++) {
+      const Y = luminance(rendering, p)
+      const share = Y / (Y + OFFSET)
+      const grey = (1 - share) * (Math.log(Y + OFFSET) - greyLog[p])
+      for (const end = i + 3; i < end; i++) {
+        const g = share * (Math.log(Math.max(rendering[i], 0) + OFFSET) - log[i]) + grey
+        out[i] = g > MAX_LOG ? MAX_LOG : g < -MAX_LOG ? -MAX_LOG : g
+      }
+    }
     return out
   }
+}
 
-  // logarithm of the offset ratio image, continued beyond the mask
-  logGain(rendering) {
-    const P = this.size ** 2
-    const {gain, other: masked} = this
-    for (let p = 0, i = 0; p < P; p++) {
-      const Y = luminance(rendering, p)
-      const t = Y / (Y + OFFSET)
-      const grey = (1 - t) * (Math.log(Y + OFFSET) - this.ownGreyLog[p])
-      for (const end = i + 3; i < end; i++) {
-        const g = t * (Math.log(Math.max(rendering[i], 0) + OFFSET) - this.ownLog[i]) + grey
-        gain[i] = Math.min(MAX_LOG, Math.max(-MAX_LOG, g))
-        masked[i] = gain[i] * this.mask[p]
-      }
-    }
-    const near = wideBlur(masked, this.size, 3, this.size / 24)
-    for (let p = 0, i = 0; p < P; p++) {
-      const m = this.mask[p]
-      const k = (1 - m) / (this.nearMask[p] + 1e-4)
+export class Maps {
+  constructor({size, albedo, normals, residual, mask, unexplained, guide, wet, light}) {
+    Object.assign(this, {size, albedo, normals, residual, mask, unexplained, wet, light})
+    this.basis = basisMap(normals)
+    const shading = shade(this.basis, light)
+    const explained = albedo.map((v, i) => v * shading[i])
+    const bare = albedo.map((v, i) => v * (shading[i] + DARKEST))
+    this.own = new Own(explained.map((v, i) => v + residual[i]))
+    this.bare = new Own(bare) // without the residual
+    this.shadow = bare.map((v, i) => clamp(1 + Math.min(residual[i], 0) / Math.max(v, 1e-3), 0, 1))
+    this.guide = new Guide(guide, size)
+    this.nearMask = wideBlur(mask.slice(), size, 1, size / 24)
+    this.lit = indices(mask, v => v > 0.5)
+    this.someLit = this.lit.filter((_, k) => k % 8 === 0)
+    this.eyes = new Eyes(this, shading)
+  }
+
+  // a map continued beyond the mask by what is near within, in its place
+  continued(gain, masked) {
+    const {size, mask, nearMask} = this
+    for (let i = 0; i < gain.length; i++) masked[i] = gain[i] * mask[(i / 3) | 0]
+    const near = wideBlur(masked, size, 3, size / 24)
+    for (let p = 0, i = 0; p < mask.length; p++) {
+      const m = mask[p]
+      const k = (1 - m) / (nearMask[p] + 1e-4)
       for (const end = i + 3; i < end; i++) gain[i] = m * gain[i] + k * near[i]
     }
     return gain
   }
+}
 
-  // guided filter: slope and offset, gain ≈ slope·grey + offset, in the place of `gain`
-  fit(gain) {
-    const S = this.size
-    const P = S * S
-    const {guide, meanGuide, inverse, other: slope} = this
-    const mean = gain
-    for (let p = 0, i = 0; p < P; p++) {
-      for (const end = i + 3; i < end; i++) slope[i] = guide[p] * gain[i]
-    }
-    box(mean, S, 3)
-    box(slope, S, 3)
-    for (let p = 0, i = 0; p < P; p++) {
-      for (const end = i + 3; i < end; i++) {
-        slope[i] = (slope[i] - meanGuide[p] * mean[i]) * inverse[p]
-        mean[i] -= slope[i] * meanGuide[p]
+function indices(x, wanted) {
+  const found = []
+  x.forEach((v, p) => {
+    if (wanted(v)) found.push(p)
+  })
+  return Int32Array.from(found)
+}
+
+// Eyes and the inside of the mouth: the shading of what is around them, and nothing else
+class Eyes {
+  constructor({size, mask, wet}, shading) {
+    this.size = size
+    this.wet = wet
+    this.places = indices(wet, v => v > 0)
+    this.weight = mask.map((m, p) => m * (1 - wet[p]) + 1e-3)
+    this.nearWeight = wideBlur(this.weight.slice(), size, 1, size / 24)
+    const own = shading.map(v => v + DARKEST)
+    this.ownLog = this.around(own, new Float32Array(own.length)).map(v => Math.log(v + OFFSET))
+  }
+
+  around(shading, out) {
+    const {size, weight, nearWeight} = this
+    for (let i = 0; i < out.length; i++) out[i] = shading[i] * weight[(i / 3) | 0]
+    wideBlur(out, size, 3, size / 24)
+    for (let i = 0; i < out.length; i++) out[i] /= nearWeight[(i / 3) | 0]
+    return out
+  }
+
+  // their log gain in the place of what was worked out for skin
+  mend(gain, shading, spare) {
+    const near = this.around(shading, spare)
+    for (const p of this.places) {
+      for (let i = 3 * p; i < 3 * p + 3; i++) {
+        gain[i] += this.wet[p] * (Math.log(near[i] + OFFSET) - this.ownLog[i] - gain[i])
       }
     }
-    return [box(slope, S, 3), box(mean, S, 3)]
   }
 }
 
-function luminance(x, p) {
-  return (
-    RED * Math.max(x[3 * p], 0) +
-    GREEN * Math.max(x[3 * p + 1], 0) +
-    BLUE * Math.max(x[3 * p + 2], 0)
-  )
+// ---- the face under another light
+
+export class Relit {
+  constructor(maps, person, transform) {
+    this.maps = maps
+    this.person = person
+    this.onPerson = then(inverse(transform), person.M) // crop px → px of the person's crop
+    const floats = n => new Float32Array(n * maps.size ** 2)
+    // all of these are written anew for every light
+    this.literal = floats(3) // shading by the 27 numbers alone
+    this.shading = floats(3) // by lamps, shadows included
+    this.shine = floats(3)
+    this.rendering = floats(3)
+    this.gain = floats(3)
+    this.spare = floats(3)
+    this.bare = floats(3) // shading by lamps without shadows
+    this.arrives = floats(1)
+  }
+
+  // the light as it falls: what of it changes, its lamps, and how much of each is seen
+  under(light, {contrast, shine, shadows}, isCoarse = false) {
+    const {maps, person} = this
+    shade(maps.basis, light.coeffs, this.literal)
+    const change = contrast === 1 ? lightChange(light.coeffs, maps.light) : 1
+    this.change = change < SAME ? 0 : change > AWAY ? 1 : change
+    this.coeffs = light.coeffs
+    this.isKnown = light.isKnown || contrast !== 1
+    this.isCoarse = isCoarse
+    this.lamps = light.staged(contrast)
+    const moves = this.change > 0 && shadows === "moved"
+    this.seen = this.lamps.lamps.map(lamp => (moves ? person.seen(lamp) : null))
+    if (this.change > 0) this.stage(light.isKnown, shine, shadows)
+    this.render()
+  }
+
+  stage(hasLamps, shine, shadows) {
+    const {maps, shading, literal, bare, arrives} = this
+    const seen = this.seen.map(map => map && this.onFace(map))
+    shadeByLamps(this.lamps, maps.normals, [], bare, arrives)
+    shadeByLamps(this.lamps, maps.normals, seen, shading, arrives)
+    if (!this.isKnown) keepSky(shading, bare, literal, 0)
+    // as bright on the lit cheek as without shadows
+    const plain = hasLamps ? bare : literal
+    const factor = clamp(this.brightness(plain) / this.brightness(shading), ...EXPOSED)
+    this.lamps = this.lamps.times(factor)
+    this.exposure = factor
+    this.shines = shine === "moved"
+    const kept = shadows === "kept"
+    for (let i = 0; i < shading.length; i++) {
+      shading[i] *= kept ? factor * maps.shadow[i] : factor
+    }
+    this.shine.fill(0)
+    if (shine === "kept") this.shine.set(maps.residual.map(v => Math.max(v, 0)))
+    if (this.shines) addHighlights(this.lamps, maps.normals, seen, GLOSS, this.shine)
+  }
+
+  // how bright the lit part of the face is
+  brightness(shading) {
+    const lit = this.isCoarse ? this.maps.someLit : this.maps.lit
+    if (!lit.length) return 1
+    const Y = Float32Array.from(lit, p => luminance(shading, p))
+    return Math.max(quantile(Y, LIT), 1e-4)
+  }
+
+  // a map of the person's crop on the face's
+  onFace(map) {
+    const {size} = this.maps
+    const n = this.person.size
+    const [[a, b, c], [d, e, f]] = this.onPerson
+    const out = new Float32Array(size * size)
+    for (let y = 0, p = 0; y < size; y++) {
+      for (let x = 0; x < size; x++, p++) {
+        const u = clamp(a * x + b * y + c, 0, n - 1)
+        const v = clamp(d * x + e * y + f, 0, n - 1)
+        const i = Math.min(n - 2, u | 0)
+        const j = Math.min(n - 2, v | 0)
+        const [o, fu, fv] = [j * n + i, u - i, v - j]
+        out[p] =
+          (map[o] * (1 - fu) + map[o + 1] * fu) * (1 - fv) +
+          (map[o + n] * (1 - fu) + map[o + n + 1] * fu) * fv
+      }
+    }
+    return out
+  }
+
+  // (S, S, 3) linear: albedo · shading + residual, as it is under this light
+  render() {
+    const {change, literal, shading, shine, rendering} = this
+    const {albedo, residual} = this.maps
+    for (let i = 0; i < rendering.length; i++) {
+      const staged = change > 0 ? albedo[i] * (shading[i] - literal[i]) + shine[i] : 0
+      rendering[i] = albedo[i] * literal[i] + change * staged + (1 - change) * residual[i]
+    }
+  }
+
+  // log gain of the face, as lines along the photo's edges
+  lines(strength) {
+    const {maps, gain, spare, change} = this
+    if (change > 0) this.move()
+    if (change < 1) this.keep()
+    for (let i = 0; i < gain.length; i++) gain[i] *= strength
+    return {size: maps.size, ...maps.guide.lines(maps.continued(gain, spare), spare)}
+  }
+
+  // the face's tone and what is finer than maps stay the photo's
+  move() {
+    const {maps, gain, spare, shading, shine} = this
+    const {albedo, unexplained} = maps
+    for (let i = 0; i < spare.length; i++) spare[i] = albedo[i] * shading[i] + shine[i]
+    maps.bare.ratio(spare, gain)
+    for (let i = 0; i < gain.length; i++) gain[i] -= unexplained[i]
+    maps.eyes.mend(gain, shading, spare)
+  }
+
+  // where the light is nearly the photo's own, its shine and shadows stay
+  keep() {
+    const {maps, gain, spare, literal, change} = this
+    const {albedo, residual} = maps
+    for (let i = 0; i < spare.length; i++) spare[i] = albedo[i] * literal[i] + residual[i]
+    maps.own.ratio(spare, spare)
+    for (let i = 0; i < gain.length; i++) {
+      gain[i] = change > 0 ? change * gain[i] + (1 - change) * spare[i] : spare[i]
+    }
+  }
+
+  // (S²) the share of shine in what the light brings, which paint does not cover
+  gloss() {
+    const {literal, rendering} = this
+    const {albedo, size} = this.maps
+    const share = new Float32Array(size * size)
+    for (let p = 0; p < share.length; p++) {
+      let bright = 0
+      let all = 0
+      for (let c = 0, i = 3 * p; c < 3; c++, i++) {
+        const diffuse = albedo[i] * literal[i]
+        bright += LUMINANCE[c] * Math.max(0, rendering[i] - diffuse)
+        all += LUMINANCE[c] * Math.max(0, diffuse)
+      }
+      share[p] = bright / Math.max(all + bright, 0.001)
+    }
+    return share
+  }
 }

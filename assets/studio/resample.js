@@ -1,7 +1,8 @@
 // What both compositors know of paint that is finer than the view, and of light that is hardly
 // there.
 
-export const TAU = 0.02 // added to what is multiplied, as illures_nb/decompose.py does
+export const OFFSET = 0.02 // added to what is multiplied, as illures_nb/recompose.py does
+export const DARKEST = 0.02 // shading that is everywhere, as illures_nb/relight.py has it
 
 // Paint has a finer grid than the view: what lies under a pixel is averaged by a Gaussian as wide
 // as `on_photo`'s, `sigma` crop px, from `looks` places on each side that are `apart` sigma from

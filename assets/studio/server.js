@@ -8,7 +8,7 @@ export function address(path) {
   return new URL("gradio_api/file=" + escaped, document.baseURI).href
 }
 
-// a file of 16-bit numbers → name → Float32Array
+// a file of 8-bit and 16-bit numbers → name → Float32Array
 export async function unpack(path, index) {
   const answer = await fetch(address(path)).catch(() => {
     throw new Error(LOST)
@@ -16,9 +16,10 @@ export async function unpack(path, index) {
   if (!answer.ok) throw new Error(FORGOTTEN)
   const data = await answer.arrayBuffer()
   const maps = {}
-  for (const [name, {at, count, low, high}] of Object.entries(index)) {
-    const k = (high - low) / 65535
-    maps[name] = Float32Array.from(new Uint16Array(data, at, count), v => low + k * v)
+  for (const [name, {at, count, bits, low, high}] of Object.entries(index)) {
+    const k = (high - low) / (2 ** bits - 1)
+    const Levels = bits === 8 ? Uint8Array : Uint16Array
+    maps[name] = Float32Array.from(new Levels(data, at, count), v => low + k * v)
   }
   return maps
 }

@@ -14,10 +14,21 @@ const radians = a => (a * Math.PI) / 180
 const degrees = a => (a * 180) / Math.PI
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x))
 
-export const basis = (x, y, z) =>
-  [1, z, x, y, 2 * z * z - x * x - y * y, x * z, y * z, x * x - y * y, x * y].map(
-    (v, i) => v * SCALE[i],
-  )
+// the nine terms at a normal, written into a list
+function terms(x, y, z, out, at) {
+  out[at] = SCALE[0]
+  out[at + 1] = SCALE[1] * z
+  out[at + 2] = SCALE[2] * x
+  out[at + 3] = SCALE[3] * y
+  out[at + 4] = SCALE[4] * (2 * z * z - x * x - y * y)
+  out[at + 5] = SCALE[5] * x * z
+  out[at + 6] = SCALE[6] * y * z
+  out[at + 7] = SCALE[7] * (x * x - y * y)
+  out[at + 8] = SCALE[8] * x * y
+  return out
+}
+
+export const basis = (x, y, z) => terms(x, y, z, new Array(9), 0)
 
 export const zero = () => new Array(27).fill(0)
 export const sum = lights => lights.reduce((a, b) => a.map((v, i) => v + b[i]), zero())
@@ -72,6 +83,7 @@ export function rotation(yaw, pitch) {
 
 const product = (A, B) =>
   A.map(row => B[0].map((_, j) => row.reduce((s, v, k) => s + v * B[k][j], 0)))
+export const applied = (A, v) => A.map(row => row.reduce((s, a, i) => s + a * v[i], 0))
 const transposed = A => A[0].map((_, j) => A.map(row => row[j]))
 
 // every direction d of the light becomes R·d: orders 1 and 2 are a vector and a matrix
@@ -116,6 +128,12 @@ export function angles(light) {
   return [degrees(Math.atan2(x, z)), degrees(Math.asin(clamp(y / length, -1, 1)))]
 }
 
+// without its colour, as bright as before
+function grey(light) {
+  const Y = SCALE.map((_, i) => LUMINANCE.reduce((s, w, c) => s + w * light[3 * i + c], 0))
+  return Y.flatMap(v => [v, v, v])
+}
+
 // (S·S·3) normals of a ball that fills a square, (S·S) coverage
 export function ballNormals(size) {
   const normals = new Float32Array(size * size * 3)
@@ -137,7 +155,7 @@ export function ballNormals(size) {
 export function basisMap(normals) {
   const out = new Float32Array(normals.length * 3)
   for (let p = 0, q = 0; p < normals.length; p += 3, q += 9) {
-    out.set(basis(normals[p], normals[p + 1], normals[p + 2]), q)
+    terms(normals[p], normals[p + 1], normals[p + 2], out, q)
   }
   return out
 }
@@ -168,7 +186,50 @@ export function peak(light) {
   for (const v of shade(PEAK_BALL, light, PEAK_SHADING)) if (v > top) top = v
   return top
 }
-export const matched = (light, other) => scaled(light, peak(other) / Math.max(peak(light), 1e-6))
+
+const LIT = 0.85 // quantile of a face's shading that tells how bright it is lit
+const BRIGHTEST = 1.8 // how much more a light's peak may grow than the other's: rims stay rims
+// where nine of ten normals of a face lie
+const FRONT = basisMap(front(64, ({y, z}) => z > 0.38 && Math.abs(y) < 0.5))
+
+// normals of a ball seen from the front, those that are asked for
+export function front(size, wanted) {
+  const [normals, covers] = ballNormals(size)
+  const at = i => ({y: normals[i + 1], z: normals[i + 2], cover: covers[(i / 3) | 0]})
+  return normals.filter((_, i) => wanted(at(i - (i % 3))))
+}
+
+// of values, written into order; between two of them where need be
+export function quantile(values, share) {
+  const sorted = values.sort()
+  const at = share * (sorted.length - 1)
+  const low = Math.floor(at)
+  const high = Math.min(low + 1, sorted.length - 1)
+  return sorted[low] + (at - low) * (sorted[high] - sorted[low])
+}
+
+// luminance of the shading on the lit part of a face
+function litShading(light) {
+  const shading = shade(FRONT, grey(light))
+  return quantile(
+    shading.filter((_, i) => i % 3 === 0),
+    LIT,
+  )
+}
+
+// what a light must be scaled with to light a face as brightly as another one does
+export function matchFactor(light, other) {
+  const limit = (BRIGHTEST * peak(other)) / Math.max(peak(light), 1e-6)
+  const lit = litShading(light)
+  return lit > 0 ? Math.min(limit, litShading(other) / lit) : limit
+}
+
+// orders 1 and 2 as a larger lamp has them, as bright as before
+export function softened(light, softness) {
+  const k = disc(softness)
+  const soft = light.map((v, i) => v * k[ORDER[Math.floor(i / 3)]])
+  return scaled(soft, peak(light) / Math.max(peak(soft), 1e-6))
+}
 
 // A light that was fitted to a face has lobes below 0, and colours that part, where that face did
 // not show them: turned, it gives black and coloured patches. Its calm form is what is sure of it:
@@ -176,23 +237,17 @@ export const matched = (light, other) => scaled(light, peak(other) / Math.max(pe
 const CALM_SOFTNESS = 0.3
 const CALM_FILL = 0.15
 const CALM_TURN = 30
-const calmForms = new WeakMap() // light → its calm form
 
-export function calm(light) {
-  if (!calmForms.has(light)) calmForms.set(light, lampAndFill(light))
-  return calmForms.get(light)
-}
-
-function lampAndFill(light) {
-  const grey = SCALE.map((_, i) => LUMINANCE.reduce((s, w, c) => s + w * light[3 * i + c], 0))
+// where its lamp is and how large; the strength of lamp and fill, and the colour of both
+export function calmParts(light) {
+  const Y = grey(light).filter((_, i) => i % 3 === 0)
   const front = lamp(0, 0, CALM_SOFTNESS)
-  const strength = Math.hypot(grey[1], grey[2], grey[3]) / front[3]
-  const fill = Math.max((grey[0] - strength * front[0]) * SCALE[0], CALM_FILL * strength)
-  const from = one => scaled(sum([scaled(one, strength), even(fill)]), meanColour(light))
-  return scaled(
-    from(lamp(...angles(light), CALM_SOFTNESS)),
-    peak(light) / Math.max(peak(from(front)), 1e-6),
-  )
+  const strength = Math.hypot(Y[1], Y[2], Y[3]) / front[3]
+  const fill = Math.max((Y[0] - strength * front[0]) * SCALE[0], CALM_FILL * strength)
+  const colour = meanColour(light)
+  const inFront = scaled(sum([scaled(front, strength), even(fill)]), colour)
+  const factor = scaled(colour, peak(light) / Math.max(peak(inFront), 1e-6))
+  return {angles: angles(light), softness: CALM_SOFTNESS, strength, fill, factor}
 }
 
 // of a white ball under it, of luminance 1
@@ -211,26 +266,31 @@ function between([a, e], [b, f]) {
   return degrees(Math.acos(clamp(p[0] * q[0] + p[1] * q[1] + p[2] * q[2], -1, 1)))
 }
 
-// A fitted light, for being turned to a direction: as it is where it was found, calm from
-// `CALM_TURN` on
-export function forTurning(light, azimuth, elevation) {
+// how much of a fitted light is to be its calm form when it is turned to a direction: nothing
+// where it was found, all from `CALM_TURN` on
+export function calmShare(light, azimuth, elevation) {
   const t = Math.min(1, between(angles(light), [azimuth, elevation]) / CALM_TURN)
-  const share = t * t * (3 - 2 * t)
-  return share === 0 ? light : sum([scaled(light, 1 - share), scaled(calm(light), share)])
+  return t * t * (3 - 2 * t)
 }
 
-// A light turned until most of it comes from a direction, made softer, stronger, warmer
-export function aimed({base, azimuth, elevation, strength, warm, softness}) {
-  const [a, e] = angles(base)
-  const R = product(product(rotation(azimuth, elevation), rotation(0, -e)), rotation(-a, 0))
-  let light = rotated(base, R)
-  if (softness > 0) {
-    const k = disc(softness)
-    const soft = light.map((v, i) => v * k[ORDER[Math.floor(i / 3)]])
-    light = matched(soft, light)
-  }
-  return scaled(
-    light,
-    warmth(warm).map(v => v * strength),
-  )
+// 3×3: what turns a light until most of it comes from a direction
+export function turnTo(light, azimuth, elevation) {
+  const [a, e] = angles(light)
+  return product(product(rotation(azimuth, elevation), rotation(0, -e)), rotation(-a, 0))
+}
+
+// ---- how different lights are
+
+const HALF_WAY = 0.12 // relative change of a ball at which 63 % of the photo's own light is gone
+const CHANGE_BALL = basisMap(front(24, ({cover}) => cover > 0.9))
+
+// how differently two lights fall on a ball's front: 0 the same but for brightness, towards 1
+export function lightChange(light, own) {
+  const [one, other] = [light, own].map(k => {
+    const lit = shade(CHANGE_BALL, k)
+    const length = Math.max(Math.hypot(...lit), 1e-6)
+    return lit.map(v => v / length)
+  })
+  const distance = Math.hypot(...one.map((v, i) => v - other[i]))
+  return 1 - Math.exp(-((distance / HALF_WAY) ** 2))
 }

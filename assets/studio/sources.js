@@ -4,7 +4,7 @@ export const OWN = "own" // the light of the photo itself
 export const FILE = "file" // the light of another portrait, an environment map or light settings
 
 class Sources {
-  lights = new Map() // name → light
+  lights = new Map() // name → `SHLight`
   free = new Set() // names of those that were not fitted to a face: they can be turned as they are
 
   add(name, light, fitted = false) {

@@ -45,7 +45,7 @@ export function mount(root, {trigger, props, watch}) {
   showPhoto(stage, boxes, () => {
     tiles.enlarge(null)
     split.set(0)
-    if (studio.told) greeting.start()
+    if (studio.photo) greeting.start()
   })
   followPointer(stage)
   undoByKeys()
@@ -60,7 +60,7 @@ export function mount(root, {trigger, props, watch}) {
 
 function showPhoto({$, frame}, boxes, begin) {
   studio.on("photo", () => {
-    const open = Boolean(studio.told)
+    const open = Boolean(studio.photo)
     for (const part of [frame, $(".bar"), $(".strip")]) part.hidden = !open
     $(".waiting").hidden = open
     $(".waiting").textContent = BRING

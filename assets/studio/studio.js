@@ -8,6 +8,8 @@ import {Paint, WHOLE, forServer, fromServer, picture} from "./paint.js"
 import {address, fetchImage, unpack} from "./server.js"
 
 const HISTORY = 40 // moments that can be gone back to
+const MOVING = 500 // ms from a picture to a change of the light that is one movement with it
+const REST = 150 // ms without a change until a light that was moved is drawn finely
 const STATES = ["view", "chosen", "light", "layers", "history", "drawn", "panel"]
 const SECOND_LIGHT = {
   source: "lamp",
@@ -23,15 +25,18 @@ class Studio {
   home = new URL(".", import.meta.url).href // of the scripts
 
   // the photo
-  latest = null // what the server told last
-  told = null // what it told of the photo that is open
-  line = Promise.resolve() // what it told is opened one after the other
+  latest = null // the photo that came last from the server
+  photo = null // the one that is open, as illures_demo/payload.py sends it
+  line = Promise.resolve() // photos are opened one after the other
   faces = new Map() // number → `Face`
   views = {} // name → picture of the photo or of a part of it
   seen = null // the view that is shown
   canvas = null
   compositor = null
-  asked = null // a frame that is to be drawn
+  frame = null // one that is to be drawn
+  rest = null // a finer one, as soon as the light rests
+  drawn = -Infinity // when the picture was, under a changed light, ms
+  isMoving = false // the light, by hand or by itself
 
   // what was chosen
   chosen = 1 // a face, or "all"
@@ -95,21 +100,21 @@ class Studio {
   }
 
   // one after the other, in the order in which they came
-  receive(told) {
-    this.latest = told
-    this.line = this.line.catch(() => {}).then(() => this.open(told))
+  receive(photo) {
+    this.latest = photo
+    this.line = this.line.catch(() => {}).then(() => this.open(photo))
     return this.line
   }
 
-  async open(told) {
-    if (told?.visit !== this.latest?.visit) return // another photo came meanwhile
-    if (told?.visit !== this.told?.visit) this.clear()
-    if (!told) return
-    this.told = told
-    for (const [number, face] of Object.entries(told.faces)) await this.take(Number(number), face)
+  async open(photo) {
+    if (photo?.visit !== this.latest?.visit) return // another photo came meanwhile
+    if (photo?.visit !== this.photo?.visit) this.clear()
+    if (!photo) return
+    this.photo = photo
+    for (const [number, face] of Object.entries(photo.faces)) await this.take(Number(number), face)
     const first = !this.seen
     if (first) {
-      this.chosen = Number(Object.keys(told.faces)[0])
+      this.chosen = Number(Object.keys(photo.faces)[0])
       this.wholePhoto = this.count > 1
     }
     this.chooseWanted()
@@ -136,14 +141,14 @@ class Studio {
     this.tell("layers")
   }
 
-  async take(number, told) {
-    const folder = this.told.folder + "/"
+  async take(number, record) {
+    const folder = this.photo.folder + "/"
     if (!this.faces.has(number)) {
-      const maps = await unpack(folder + told.maps.file, told.maps.index)
-      this.faces.set(number, new Face(number, told, maps))
+      const maps = await unpack(folder + record.maps.file, record.maps.index)
+      this.faces.set(number, new Face(number, record, maps, this.photo.size))
     }
     const face = this.faces.get(number)
-    if (told.paint && !face.paint) await this.takePaint(face, told.paint, folder)
+    if (record.paint && !face.paint) await this.takePaint(face, record.paint, folder)
   }
 
   async takePaint(face, {file, index, fine, healed, touches, level, tone}, folder) {
@@ -160,7 +165,7 @@ class Studio {
   }
 
   clear() {
-    this.told = null
+    this.photo = null
     this.faces = new Map()
     this.views = {}
     this.seen = null
@@ -178,11 +183,11 @@ class Studio {
   }
 
   async show() {
-    const {viewName: name, told} = this
+    const {viewName: name, photo} = this
     if (!this.views[name]) {
-      const {file, back} = told.views[name]
-      const image = await fetchImage(told.folder + "/" + file)
-      if (told.visit !== this.told?.visit) return
+      const {file, back} = photo.views[name]
+      const image = await fetchImage(photo.folder + "/" + file)
+      if (photo.visit !== this.photo?.visit) return
       const {naturalWidth: width, naturalHeight: height} = image
       this.views[name] = {name, image, back, width, height}
     }
@@ -198,21 +203,44 @@ class Studio {
     return this.show()
   }
 
+  // whether the picture is still to be drawn
+  get asked() {
+    return this.frame ?? this.rest
+  }
+
+  // a light that moves is drawn coarsely, and finely once it rests
   redraw(light = false) {
     if (!this.seen) return
-    if (light) for (const face of this.active) face.relit = null
-    this.asked ??= requestAnimationFrame(() => {
-      this.asked = null
+    if (light) this.forgetLight()
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null
       this.draw()
     })
+  }
+
+  forgetLight() {
+    this.isMoving = performance.now() - this.drawn < MOVING
+    for (const face of this.active) face.lines = null
+    clearTimeout(this.rest)
+    this.rest = null
   }
 
   draw() {
     if (!this.seen) return
     const faces = [...this.faces.values()].filter(face => face.touched)
-    for (const face of faces) if (!face.relit) face.relight()
+    const changed = faces.filter(face => !face.lines)
+    for (const face of changed) face.relight(this.isMoving)
     this.compositor.draw(faces.map(face => face.on(this.seen)))
+    if (changed.length) this.drawn = performance.now()
+    if (faces.some(face => face.isCoarse)) this.rest ??= setTimeout(() => this.drawFinely(), REST)
     this.tell("drawn")
+  }
+
+  drawFinely() {
+    this.rest = null
+    this.isMoving = false
+    for (const face of this.faces.values()) if (face.isCoarse) face.lines = null
+    this.redraw()
   }
 
   // ---- faces
@@ -231,7 +259,7 @@ class Studio {
   }
 
   get count() {
-    return this.told?.boxes.length ?? 0
+    return this.photo?.boxes.length ?? 0
   }
 
   // a face, or "all"; the server is asked for the maps of those that are not here yet
@@ -412,7 +440,7 @@ class Studio {
   restore(moment) {
     for (const {face, look, layers} of this.history[moment]) {
       if (layers !== face.layers) face.paint.apply(layers)
-      Object.assign(face, {look, layers, relit: null})
+      Object.assign(face, {look, layers, lines: null})
     }
     this.tell("light")
     this.tell("layers")
@@ -487,15 +515,18 @@ class Studio {
   }
 }
 
-function faceForServer({number, light, look, layers}) {
+function faceForServer({number, light, shining, look, layers}) {
+  const {contrast, effect: strength, shine, shadows} = look
   const rows = Array.from({length: 9}, (_, i) => light.slice(3 * i, 3 * i + 3))
   const named = ({source, ...rest}) => ({...rest, source: source.exact ? "numbers" : source})
   return {
     face: number,
     light: rows,
+    lamps: shining.lamps.record,
+    known: shining.isKnown,
     lights: look.lights.map(named),
     ambient: look.ambient,
-    residual: look.residual,
+    staging: {contrast, strength, shine, shadows},
     layers: layers.map(forServer),
   }
 }

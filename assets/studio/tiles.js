@@ -3,7 +3,7 @@ import * as sh from "./sh.js"
 import {drawBall, paper} from "./ball.js"
 import {element, seldom} from "./dom.js"
 import {SIDE} from "./paint.js"
-import {encode} from "./relight.js"
+import {encode} from "./colour.js"
 import {studio} from "./studio.js"
 
 const CALM = 120 // ms between pictures of the tiles while the light moves
@@ -39,9 +39,10 @@ const TILES = [
 const BYTES = {
   albedo: ({maps}, i) => encode(maps.albedo[i]),
   normals: ({maps}, i) => 127.5 * (maps.normals[i] + 1),
-  shading: ({maps}, i, top) => encode(maps.shading[i] / top),
-  residual: ({maps, look}, i) => 255 * (look.residual * maps.residual[i] + 0.5),
-  reconstruction: ({maps}, i) => encode(maps.rendering[i]),
+  shading: ({relit}, i, top) => encode(relit.literal[i] / top),
+  residual: ({maps, relit}, i) =>
+    255 * (relit.rendering[i] - maps.albedo[i] * relit.literal[i] + 0.5),
+  reconstruction: ({relit}, i) => encode(relit.rendering[i]),
 }
 
 export class Tiles {
@@ -87,9 +88,8 @@ export class Tiles {
 
   draw() {
     const {face} = studio
-    const {maps} = face
     const now = sourcesOf(face)
-    if (!face.relit) maps.render(face.light, maps.albedo, face.look.residual)
+    if (!face.lines) face.relight()
     for (const [name, {picture}] of this.tiles) {
       const last = this.drawn.get(name)
       if (now[name] && last?.face === face && last.from === now[name]) continue
@@ -102,9 +102,9 @@ export class Tiles {
 }
 
 // what the tiles are drawn from that do not follow the light
-function sourcesOf({maps, look, paint, painted}) {
+function sourcesOf({maps, paint, painted}) {
   const albedo = painted ? paint.ratio.version : maps
-  return {photo: studio.seen, albedo, normals: maps, residual: `${look.residual}`}
+  return {photo: studio.seen, albedo, normals: maps}
 }
 
 function drawTile(picture, name, face) {

@@ -1,15 +1,19 @@
-// The compositor by WebGL: a fragment shader repeats illures_nb/decompose.py's `composite`.
-import {TAU, softly} from "./resample.js"
+// The compositor by WebGL: a fragment shader repeats `change` and `apply_gain` of
+// illures_nb/recompose.py.
+import {OFFSET, softly} from "./resample.js"
 
 const VERTEX = `#version 300 es
 in vec2 corner; void main() { gl_Position = vec4(corner, 0, 1); }`
 
 const FRAGMENT = `#version 300 es
 precision highp float; precision highp sampler2D;
-uniform sampler2D photo, slope, offset, reach, ratio;
+uniform sampler2D photo, before;        // as it is, and with the faces drawn so far
+uniform sampler2D slope, offset, reach, ratio;
+uniform sampler2D matte, outerSlope, outerOffset;
 uniform vec3 across, down;              // rows of the matrix view px → crop px
-uniform float height, size, margin, texels, sigma, apart;
-uniform bool relit, painted;
+uniform vec3 matteAcross, matteDown, outerAcross, outerDown;
+uniform float height, size, margin, texels, sigma, apart, matteSize, outerSize;
+uniform bool relit, painted, alone;
 uniform int looks;
 out vec4 color;
 
@@ -36,13 +40,24 @@ void main() {
   vec3 here = vec3(at, 1);
   vec2 p = vec2(dot(across, here), dot(down, here));
   float feather = max(between(reach, p + margin, size + 2.*margin, true).r - .01, 0.)/.99;
-  if (feather == 0.) discard;
-  vec4 a = between(slope, p, size, false);
-  vec3 rgb = floor(color.rgb*255. + .5), b = between(offset, p, size, false).rgb;
+  vec3 rgb = floor(color.rgb*255. + .5);
   float grey = floor(dot(rgb, vec3(4899, 9617, 1868))/16384. + .5)/255.;
-  vec3 light = toLinear(color.rgb);
-  vec3 lit = light + feather*(light + ${TAU})*(exp(a.rgb*grey + b) - 1.);
-  if (painted) {
+  vec4 a = between(slope, p, size, false);
+  vec3 gain = a.rgb*grey + between(offset, p, size, false).rgb;
+  float share = feather;
+  if (!alone) {
+    vec2 q = vec2(dot(matteAcross, here), dot(matteDown, here));
+    vec2 line = between(matte, q, matteSize, false).rg;
+    share = clamp((line.x*grey + line.y - .02)/.96, 0., 1.);
+    vec2 o = vec2(dot(outerAcross, here), dot(outerDown, here));
+    vec3 outer = between(outerSlope, o, outerSize, false).rgb*grey
+               + between(outerOffset, o, outerSize, false).rgb;
+    gain = mix(outer, gain, feather);
+  }
+  if (share == 0.) discard;
+  vec3 light = toLinear(texelFetch(before, ivec2(gl_FragCoord.xy), 0).rgb);
+  vec3 lit = light + share*(light + ${OFFSET})*(exp(gain) - 1.);
+  if (painted && feather > 0.) {
     vec4 sum = vec4(0);
     for (int i = -looks; i <= looks; i++) for (int j = -looks; j <= looks; j++) {
       vec2 d = apart*vec2(i, j);
@@ -81,12 +96,15 @@ function coverCanvas(gl, program) {
   gl.vertexAttribPointer(corner, 2, gl.FLOAT, false, 0, 0)
 }
 
-const TEXTURES = ["photo", "slope", "offset", "reach", "ratio"] // each has a unit of its own
+// each has a unit of its own
+const MAPS = ["slope", "offset", "reach", "ratio", "matte", "outerSlope", "outerOffset"]
+const TEXTURES = ["photo", "before", ...MAPS]
+const GRIDS = ["across", "down"]
 
 export class WithWebGL {
   textures = {} // name → texture
-  four = new Float32Array(0) // slope and shine of a face, filled anew for each
-  ratio = null // version of the paint that is on the card
+  buffers = {} // name → numbers of two maps side by side, filled anew for each face
+  sent = {} // name → what is on the card
 
   constructor(canvas, gl) {
     this.canvas = canvas
@@ -118,18 +136,51 @@ export class WithWebGL {
   floats(name, data, size, channels) {
     const {gl} = this
     this.texture(name)
-    const formats = {1: [gl.R32F, gl.RED], 3: [gl.RGB32F, gl.RGB], 4: [gl.RGBA32F, gl.RGBA]}
+    const formats = {
+      1: [gl.R32F, gl.RED],
+      2: [gl.RG32F, gl.RG],
+      3: [gl.RGB32F, gl.RGB],
+      4: [gl.RGBA32F, gl.RGBA],
+    }
     const [inside, format] = formats[channels]
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 4)
     gl.texImage2D(gl.TEXTURE_2D, 0, inside, size, size, 0, format, gl.FLOAT, data)
+  }
+
+  // unless it is there already
+  floatsOnce(name, version, data, size, channels) {
+    if (this.sent[name] === version) return
+    this.floats(name, data(), size, channels)
+    this.sent[name] = version
+  }
+
+  // maps of one grid, side by side in each texel
+  joined(name, size, ...maps) {
+    const widths = maps.map(map => map.length / size ** 2)
+    const width = widths.reduce((sum, n) => sum + n, 0)
+    const length = width * size * size
+    if (this.buffers[name]?.length !== length) this.buffers[name] = new Float32Array(length)
+    const out = this.buffers[name]
+    let first = 0
+    maps.forEach((map, k) => {
+      const n = widths[k]
+      for (let p = 0, i = 0, o = first; p < size * size; p++, o += width) {
+        for (let c = 0; c < n; c++, i++) out[o + c] = map[i]
+      }
+      first += n
+    })
+    return out
   }
 
   show(image) {
     const {gl, canvas} = this
     canvas.width = image.width
     canvas.height = image.height
-    this.texture("photo")
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, image)
+    // the canvas has no alpha, and so has what is copied from it
+    for (const name of ["photo", "before"]) {
+      this.texture(name)
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, gl.RGB, gl.UNSIGNED_BYTE, image)
+    }
   }
 
   draw(faces) {
@@ -144,41 +195,50 @@ export class WithWebGL {
     for (const face of faces) this.drawFace(face)
   }
 
-  // (S, S, 4): slope, and the share of shine
-  slopeAndShine({slope, shine, size}) {
-    if (this.four.length !== 4 * size * size) this.four = new Float32Array(4 * size * size)
-    const {four} = this
-    for (let p = 0; p < size * size; p++) {
-      four[4 * p] = slope[3 * p]
-      four[4 * p + 1] = slope[3 * p + 1]
-      four[4 * p + 2] = slope[3 * p + 2]
-      four[4 * p + 3] = shine ? shine[p] : 0
-    }
-    return four
+  sendMaps({face, reach, ratio, gloss, matte, person}) {
+    const {size} = face
+    const shine = gloss ?? new Float32Array(size * size)
+    this.floats("slope", this.joined("slope", size, face.slope, shine), size, 4)
+    this.floats("offset", face.offset, size, 3)
+    this.floatsOnce("reach", reach, () => reach.mask, reach.size, 1)
+    if (ratio) this.floatsOnce("ratio", ratio.version, () => ratio.data, ratio.size, 3)
+    if (!person) return
+    const lines = () => this.joined("matte", matte.size, matte.slope, matte.offset)
+    this.floatsOnce("matte", matte, lines, matte.size, 2)
+    this.floats("outerSlope", person.slope, person.size, 3)
+    this.floats("outerOffset", person.offset, person.size, 3)
   }
 
-  sendMaps(face) {
-    const {size, offset, reach, ratio} = face
-    this.floats("slope", this.slopeAndShine(face), size, 4)
-    this.floats("offset", offset, size, 3)
-    this.floats("reach", reach.mask, reach.size, 1)
-    if (!ratio || this.ratio === ratio.version) return
-    this.floats("ratio", ratio.data, ratio.size, 3)
-    this.ratio = ratio.version
+  // the rows of a matrix, view px → px of a map
+  way(name, M) {
+    const {gl} = this
+    GRIDS.forEach((row, k) => {
+      const place = name ? name + row[0].toUpperCase() + row.slice(1) : row
+      gl.uniform3fv(this.place(place), M[k])
+    })
   }
 
-  drawFace(face) {
+  drawFace({box, face, reach, ratio, gloss, matte, person}) {
     const {gl, canvas} = this
-    const {M, size, reach, ratio, box} = face
-    this.sendMaps(face)
-    gl.uniform3fv(this.place("across"), M[0])
-    gl.uniform3fv(this.place("down"), M[1])
-    const {looks, sigma, apart} = softly(M, size, ratio)
-    const numbers = {size, margin: reach.margin, texels: ratio?.size ?? 1, sigma, apart}
-    gl.uniform1i(this.place("looks"), looks)
+    const [x, y] = [box[0], canvas.height - box[3]]
+    const [width, height] = [box[2] - box[0], box[3] - box[1]]
+    this.sendMaps({face, reach, ratio, gloss, matte, person})
+    this.way("", face.M)
+    if (person) {
+      this.way("matte", matte.M)
+      this.way("outer", person.M)
+    }
+    const {looks, sigma, apart} = softly(face.M, face.size, ratio)
+    const sides = {matteSize: matte?.size ?? 1, outerSize: person?.size ?? 1}
+    const paint = {texels: ratio?.size ?? 1, sigma, apart}
+    const numbers = {size: face.size, margin: reach.margin, ...paint, ...sides}
     for (const [name, v] of Object.entries(numbers)) gl.uniform1f(this.place(name), v)
+    gl.uniform1i(this.place("looks"), looks)
     gl.uniform1i(this.place("painted"), ratio ? 1 : 0)
-    gl.scissor(box[0], canvas.height - box[3], box[2] - box[0], box[3] - box[1])
+    gl.uniform1i(this.place("alone"), person ? 0 : 1)
+    this.texture("before")
+    gl.copyTexSubImage2D(gl.TEXTURE_2D, 0, x, y, x, y, width, height)
+    gl.scissor(x, y, width, height)
     gl.drawArrays(gl.TRIANGLES, 0, 3)
   }
 }
