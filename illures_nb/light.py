@@ -100,7 +100,7 @@ def _lamp(azimuth, elevation, strength=1.0, softness=0.1, kelvin=6504, color=Non
     return Lamp(light_direction(azimuth, elevation), strength * color, softness)
 
 
-def _staged(*lamps, fill, kelvin=6504):  # a share of the first lamp's strength
+def _staged(*lamps, fill, kelvin=6504):  # fill: a share of the strongest lamp's light
     "Lamps and a fill, exposed."
     strongest = max(lamp.colour.max() for lamp in lamps)
     whole = Lamps(lamps, fill * strongest * kelvin_rgb(kelvin))
