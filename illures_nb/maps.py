@@ -129,13 +129,14 @@ def cover_on_photo(
     name,  # of a map
 ) -> np.ndarray:  # (H, W) float32 in [0, 1]: the matte; of the mask the face alone
     "Return how much of each pixel a map covers."
-    if name != "mask" and f.person is not None:
-        return f.to_frame("matte")
     cover = np.zeros(f.photo.picture.shape[:2], np.float32)
     x0, y0, x1, y1 = box = face_box(f.photo.reach, f.photo.around, cover.shape)
     if x0 < x1 and y0 < y1:
         cover[y0:y1, x0:x1] = feather(f.photo, box)
-    return cover
+    if name == "mask" or f.person is None:
+        return cover
+    matte = f.to_frame("matte")
+    return matte if name == "matte" else np.maximum(matte, cover)
 
 
 def _covered_box(cover):

@@ -122,7 +122,7 @@ def person_to_frame(
     around: "Around",  # where the person is
     photo: Photo,
     unit: bool = False,  # renormalise vectors
-) -> np.ndarray:  # (H, W, C) float32, NaN outside the person
+) -> np.ndarray:  # (H, W, C) float32, NaN outside person and face
     "Put the map of a person around that of the face, which fades into it."
     box, matte = matte_on_photo(around, photo)
     x0, y0, x1, y1 = box
@@ -132,7 +132,7 @@ def person_to_frame(
     y = np.where(np.isfinite(inner), mask * inner + (1 - mask) * y, y)
     if unit:
         y /= np.maximum(np.linalg.norm(y, axis=-1, keepdims=True), 1e-6)
-    y[matte == 0] = np.nan
+    y[(matte == 0) & (mask[..., 0] == 0)] = np.nan
     out[y0:y1, x0:x1] = y
     return out
 

@@ -275,7 +275,8 @@ def test_floats_keep_what_is_brighter_than_white(relit, astronaut, alpha, tmp_pa
         picture.save(tmp_path / "o.exr")
         y = relit(tmp_path / "o.exr").photo.original.samples
         assert np.array_equal(y[still], x[still])
-        assert (y[~still] != x[~still]).any(-1).mean() > 0.5
+        seen = ~still if x.shape[2] == 3 else ~still & (x[..., 3] > 0)  # what is not transparent
+        assert (y[seen] != x[seen]).any(-1).mean() > 0.5
         assert y[-40:].max() > 2 or x.shape[2] == 4
     # and as a picture for the screen: 16 bits, alpha apart from colour
     picture.save(tmp_path / "o.png")
@@ -568,12 +569,13 @@ def test_maps_lie_on_the_photo(illures, face, astronaut_path, tmp_path):
         png16 = stored(place / f"{name}.png")
         assert png16.dtype == np.uint16
         alpha = png16[..., 3] / 65535
-        assert abs(alpha - face.to_frame("matte")).max() < 1e-5 and not alpha[nowhere[..., 0]].any()
+        cover = np.maximum(face.to_frame("matte"), np.nan_to_num(face.to_frame("mask")))
+        assert abs(alpha - cover).max() < 0.011 and not alpha[nowhere[..., 0]].any()
     mask, matte = (read_linear(place / f"{n}.exr")[..., 0] for n in ("mask", "matte"))
     assert not np.isnan(mask).any()
     assert np.array_equal(mask == 0, np.isnan(face.to_frame("mask")))
     assert abs(matte - face.to_frame("matte")).max() < 1e-3  # half floats
-    assert (matte >= mask - 1e-3).all() and (matte > 0.5).sum() > 5 * (mask > 0.5).sum()
+    assert (matte[mask > 0.5] > 0.5).mean() > 0.98 and (matte > 0.5).sum() > 5 * (mask > 0.5).sum()
 
 
 def test_only_the_maps_that_are_asked_for(illures, astronaut_path, tmp_path):
