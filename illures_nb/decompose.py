@@ -194,10 +194,11 @@ class Decomposition:
 
     def _gain(self, diffuse):
         "Log gain of the face, on its crop."
-        if self.relit is not None:
+        if self.relit is not None and self.relit.change > 0:
             return self.relit.face_gain(self.bare_albedo)
         own = (self.origin or self).rendering  # of the photo as it is
-        return log_gain(diffuse + self.residual, own, self.mask)
+        gain = log_gain(diffuse + self.residual, own, self.mask)
+        return gain if self.relit is None else gain * self.relit.staging.strength
 
     @property
     def _change(self):
