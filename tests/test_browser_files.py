@@ -282,7 +282,7 @@ def test_films_tell_how_far_they_are_and_can_be_stopped(visit, app, monkeypatch,
     v.page.get_by_role("tab", name="Keep").click()
     v.button("The light going round (.mp4)").click()
     v.page.get_by_text("of 480").wait_for()
-    assert v.js("document.querySelector('.work progress').value") > 0
+    v.wait("document.querySelector('.work progress').value > 0")
     assert float(v.js("getComputedStyle(document.querySelector('#save-mp4')).opacity")) == 1
     v.page.locator(".work").get_by_role("button", name="Cancel").click()
     v.wait("!document.querySelector('.work, [aria-busy=true]')")
