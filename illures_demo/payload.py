@@ -15,8 +15,6 @@ from illures_nb.edit import tone_range, touches, unrolled
 from illures_nb.export import view
 from illures_nb.image import write_image
 from illures_nb.lamps import lamps_behind
-from illures_nb.person import face_alone
-from illures_nb.relight import Found
 
 # ---- views of the photo
 
@@ -90,14 +88,6 @@ def light_for_page(
     return {"coeffs": light.coeffs.tolist(), "lamps": lamps.record(), "known": known}
 
 
-def found(
-    f,  # `Decomposition`, as found
-) -> Found:
-    "Return a face and its person as the photo has them; without one the face is all of it."
-    layers = f.albedo, f.normals, f.light, f.residual, f.mask, f.photo
-    return Found(*layers, f.person or face_alone(f.photo, f.albedo, f.normals, f.mask))
-
-
 _MOUTH, _CHIN = 51, 8  # landmarks
 
 
@@ -127,7 +117,7 @@ def person_for_page(
 def face_for_page(visit, number) -> dict:
     "Tell of the maps of a face and its person, as the page needs them to relight both."
     f = chosen(visit, number)
-    size, as_found = len(f.mask), found(f)
+    size, as_found = len(f.mask), f.found
     person, person_maps = person_for_page(as_found)
     maps = pack(
         visit.folder / f"maps-{number}.bin",

@@ -34,7 +34,7 @@ class Lamp:
 
     @property
     def radius(self):  # radians
-        "Return how large the lamp looks from the face: as wide as its shadows are soft."
+        "Return how soft the lamp's shadows are: half of its disc, whose rim gives little light."
         return np.pi / 4 * max(self.softness, SMALLEST)
 
     def coeffs(self):  # (9, 3)

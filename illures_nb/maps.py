@@ -25,7 +25,6 @@ from .face import invert_transform
 from .files import ImageWriteError, whole_file
 from .image import linear_to_srgb, quantise, write_exr, write_png
 from .light import SHLight
-from .relight import Found, Relit
 
 # %% ../nbs/52_maps.ipynb #f7378423
 class Entry(NamedTuple):
@@ -103,22 +102,13 @@ def person_values(
     "Return a map of the person around a face, as an EXR holds it."
     if f.person is None:
         return None
-    layers = _around(f)
+    layers = f.effect
     if name == "normals":
         return layers.person_map(name) * np.float32([1, GREEN[normals], 1])
     if name == "reconstruction":
         lit = layers.person_map("albedo") * layers.person_map("shading")
         return lit + layers.person_map("residual")
     return layers.person_map(name)
-
-
-def _around(f):
-    "What is known of the person under the light of the face."
-    if f.relit is not None:
-        return f.relit
-    o = f.origin or f
-    layers = o.albedo, o.normals, o.light, o.residual, o.mask
-    return Relit(Found(*layers, o.photo, o.person), f.light, None)
 
 # %% ../nbs/52_maps.ipynb #6517a9b5
 ROWS = 64  # of a band; a multiple of 16

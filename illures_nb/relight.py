@@ -15,8 +15,8 @@ import numpy as np
 from .colour import linear_to_srgb, luminance, srgb_to_linear
 from .crop import transform_points
 from .harmonics import ball_normals, sh_basis
-from .light import SHLight
-from .person import Person
+from .light import LIT, SHLight
+from .person import Person, shade_terms
 from .recompose import OFFSET, Around, Photo, continued, ratio_gain
 
 # %% ../nbs/40_relight.ipynb #80ab4f42
@@ -96,10 +96,17 @@ class Found:
         "The terms of a light at every normal of the face."
         return sh_basis(self.normals).astype(np.float32)
 
+    def shade(
+        self,
+        light: SHLight,
+    ) -> np.ndarray:  # (S, S, 3) float32 ≥ 0
+        "Shade a white face with nine numbers a colour."
+        return shade_terms(self.basis, light.coeffs)
+
     @cached_property
     def shading(self):  # (S, S, 3) float32 ≥ 0
         "Shade a white face in the photo's own light."
-        return np.maximum(self.basis @ self.light.coeffs, 0)
+        return self.shade(self.light)
 
     @cached_property
     def pixels(self):  # (S, S, 3) float32 linear
@@ -134,7 +141,6 @@ class Found:
 # %% ../nbs/40_relight.ipynb #412c95cd
 _GLOSS, _SHARPNESS = 0.03, 10  # of skin
 _HAIR_GLOSS = 0.016
-_LIT = 0.85  # quantile of the face's shading that tells how bright it is lit
 _EXPOSED = 0.5, 2  # least and most that lamps are scaled with
 _FAINT = 0.06  # shading below which the photo does not tell a colour
 
@@ -163,7 +169,7 @@ def _above_chin(person, photo):
 def _brightness(shading, mask):  # (S, S, 3), (S, S)
     "How bright the lit part of a face is."
     on = luminance(shading)[mask > 0.5]
-    return max(float(np.quantile(on, _LIT)), 1e-4) if len(on) else 1.0
+    return max(float(np.quantile(on, LIT)), 1e-4) if len(on) else 1.0
 
 # %% ../nbs/40_relight.ipynb #44353f91
 class Relit:
@@ -184,7 +190,7 @@ class Relit:
     @cached_property
     def literal(self):  # (S, S, 3) float32 ≥ 0
         "Shade a white face with the nine numbers alone."
-        return np.maximum(self.found.basis @ self.light.coeffs, 0)
+        return self.found.shade(self.light)
 
     @cached_property
     def _unexposed(self):
@@ -286,8 +292,8 @@ class Relit:
     def person_gain(self):  # (W, W, 3) float32 log gain
         "Exchange the shading of everything else; colours and pattern are the photo's."
         person = self.found.person
-        own = np.maximum(person.basis @ self.found.light.coeffs, 0) + _DARKEST
-        literal = np.maximum(person.basis @ self.light.coeffs, 0) + _DARKEST
+        own = person.shade(self.found.light) + _DARKEST
+        literal = person.shade(self.light) + _DARKEST
         colours = srgb_to_linear(person.crop) / np.maximum(own, _FAINT)
         new = colours * literal
         if self.change > 0:
@@ -318,7 +324,7 @@ class Relit:
         person = self.found.person
         if name in ("albedo", "normals"):
             return getattr(person, name)
-        shading = np.maximum(person.basis @ self.light.coeffs, 0)
+        shading = person.shade(self.light)
         if name == "shading":
             return shading
         light = srgb_to_linear(person.crop) + OFFSET

@@ -35,7 +35,7 @@ def network_arguments(
 ) -> None:
     "Declare what `load` reads."
     group = parser.add_argument_group("network")
-    text = "the face alone, without hair, neck and clothes; at half the cost"
+    text = "the face alone, without hair, neck and clothes; a third faster"
     group.add_argument("--face-only", action="store_true", help=text)
     network = group.add_mutually_exclusive_group()
     network.add_argument(

@@ -8,6 +8,7 @@ from illures_nb import Decomposer
 from illures_nb.decompose import infer
 from illures_nb.face import crop_transform
 from illures_nb.image import linear_to_srgb
+from illures_nb.person import face_region
 
 SIZE = 192  # pixels a side
 FACE = 128  # pixels a side of the face's crop
@@ -33,16 +34,6 @@ def photographed(rng, linear):
     return levels
 
 
-def face_region(landmarks):
-    "Draw the face as its landmarks bound it, (S, S) uint8."
-    lift = 0.175 * abs(landmarks[45, 0] - landmarks[36, 0])
-    outline = np.concatenate([landmarks[:17], landmarks[17:27] - [0, lift]])
-    hull = cv2.convexHull(np.round(outline * 8).astype(np.int32))
-    region = np.zeros((SIZE, SIZE), np.uint8)
-    cv2.fillConvexPoly(region, hull, 255, cv2.LINE_AA, 3)
-    return cv2.GaussianBlur(region, (0, 0), 0.8)
-
-
 class FaceMaps:
     "What the bundled face network says, pasted where the face is."
 
@@ -66,7 +57,8 @@ class FaceMaps:
         normals = maps.normals[0].permute(1, 2, 0).numpy() @ to_picture
         albedo = np.round(linear_to_srgb(pasted(albedo)) * 255).astype(np.uint8)
         normals = np.round(pasted(normals) * 127).astype(np.int8)
-        return albedo, normals, face_region(landmarks)
+        region = np.round(255 * face_region(landmarks, SIZE)).astype(np.uint8)
+        return albedo, normals, region
 
 
 def save(rows, file):

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from illures_nb.light import MIRROR_SIGNS, sh_basis
+from illures_nb.colour import srgb_to_linear
+from illures_nb.light import MIRROR_SIGNS, shade_maps
 from illures_nb.networks import save_weights
 from illures_nb.portrait import WIDE, Portrait
 
@@ -94,17 +95,6 @@ def in_company(batch, rng):
     return batch | {"image": image + theirs * (others(image) - image)}
 
 
-def linear(x):
-    "sRGB as linear light."
-    return torch.where(x <= 0.04045, x / 12.92, ((x.clamp_min(0) + 0.055) / 1.055) ** 2.4)
-
-
-def shading(normals, light):
-    "What a white surface would send, (B,3,S,S)."
-    basis = sh_basis(normals.permute(0, 2, 3, 1))
-    return torch.einsum("bhwk,bkc->bchw", basis, light).clamp_min(0)
-
-
 def mean(x, weight):
     "Weighted mean."
     return (x * weight).sum() / (weight.sum() + 1)
@@ -124,8 +114,8 @@ def losses(answer, batch):
     "All terms and their total."
     albedo, normals, logit = answer
     terms = matte_terms(logit, batch["matte"])
-    picture = linear(batch["image"])
-    rendered = albedo * shading(normals, batch["light"])
+    picture = srgb_to_linear(batch["image"])
+    rendered = albedo * shade_maps(normals, batch["light"]).clamp_min(0)
     off = torch.log((rendered + 0.03) / (picture + 0.03)).abs().mean(1, keepdim=True)
     encoded = albedo.clamp_min(1e-5) ** (1 / 2.2)
     inside = (batch["matte"] > 0.9).float()
