@@ -125,7 +125,7 @@ _STAGED = {  # name → lamps, and the fill as a share of the strongest
     **_left_right("split", _lamp(-84, 6), fill=.17),
     "rim": _staged(_lamp(-130, 18), _lamp(130, 18), fill=.2),  # from behind
     "top": _staged(_lamp(0, 72), fill=.2),
-    "under": _staged(_lamp(0, -55), fill=.16),
+    "under": _staged(_lamp(0, -40, softness=.35), fill=.16),
     "overcast": _staged(_lamp(0, 80, 1, 1, 7500), fill=.3),
     "golden_hour": _staged(_lamp(58, 12, 1, .06, 3200), fill=.16, kelvin=9000),  # low sun, sky
     "window": _staged(_lamp(-68, 14, 1, .5, 7000), fill=.15, kelvin=4500),  # and a warm room

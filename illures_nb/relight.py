@@ -147,6 +147,10 @@ class Found:
 # %% ../nbs/40_relight.ipynb #412c95cd
 _GLOSS, _SHARPNESS = 0.03, 10  # of skin
 _HAIR_GLOSS = 0.016
+_STRAND = 3  # pixels of the person's crop: what is finer than this is strands
+_BRIGHTEST = 2.5  # a strand beside its neighbours
+_BLACK = 0.02  # luminance at which half of the highlight is left
+_FLOOR = 0.002  # of the sensor
 _EXPOSED = 0.5, 2  # least and most that lamps are scaled with
 _FAINT = 0.06  # shading below which the photo does not tell a colour
 
@@ -170,6 +174,15 @@ def _above_chin(person, photo):
     rows = np.arange(len(person.matte), dtype=np.float32)
     share = np.clip((chin - rows) / max(chin - mouth, 1), 0, 1)
     return np.broadcast_to(share[:, None, None], (*person.matte.shape, 1))
+
+
+def _strands(picture):  # (W, W, 3) linear
+    """How much of a highlight the strands take, (W, W, 1): by the square of how bright each is
+    beside its neighbours. A highlight that knows no strands is a fog before dark hair."""
+    light = luminance(picture) + _FLOOR
+    around = cv2.GaussianBlur(light, (0, 0), _STRAND, borderType=cv2.BORDER_REPLICATE)
+    beside = np.minimum(light / around, _BRIGHTEST)
+    return (beside**2 * light / (light + _BLACK))[..., None]
 
 
 def _brightness(shading, mask):  # (S, S, 3), (S, S)
@@ -318,7 +331,8 @@ class Relit:
         if self.staging.shine != "moved":
             return np.float32(0)
         shine = _highlights(person.normals, self.lamps.lamps, self.seen)
-        return shine * _above_chin(person, self.found.photo) * _HAIR_GLOSS
+        takes = _above_chin(person, self.found.photo) * _strands(srgb_to_linear(person.crop))
+        return shine * takes * _HAIR_GLOSS
 
     def around(self) -> Around:
         "Return what the light does to the person around the face."

@@ -1,14 +1,18 @@
 // Everything that belongs to a face's owner, on a crop of its own, under another light: as
 // illures_nb/person.py and the part of relight.py that speaks of persons. W is the crop's side.
 import {inverse, moved} from "./affine.js"
-import {DECODE, greyOf} from "./colour.js"
-import {Guide, halved} from "./filters.js"
+import {DECODE, greyOf, luminance} from "./colour.js"
+import {Guide, blur, halved} from "./filters.js"
 import {addHighlights, keepSky, shadeByLamps} from "./lamps.js"
 import {OFFSET, DARKEST} from "./resample.js"
 import {Depth} from "./shadows.js"
 import {basisMap, shade} from "./sh.js"
 
 const HAIR_GLOSS = 0.016
+const STRAND = 3 // pixels of the crop: what is finer than this is strands
+const BRIGHTEST = 2.5 // a strand beside its neighbours
+const BLACK = 0.02 // luminance at which half of the highlight is left
+const FLOOR = 0.002 // of the sensor
 const FAINT = 0.06 // shading below which the photo does not tell a colour
 const CLEAR = 1e-4 // variance of grey from which on an edge of the photo is the matte's
 const FADE = 0.12 // of the crop's side: how far before its border a change has faded
@@ -16,7 +20,7 @@ const TOUCHES = 0.1 // matte from which on a person reaches the border
 const THERE = 0.02 // matte from which on a pixel changes
 
 // The maps on one grid: the whole one, or one of half its side while the light moves; `gloss` of
-// its pixels, row by row
+// its pixels
 class Grid {
   constructor({size, normals, rgb, own, gloss}) {
     this.size = size
@@ -44,9 +48,8 @@ class Grid {
     const {coeffs, change, guessed} = relit
     if (change < 1 || guessed) shade(this.basis, coeffs, literal)
     if (change > 0) this.stage(relit, seen)
-    const row = 3 * this.size
     for (let i = 0; i < gain.length; i++) {
-      const bright = gloss[(i / row) | 0] * shine[i]
+      const bright = gloss[(i / 3) | 0] * shine[i]
       const moves = change > 0 ? change * (colours[i] * shading[i] + bright) : 0
       const stays = change < 1 ? (1 - change) * colours[i] * (literal[i] + DARKEST) : 0
       gain[i] = strength * (Math.log(moves + stays + OFFSET) - ownLog[i])
@@ -70,14 +73,13 @@ class Grid {
 export class Person {
   constructor({size, transform, upright, face_side: side, mouth, chin}, maps, own, photoSize) {
     this.size = size
-    this.head = {mouth, chin} // rows
     this.M = transform // photo px → px of this crop
     this.own = own
     this.matte = maps.matte
     const {person_normals: normals, person_crop: rgb, depth} = maps
     const cover = halved(maps.matte, size, 1)
     this.depth = new Depth({size: size >> 1, depth, cover, upright, faceSide: side / 2})
-    this.whole = new Grid({size, normals, rgb, own, gloss: aboveChin(this.head, size, 1)})
+    this.whole = new Grid({size, normals, rgb, own, gloss: glossOf(rgb, size, {mouth, chin})})
     this.matteLines = this.edges(photoSize)
   }
 
@@ -86,7 +88,7 @@ export class Person {
     const {size, own, whole} = this
     if (!this.half) {
       const normals = unit(halved(whole.normals, size, 3))
-      const [rgb, gloss] = [halved(whole.rgb, size, 3), aboveChin(this.head, size >> 1, 2)]
+      const [rgb, gloss] = [halved(whole.rgb, size, 3), halved(whole.gloss, size, 1)]
       this.half = new Grid({size: size >> 1, normals, rgb, own, gloss})
     }
     return this.half
@@ -130,9 +132,16 @@ function unit(normals) {
 
 // where head and hair may be, row by row: 1 above the mouth, 0 from the chin down; hair takes
 // highlights, clothes do not
-function aboveChin({mouth, chin}, size, step) {
-  const share = row => (chin - (step * row + (step - 1) / 2)) / Math.max(chin - mouth, 1)
-  return Float32Array.from({length: size}, (_, row) => Math.min(1, Math.max(0, share(row))))
+// How much of a highlight every pixel takes: head and hair, strand by strand
+function glossOf(rgb, size, {mouth, chin}) {
+  const linear = rgb.map(v => DECODE[Math.round(255 * v)])
+  const light = Float32Array.from({length: size * size}, (_, p) => luminance(linear, p) + FLOOR)
+  const around = blur(light.slice(), size, 1, STRAND)
+  return light.map((v, p) => {
+    const head = (chin - ((p / size) | 0)) / Math.max(chin - mouth, 1)
+    const beside = Math.min(v / around[p], BRIGHTEST)
+    return (Math.min(1, Math.max(0, head)) * beside ** 2 * v) / (v + BLACK)
+  })
 }
 
 // (row, column) → how much of a change is left there, towards borders of the crop beyond which

@@ -1,7 +1,7 @@
 """Train the network of the whole person on synthetic busts and on labelled pictures.
 
-Goes on from OUT/state.pt where it was stopped; prints held-out figures every 400 steps; writes
-OUT/portrait-192.safetensors, float16."""
+Goes on from OUT/state.pt where it was stopped; prints held-out figures with every checkpoint;
+writes OUT/portrait-192.safetensors, float16."""
 
 import argparse
 import math
@@ -16,12 +16,12 @@ from illures_nb.colour import srgb_to_linear
 from illures_nb.light import MIRROR_SIGNS, shade_maps
 from illures_nb.networks import read_weights, save_weights
 from illures_nb.portrait import WIDE, Portrait
+from illures_nb.train.roles import bf16_helps
 
 LABELLED = ("image", "matte", "fa", "fn", "fm", "light")
 KNOWN = (*LABELLED, "albedo", "normals")
 DRAWN = 0.6  # share of the batches that are synthetic
 BESIDE = 4  # how much ears and neck count: they are few pixels, and everybody looks at them
-EVERY = 400  # steps between checkpoints
 
 
 class Files:
@@ -177,6 +177,7 @@ class Run:
 
     def __init__(self, out, steps, lr, batch, init):
         torch.manual_seed(0)
+        self.bf16 = bf16_helps("cpu")  # emulated, it takes seven times as long
         self.out, self.steps, self.lr, self.step, self.batch = out, steps, lr, 0, batch
         self.net = Portrait().to(memory_format=torch.channels_last)
         if init:
@@ -204,7 +205,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = self.lr * rise * fall
         self.net.train()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             guess = answer(self.net, batch)
         terms = losses(guess, batch)
         self.optimiser.zero_grad()
@@ -230,6 +231,7 @@ def main():
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--lr", type=float, default=1.2e-3)
     parser.add_argument("--init", type=Path, help="weights to begin with")
+    parser.add_argument("--every", type=int, default=400, help="steps between checkpoints")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -248,7 +250,7 @@ def main():
         if rng.random() < 0.4:
             batch = in_company(batch, rng)
         run.learn(batch)
-        if run.step % EVERY == 0 or run.step == run.steps:
+        if run.step % args.every == 0 or run.step == run.steps:
             rate = (run.step - first) * args.batch / (time.time() - begun)
             print(f"step {run.step}, {rate:.1f} pictures/s", flush=True)
             for name, files in (("real", held_real), ("drawn", held_drawn)):
