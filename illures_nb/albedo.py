@@ -255,7 +255,7 @@ def person_skin(f: Decomposition) -> np.ndarray:  # (W, W) float32 in [0, 1], on
     shown = blurred(srgb_to_linear(person.crop) / lit, 0.8)
     both = (person.albedo, _OF_ALBEDO), (shown, _OF_PHOTO)
     unlike = np.max([_unlikeness(x, sure, least) for x, least in both], 0)
-    share = person.matte / (1 + np.exp(4 * (unlike - _UNLIKE)))
+    share = person.matte / (1 + np.exp(4 * np.minimum(unlike - _UNLIKE, 10)))
     share[_apart_from_face(share, sure, unlike)] = 0
     return blurred(cv2.medianBlur(np.float32(share), 5), 0.7)
 
