@@ -274,6 +274,7 @@ def test_a_background_is_what_the_package_puts_there(script, visit, astronaut_pa
     v.button("Colour").click()
     v.wait("illures.compositor.scene")
     before = v.seen()
+    v.page.locator(".ball").scroll_into_view_if_needed()
     v.requests.clear()
     v.drag(".ball", (0.5, 0.5), (0.2, 0.4))
     got = v.seen()
