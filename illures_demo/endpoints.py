@@ -92,8 +92,8 @@ class Endpoints:
         `contrast` is key to fill, 0 (even) to 2 (no fill); `strength` of the effect 0 (the photo)
         to 2 (twice as physics has it); `shine` and `shadows` are "moved" with the light, "kept" or
         "none". `residual` 0 to 2, if given, keeps shine and cast shadows where they are and scales
-        them, and nothing is staged; `layers` is paint as for /edit_albedo. `background`, if given, is
-        "transparent" or a colour "#rrggbb", and `place` a picture, to be put behind the photo's
+        them, and nothing is staged; `layers` is paint as for /edit_albedo. `background`, if given,
+        is "transparent" or a colour "#rrggbb", and `place` a picture, to be put behind the photo's
         people; with a place `light` may be "background": its light. Returns the whole picture as
         PNG, and the light."""
         visit = self.visit_of(visit, photo)

@@ -9,6 +9,7 @@ import numpy as np
 
 from illures_demo.settings import PREVIEW
 from illures_demo.visits import chosen
+from illures_nb.albedo import person_skin
 from illures_nb.crop import transform_points
 from illures_nb.edit import HAEMOGLOBIN, MELANIN, fine_albedo, healed_albedo, skin_level
 from illures_nb.edit import tone_range, touches, unrolled
@@ -164,9 +165,10 @@ def paint_for_page(visit, number) -> dict:
     write_image(visit.folder / fine, fine_albedo(f))
     write_image(visit.folder / healed, healed_albedo(f))
     (visit.folder / ready).write_text(json.dumps(layers), encoding="utf-8")
+    skin = eight_bits(person_skin(f))
     pigments = {"melanin": MELANIN.tolist(), "haemoglobin": HAEMOGLOBIN.tolist()}
     return {
-        **pack(visit.folder / f"flat-{number}.bin", unrolled=unrolled(f)),
+        **pack(visit.folder / f"flat-{number}.bin", unrolled=unrolled(f), skin=skin),
         "fine": fine,
         "healed": healed,
         "touches": ready,

@@ -6,7 +6,7 @@
 __all__ = ['SIZE', 'FLOOR', 'TRUST', 'EYES', 'BROWS', 'NOSTRILS', 'LIPS', 'MOUTH', 'MELANIN', 'HAEMOGLOBIN', 'from_levels',
            'to_levels', 'fine_transform', 'fine_crop', 'enlarged', 'averaged', 'blurred', 'once_per_face',
            'log_exposure', 'found_albedo', 'fine_landmarks', 'filled', 'scaled_polygon', 'grown', 'features_mask',
-           'skin_level', 'tone_range', 'healed_albedo']
+           'skin_level', 'person_skin', 'tone_range', 'healed_albedo']
 
 # %% ../nbs/42_albedo.ipynb #6035df41
 from functools import wraps
@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from .colour import luminance
+from .crop import compose, crop_scale, invert_transform
 from .decompose import Decomposition
 from .face import crop, transform_points
 from .image import linear_to_srgb, srgb_to_linear
@@ -196,16 +197,67 @@ def features_mask(
     return np.max([filled(scaled_polygon(hull, scale)) for hull in hulls], 0)
 
 # %% ../nbs/42_albedo.ipynb #23da7e72
-@once_per_face
-def skin_level(f: Decomposition) -> float:  # linear
-    "Return the luminance of the albedo of this face's skin, as found."
+def _surely_skin(f):  # (SIZE, SIZE) bool
     p = fine_landmarks(f)
     face = filled(np.r_[p[2:15], p[26:16:-1]]) > 0.5  # jaw and brows
     features = grown(features_mask(p), 12) >= 0.5
-    sure = face & ~features & (enlarged(f.mask) > 0.8)
+    return face & ~features & (enlarged(f.mask) > 0.8)
+
+
+@once_per_face
+def skin_level(f: Decomposition) -> float:  # linear
+    "Return the luminance of the albedo of this face's skin, as found."
+    sure = _surely_skin(f)
     if sure.sum() <= 100:
         return 0.3
     return float(np.median(luminance(from_levels(found_albedo(f))[sure])))
+
+# %% ../nbs/42_albedo.ipynb #6d90be17
+# least deviations of red and blue against green and of brightness, in logarithms
+_OF_ALBEDO, _OF_PHOTO = (0.07, 0.1, 0.3), (0.07, 0.1, 0.6)
+_UNLIKE = 1.8  # deviations at which a pixel is half skin
+_FAINT = 0.1  # shading below which the photo does not tell a colour
+
+
+def _unlikeness(linear, sure, least):  # (W, W, 3), (W, W) bool → (W, W)
+    "How far colours are from those of skin, in deviations."
+    red, green, blue = np.moveaxis(np.maximum(linear, 0.004), -1, 0)
+    brightness = np.log(luminance(np.maximum(linear, 0.004)))
+    features = np.stack([np.log(red / green), np.log(blue / green), brightness], -1)
+    off = features - np.median(features[sure], 0)
+    spread = np.maximum(1.5 * np.median(abs(off[sure]), 0), least)
+    return np.sqrt(np.square(off / spread).mean(-1)).astype(np.float32)
+
+
+def _apart_from_face(share, sure, unlike):  # (W, W) bool
+    "Find what is neither joined to the face nor a hand."
+    there = share > 0.3
+    count, label = cv2.connectedComponents(there.astype(np.uint8))
+    kept = np.zeros(count, bool)
+    kept[label[sure & there]] = True
+    kept[0] = True  # what is no skin
+    for k in np.flatnonzero(~kept):
+        part = label == k
+        kept[k] = part.sum() > 0.03 * sure.sum() and unlike[part].mean() < 0.9
+    return grown((~kept)[label].astype(np.uint8), 2) > 0
+
+
+@once_per_face
+def person_skin(f: Decomposition) -> np.ndarray:  # (W, W) float32 in [0, 1], on the person's crop
+    "Find the face's skin on all of the person."
+    person, to_photo = f.found.person, invert_transform(fine_transform(f))
+    to_person, size = compose(to_photo, person.transform), person.matte.shape[::-1]
+    face = blurred(np.float32(_surely_skin(f)), 0.5 / crop_scale(to_person))
+    sure = cv2.warpAffine(face, to_person, size) > 0.8
+    if sure.sum() < 30:
+        return np.zeros_like(person.matte)
+    lit = np.maximum(person.shade(f.found.light), _FAINT)
+    shown = blurred(srgb_to_linear(person.crop) / lit, 0.8)
+    both = (person.albedo, _OF_ALBEDO), (shown, _OF_PHOTO)
+    unlike = np.max([_unlikeness(x, sure, least) for x, least in both], 0)
+    share = person.matte / (1 + np.exp(4 * np.minimum(unlike - _UNLIKE, 10)))
+    share[_apart_from_face(share, sure, unlike)] = 0
+    return blurred(cv2.medianBlur(np.float32(share), 5), 0.7)
 
 # %% ../nbs/42_albedo.ipynb #e3b1a9be
 # density (R, G, B) per unit of density in green

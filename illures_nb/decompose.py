@@ -179,9 +179,11 @@ class Decomposition:
         self,
         albedo: np.ndarray,  # (S, S, 3) float32 linear: the map with the paint
         ratio: np.ndarray,  # (T, T, 3) float32 > 0: painted over unpainted albedo
+        density: np.ndarray | None = None,  # (3,): a tone of the skin beyond the face
+        skin: np.ndarray | None = None,  # (W, W) in [0, 1]: where that is, on the person's crop
     ) -> "Decomposition":
         "Return the same face with its albedo edited more finely than its maps are."
-        return self._edited(albedo=albedo, paint=Paint(ratio, self.bare_albedo))
+        return self._edited(albedo=albedo, paint=Paint(ratio, self.bare_albedo, density, skin))
 
     # The face in its photo
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from .albedo import FLOOR, HAEMOGLOBIN, MELANIN, SIZE
 from .albedo import averaged, enlarged, found_albedo, from_levels, healed_albedo
+from .albedo import person_skin
 from .albedo import skin_level, to_levels, tone_range
 from .colour import luminance
 from .decompose import Decomposition
@@ -52,6 +53,7 @@ _FIELDS = {  # name → what is right, in code and in words
     "png": (lambda x: x is None or isinstance(x, str), "a data URL"),
     "under": (lambda x: x is None or is_number(x, FLOOR, 1), f"a number from {FLOOR} to 1"),
     "tone": (lambda x: x is None or _is_tone(x), "two numbers from -1 to 1"),
+    "beyond": (lambda x: isinstance(x, bool), "true or false"),
 }
 
 # %% ../nbs/43_layers.ipynb #e84ad130
@@ -71,6 +73,7 @@ class Layer:
     # linear luminance that becomes `colour` when blended by colour; None: the skin's
     under: float | None = None
     tone: tuple | None = None  # melanin, haemoglobin, each -1 … 1
+    beyond: bool = False  # a tone: of ears, neck and hands as well
 
     def __post_init__(self):
         for name, (is_right, words) in _FIELDS.items():
@@ -215,14 +218,23 @@ def _blend(albedo, colour, amount, layer, f):
     albedo += amount * (colour - albedo)
 
 # %% ../nbs/43_layers.ipynb #9c1eeb90
-def _shift_tone(albedo, amount, layer, f):
-    "Change the skin's pigments, in place."
+def _tone_density(layer, f):  # (3,) float32
+    "What a tone takes from the skin where it holds wholly, a logarithm."
     lighter, darker, paler, redder = tone_range(f)
     melanin, haemoglobin = layer.tone
     melanin *= darker if melanin > 0 else lighter
     haemoglobin *= redder if haemoglobin > 0 else paler
-    density = np.float32(melanin) * MELANIN + np.float32(haemoglobin) * HAEMOGLOBIN
-    albedo *= np.exp(-amount * density)
+    return np.float32(melanin) * MELANIN + np.float32(haemoglobin) * HAEMOGLOBIN
+
+
+def _beyond_the_face(layers, f):  # `Paint`'s density and skin, or None
+    "What tones take from the skin of ears, neck and hands, paint of before included."
+    tones = [o for o in layers if o.kind == "tone" and o.beyond]
+    density = sum(np.float32(o.opacity) * _tone_density(o, f) for o in tones)
+    before = None if f.paint is None else f.paint.density
+    if not tones and before is None:
+        return None, None
+    return density + (0 if before is None else before), person_skin(f)
 
 
 def _heal(albedo, amount, area, f):
@@ -241,7 +253,7 @@ def _lay(albedo, layer, f):
     area = slice(y, y + height), slice(x, x + width)  # where there is any paint
     below, amount = albedo[area], mask[area][..., None]
     if layer.kind == "tone":
-        _shift_tone(below, amount, layer, f)
+        below *= np.exp(-amount * _tone_density(layer, f))
     elif layer.kind == "heal":
         _heal(below, amount, area, f)
     else:
@@ -280,4 +292,4 @@ def apply_layers(
         _lay(painted, layer, f)
     np.clip(painted, FLOOR, 1, out=painted)
     coarse = f.bare_albedo * averaged(painted, size) / averaged(bare, size)
-    return f.painted(np.clip(coarse, 0, 1), painted / bare)
+    return f.painted(np.clip(coarse, 0, 1), painted / bare, *_beyond_the_face(seen, f))

@@ -262,6 +262,8 @@ class Paint:
 
     ratio: np.ndarray  # (T, T, 3) float32 ≥ 0 in the crop's frame: painted over unpainted albedo
     albedo: np.ndarray  # (S, S, 3) float32 linear: the map without it
+    density: np.ndarray | None = None  # (3,): what a tone takes from the skin beyond the face
+    skin: np.ndarray | None = None  # (W, W) float32 in [0, 1]: where that is, on the person's crop
 
 
 def shine_share(
@@ -322,7 +324,7 @@ def change(
     if paint is not None:
         factor = 1 + mask[..., None] * (paint_gain(paint, share, photo, inner) - 1)
     within = Change(inner, on_face, mask, factor)
-    return within if around is None else _laid_over(within, around, photo)
+    return within if around is None else _laid_over(within, around, photo, paint)
 
 # %% ../nbs/38_recompose.ipynb #c161ad6b
 _CLEAR = 1e-4  # variance of grey from which on an edge of the photo is the matte's
@@ -360,7 +362,15 @@ _FADE = 0.12  # of the crop's side: how far before its border a change has faded
 _TOUCHES = 0.1  # matte from which on a person reaches the border
 
 
-def _laid_over(face, around, photo):
+def _beyond_the_face(paint, around, guide, box):
+    "What a tone multiplies the skin of ears, neck and hands with, (h, w, 3); 1 elsewhere."
+    if paint.density is None:
+        return np.ones((*guide.shape, 3), np.float32)
+    skin = guided_on_photo(paint.skin, around.crop, around.transform, guide, box, _CLEAR)
+    return np.exp(-skin.clip(0, 1)[..., None] * np.float32(paint.density))
+
+
+def _laid_over(face, around, photo, paint):
     "Lay a face's change over that of the person around it."
     box = _whole_box(around, photo)
     guide = guide_of(photo.picture, box)
@@ -371,8 +381,10 @@ def _laid_over(face, around, photo):
     part += (face.gain - part) * soft
     factor = None
     if face.paint is not None:
-        factor = np.ones_like(gain)
-        factor[rows, columns] = np.where(mask[rows, columns, None] > 0, face.paint, 1)
+        factor = _beyond_the_face(paint, around, guide, box)
+        factor = 1 + mask[..., None] * (factor - 1)
+        there = factor[rows, columns]
+        there += soft * (1 - there) + np.where(mask[rows, columns, None] > 0, face.paint - 1, 0)
     return Change(box, gain, mask, factor)
 
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from .albedo import BROWS, EYES, FLOOR, LIPS, MELANIN, MOUTH, SIZE
 from .albedo import averaged, blurred, enlarged, features_mask, filled, fine_landmarks
-from .albedo import found_albedo, from_levels, grown, once_per_face, scaled_polygon
+from .albedo import fine_transform, found_albedo, from_levels, grown
+from .albedo import once_per_face, person_skin, scaled_polygon
 from .albedo import skin_level
 from .colour import luminance
+from .crop import compose, invert_transform
 from .decompose import Decomposition
 from .layers import Layer, as_layer, data_url, to_hex
 
@@ -81,14 +83,19 @@ def lips_and_mouth(
 
 # %% ../nbs/44_touches.ipynb #b0480ff5
 @once_per_face
-def skin_mask(f: Decomposition) -> np.ndarray:  # (SIZE, SIZE) float32
-    "Find the skin."
+def _clear_skin(f):  # (SIZE, SIZE) float32
+    "Find what may be skin, inside the mask or not: neither dark, nor eyes, nor mouth."
     p = fine_landmarks(f)
     brightness = luminance(blurred(from_levels(found_albedo(f)), 1.5))
     not_dark = _ramp(brightness / skin_level(f), 0.08, 0.4)
     eyes = np.max([filled(scaled_polygon(p[eye], 1.15)) for eye in EYES], 0)
     mouth = lips_and_mouth(f)[1]
-    return enlarged(f.mask) * not_dark * (1 - blurred(eyes, 2)) * (1 - mouth)
+    return not_dark * (1 - blurred(eyes, 2)) * (1 - mouth)
+
+
+def skin_mask(f: Decomposition) -> np.ndarray:  # (SIZE, SIZE) float32
+    "Find the skin."
+    return enlarged((f.origin or f).mask) * _clear_skin(f)
 
 # %% ../nbs/44_touches.ipynb #6d1c3b61
 def _suiting(f, light, dark):  # one of two colours
@@ -361,7 +368,12 @@ def _blemishes(f):
 
 # %% ../nbs/44_touches.ipynb #a9667356
 def _tone(f):
-    return skin_mask(f), dict(kind="tone", tone=(0.4, 0))
+    inside = enlarged((f.origin or f).mask)
+    to_person = compose(invert_transform(fine_transform(f)), f.found.person.transform)
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    around = cv2.warpAffine(person_skin(f), to_person, (SIZE, SIZE), flags=how)
+    mask = inside * _clear_skin(f) + (1 - inside) * around
+    return mask, dict(kind="tone", tone=(0.4, 0), beyond=True)
 
 
 _MAKERS = {

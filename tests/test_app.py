@@ -143,6 +143,33 @@ def test_every_face_can_be_chosen(client, two_faces, tmp_path):
     assert "no face 3" in ask(client, photo, face=3, api_name="/decompose")
 
 
+def test_people_are_put_before_another_background(client, astronaut_path, face, tmp_path):
+    client.predict(handle_file(astronaut_path), api_name="/decompose")
+    ask_for = dict(light="window", api_name="/relight")
+    grey, _ = client.predict(background="#808080", **ask_for)
+    relit = face.relight(SHLight.preset("window"))
+    assert like(pixels(grey), relit.composite(background=(128 / 255,) * 3))
+    cut, _ = client.predict(background="transparent", **ask_for)
+    alpha = np.asarray(Image.open(cut))[..., 3] / 255
+    assert abs(alpha - face.silhouette).max() < 0.01
+    place = np.full((300, 900, 3), (0.9, 0.5, 0.2), np.float32)
+    place[:, :300] = 0
+    write_image(tmp_path / "place.exr", place)
+    sent = handle_file(tmp_path / "place.exr")
+    there, light = client.predict(light="background", place=sent, api_name="/relight")
+    outside = pixels(there)[face.silhouette == 0]
+    assert len(np.unique(outside, axis=0)) < 5  # its middle fills the frame
+    assert SHLight(light["coeffs"]).dominant_angles()[0] > 20
+    for bad in (
+        {"background": "blue"},
+        {"background": "#12"},
+        {"light": "background"},
+        {"background": "#123456", "place": sent},
+        {"place": handle_file(__file__)},
+    ):
+        assert is_sentence(ask(client, **{**ask_for, **bad})), bad
+
+
 def test_edit_albedo_paints_with_names_and_with_layers(client, astronaut_path, face):
     picture, albedo, layers = client.predict(
         handle_file(astronaut_path), ["lipstick", "beard"], api_name="/edit_albedo"
@@ -427,6 +454,23 @@ def test_a_scene_is_made_again_at_full_size(app, taken, face):
     assert Path(path).name == "me-relit.png"
     expected = apply_layers(face, [beard]).relight(light, **options).composite()
     assert like(pixels(path), expected)
+
+
+def test_a_scene_keeps_its_background(app, taken, face):
+    do = app.illures_demo.handlers.Handlers(None)
+    for background, colours in (({"kind": "photo"}, 3), ({"kind": "transparent"}, 4)):
+        path = do.made("picture", taken, {**scene(face), "kind": "png", "background": background})
+        assert np.asarray(Image.open(path)).shape[2] == colours
+    everything = {**scene(face), "background": {"kind": "transparent", "colour": "#000000"}}
+    with zipfile.ZipFile(do.made("zip", taken, everything)) as z:
+        assert json.loads(z.read("scene.json"))["background"] == everything["background"]
+        assert Image.open(z.open("relit.png")).mode == "RGBA"
+    bad = {"kind": "transparent"}, {"kind": "picture"}, {"kind": "colour", "colour": "red"}, {}, 7
+    for background in (*bad, {"kind": "moon"}):
+        with pytest.raises(gr.Error) as e:
+            done = {**scene(face), "kind": "jpg", "background": background or {"kind": None}}
+            do.made("picture", taken, done)
+        assert is_sentence(e.value.message), background
 
 
 def test_a_scene_of_before_is_made_again(app, taken, face):

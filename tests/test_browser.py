@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -236,9 +237,9 @@ def test_page_and_package_agree(visit, astronaut_path, face):
     theirs = np.reshape(v.js(WARM_LAMP), (9, 3))
     np.testing.assert_allclose(theirs, lamp.coeffs, atol=1e-4)
     actions = (
+        "change({contrast: 1.1})",
         "use('window')",
         "change({contrast: .4, effect: 1.5})",
-        "change({contrast: 1.1, effect: 1})",
         "change({contrast: 1, effect: 1, shine: 'kept', shadows: 'none'})",
         "change({shine: 'none', shadows: 'kept'})",
         "change({shine: 'moved', shadows: 'moved'}, {azimuth: 100, elevation: 30})",
@@ -261,6 +262,68 @@ def test_without_webgl_it_is_the_same_but_smaller(visit, astronaut_path, face):
     assert max(got.shape) <= 400
     difference = abs(on_preview(v, face) - got)
     assert difference.max() <= 2 and difference.mean() < 0.05
+
+
+@pytest.mark.parametrize("script", [ANY_WEBGL, NO_WEBGL], ids=["webgl", "plain"])
+def test_a_background_is_what_the_package_puts_there(script, visit, astronaut_path, face, tmp_path):
+    v = visit(script, accept_downloads=True)
+    v.bring(astronaut_path)
+    v.wait("illures.photo.views[illures.seen.name].cut")
+    v.page.get_by_role("button", name="Another background").click()
+    bare = v.seen()
+    v.button("Colour").click()
+    v.wait("illures.compositor.scene")
+    before = v.seen()
+    v.page.locator(".ball").scroll_into_view_if_needed()
+    v.requests.clear()
+    v.drag(".ball", (0.5, 0.5), (0.2, 0.4))
+    got = v.seen()
+    assert not v.requests  # the light moves without any
+    f = scene_face(v, face)
+    x, y = np.round(v.js("illures.seen.back.map(row => row[2])")).astype(int)
+    part = np.s_[y : y + got.shape[0], x : x + got.shape[1]]
+    outline = f.silhouette[part]
+    expected = f.composite(background=np.divide([0x8A, 0x97, 0xA3], 255))[part].astype(int)
+    if got.shape == expected.shape:  # without WebGL it is smaller
+        assert abs(got - expected)[outline == 0].max() <= 1
+        assert abs(got - expected).mean() < 2  # JPEG
+    corner = np.s_[2:20, 2:20]
+    assert abs(got[corner] - [0x8A, 0x97, 0xA3]).max() <= 1 and change(got, before) > 8
+    v.button("Transparent").click()
+    assert v.page.get_by_label("JPEG").is_disabled() and v.page.get_by_label("PNG").is_checked()
+    v.download("Save the picture", tmp_path / "cut.png")
+    alpha = np.asarray(Image.open(tmp_path / "cut.png"))[..., 3] / 255
+    assert abs(alpha - face.silhouette).max() < 0.01
+    for _ in range(3):
+        v.button("Undo").click()
+    v.wait("illures.background.kind === 'photo'")
+    assert change(v.seen(), bare) == 0
+
+
+def test_a_picture_behind_lights_the_person(visit, astronaut_path, tmp_path):
+    v = visit(accept_downloads=True)
+    v.bring(astronaut_path)
+    v.wait("illures.photo.views[illures.seen.name].cut")
+    v.page.get_by_role("button", name="Another background").click()
+    place = np.zeros((90, 300, 3), np.float32)
+    place[:, 150:] = (0.1, 0.3, 0.9)
+    write_image(tmp_path / "place.exr", place)
+    v.page.set_input_files("#place input[type=file]", tmp_path / "place.exr")
+    v.wait("illures.background.kind === 'picture' && illures.compositor.scene")
+    own = v.seen()
+    v.button("Light the person from it").click()
+    lit = v.seen()
+    assert v.js("illures.chosenLight.source") == "place" and change(lit, own) > 8
+    v.download("Save the picture", tmp_path / "there.png")
+    saved = np.asarray(Image.open(tmp_path / "there.png")).astype(int)
+    x, y = np.round(v.js("illures.seen.back.map(row => row[2])")).astype(int)
+    part = saved[y : y + lit.shape[0], x : x + lit.shape[1]]
+    assert abs(part - lit).mean() < 3  # JPEG
+    assert saved[2, 2].max() < 3 and saved[2, -3, 2] > 200
+    (tmp_path / "letter.png").write_text("Dear Sir,")
+    v.page.set_input_files("#place input[type=file]", [])
+    v.page.set_input_files("#place input[type=file]", tmp_path / "letter.png")
+    v.page.locator("#place-said .bad").wait_for()
 
 
 def sky_with_a_lamp(path):
@@ -371,6 +434,24 @@ def test_paint_is_what_the_package_paints(painted, face):
     difference = abs(on_preview(v, face) - relit)
     most = np.percentile(difference, [99, 99.9, 100])
     assert difference.mean() < 0.2 and most[0] <= 4, (difference.mean(), most)
+
+
+def test_a_skin_tone_reaches_the_neck_as_the_package_has_it(visit, decomposer):
+    grace = Path(__file__).parents[1] / "assets/examples/grace.jpg"
+    (face,) = decomposer(grace)
+    v = visit()
+    v.bring(grace)
+    v.page.get_by_role("tab", name="Paint").click()
+    bare = v.seen()
+    v.button("Skin tone").click()
+    v.wait("illures.face.paint.beyond")
+    got = v.seen()
+    difference = abs(on_preview(v, face) - got)
+    assert difference.mean() < 0.2 and np.percentile(difference, 99) <= 4
+    x, y = np.round(v.js("illures.seen.back.map(row => row[2])")).astype(int)
+    outside = np.isnan(face.to_frame("mask"))[y : y + len(got), x : x + got.shape[1]]
+    darker = (bare - got).mean(2)[outside]
+    assert (darker > 10).sum() > 100 and (darker > 3).mean() < 0.2  # ears and neck, no more
 
 
 def test_a_picture_can_be_stuck_on(painted, face, tmp_path):

@@ -2,7 +2,8 @@
 // `composite`: by WebGL, or by plain loops where there is none. Both take faces as {box, reach:
 // {mask, size, margin}, face, person, matte, gloss: (S²), ratio: {data: (T, T, 3), size, version}}.
 // Face, person and matte are maps as lines along the photo's edges, {M: view px → px of the map,
-// size, slope, offset}; person and matte may be missing, gloss and ratio where there is no paint.
+// size, slope, offset}; person and matte may be missing, gloss and ratio where there is no paint;
+// so may tone: {skin: lines, density: R, G, B}, which paint takes from skin that is not the face's.
 import {element} from "./dom.js"
 import {Plain} from "./plain.js"
 import {WithWebGL} from "./webgl.js"

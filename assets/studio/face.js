@@ -128,9 +128,18 @@ export class Face {
     return {...face, box: boxOf([...inner, ...outer], view), matte, onPerson}
   }
 
+  // a tone of the skin that is not the face's
+  toneOn(place) {
+    const {person, paint} = this
+    if (!paint.beyond) return null
+    place.skin ??= linesOn(person.skinLines, place.onPerson, 1)
+    return {skin: place.skin, density: paint.beyond}
+  }
+
   // the face as it is now, for the compositor
   on(view) {
-    const {M, box, reach, matte, onPerson} = this.place(view)
+    const place = this.place(view)
+    const {M, box, reach, matte, onPerson} = place
     const {painted, lines} = this
     if (painted) lines.gloss ??= this.relit.gloss()
     const outer = lines.person && scaledTo(onPerson, lines.person.size / this.person.size)
@@ -142,6 +151,7 @@ export class Face {
       person: lines.person && linesOn(lines.person, outer, 3),
       gloss: lines.gloss,
       ratio: painted ? this.paint.ratio : null,
+      tone: painted && matte ? this.toneOn(place) : null,
       isCoarse: this.isCoarse,
     }
   }

@@ -24,6 +24,7 @@ const FIELDS = {
   colour: null,
   under: null,
   tone: null,
+  beyond: false,
 }
 
 let count = 0
@@ -85,6 +86,7 @@ export class Paint {
     this.tone = tone
     this.unrolled = unrolled
     this.size = size
+    this.beyond = null // what tones take from skin that is not the face's
     this.flats = null // where each texel lies on the unrolled face, worked out for the first decal
     this.heal = linear(healed).map((v, i) => v / this.found[i] - 1)
     this.albedo = this.found.slice()
@@ -101,7 +103,9 @@ export class Paint {
       const [start, end] = [3 * (y * SIDE + x0), 3 * (y * SIDE + x1)]
       albedo.set(found.subarray(start, end), start)
     }
-    for (const o of layers) if (o.visible && o.opacity > 0) this.add(o, x0, y0, x1, y1)
+    const seen = layers.filter(o => o.visible && o.opacity > 0)
+    for (const o of seen) this.add(o, x0, y0, x1, y1)
+    this.beyond = this.toneBeyond(seen)
     for (let y = y0; y < y1; y++) {
       for (let x = x0, p = y * SIDE + x0; x < x1; x++, p++) {
         for (let c = 0; c < 3; c++) {
@@ -147,6 +151,14 @@ export class Paint {
         }
       }
     }
+  }
+
+  // what tones take from the skin of ears, neck and hands, R, G, B; null: nothing
+  toneBeyond(layers) {
+    const tones = layers.filter(o => o.kind === "tone" && o.beyond)
+    if (!tones.length) return null
+    const all = tones.map(o => this.density(...o.tone).map(v => o.opacity * v))
+    return all.reduce((a, b) => a.map((v, c) => v + b[c]))
   }
 
   // of the skin's pigments, more or less of each → R, G, B

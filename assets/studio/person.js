@@ -103,6 +103,13 @@ export class Person {
     return {size, ...guide.lines(faded, new Float32Array(size * size), 1)}
   }
 
+  // where the face's skin is on all of the person, as lines along the photo's edges
+  takeSkin(skin) {
+    const {size, whole} = this
+    const guide = new Guide(whole.guide.grey, size, CLEAR)
+    this.skinLines = {size, ...guide.lines(skin, new Float32Array(size * size), 1)}
+  }
+
   // the share of the person at every pixel, 0 where nothing changes
   get covered() {
     return this.matte.map(v => (v > THERE ? 1 : 0))

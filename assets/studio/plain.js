@@ -69,14 +69,16 @@ class Level {
     return out
   }
 
-  drawFace({data}, {box, reach, matte, face, person, gloss, ratio}) {
+  drawFace({data}, {box, reach, matte, face, person, gloss, ratio, tone}) {
     if (!this.known.has(reach)) this.known.set(reach, this.pixels(box, reach, matte, face.M))
     const pixels = this.known.get(reach)
     const {inner, outer, feather, all} = pixels
     const onFace = new Lines(face, this.shrunk(face.M))
     if (person) new Lines(person, this.shrunk(person.M)).read(pixels, outer, all)
     onFace.read(pixels, inner, person ? feather : all)
-    apply(pixels, data, ratio && paintFactor(pixels, onFace, ratio, gloss))
+    const onSkin = tone && new Lines(tone.skin, this.shrunk(tone.skin.M))
+    const beyond = tone && {onSkin, density: tone.density}
+    apply(pixels, data, ratio && paintFactor(pixels, onFace, ratio, gloss, beyond))
   }
 
   shrunk(M) {
@@ -181,17 +183,29 @@ function apply({count, place, share, gain}, data, factor) {
   }
 }
 
+// (pixels, 3) what paint multiplies them with beyond the face
+function toneFactor({columns, rows, grey, share, count}, {onSkin, density}, factor) {
+  for (let k = 0; k < count; k++) {
+    const skin = Math.min(1, Math.max(0, onSkin.value(columns[k], rows[k], grey[k])))
+    for (let n = 0; n < 3; n++) {
+      factor[3 * k + n] = skin > 0 ? 1 + share[k] * Math.expm1(-skin * density[n]) : 1
+    }
+  }
+}
+
 // (pixels, 3) what paint multiplies them with
-function paintFactor(pixels, face, ratio, gloss) {
+function paintFactor(pixels, face, ratio, gloss, beyond) {
   const {columns, rows, feather, inner, count} = pixels
   const {looks, sigma, apart} = softly([[face.a], [face.d]], face.size, ratio)
-  const factor = (pixels.factor ??= new Float32Array(3 * count).fill(1))
+  const factor = (pixels.factor ??= new Float32Array(3 * count))
+  if (beyond) toneFactor(pixels, beyond, factor)
+  else factor.fill(1)
   const colour = [1, 1, 1]
   for (const k of inner) {
     const {u, v, value: shine} = face.one(gloss, columns[k], rows[k])
     under(ratio, u, v, face.size, looks, sigma * apart, apart, colour)
     for (let n = 0, o = 3 * k; n < 3; n++, o++) {
-      factor[o] = 1 + feather[k] * (colour[n] + (1 - colour[n]) * shine - 1)
+      factor[o] += feather[k] * (colour[n] + (1 - colour[n]) * shine - factor[o])
     }
   }
   return factor

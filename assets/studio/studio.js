@@ -166,7 +166,8 @@ class Studio {
       picture(address(folder + healed)),
       fetch(address(folder + touches)).then(answer => answer.json()),
     ])
-    const {unrolled} = flat
+    const {unrolled, skin} = flat
+    face.person.takeSkin(skin)
     const pictures = {fine: found.data, healed: even.data}
     face.paint = new Paint({...pictures, level, tone, unrolled, size: face.size})
     face.touches = ready

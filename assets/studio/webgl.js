@@ -10,6 +10,8 @@ precision highp float; precision highp sampler2D;
 uniform sampler2D photo, before;        // as it is, and with the faces drawn so far
 uniform sampler2D slope, offset, reach, ratio;
 uniform sampler2D matte, outerSlope, outerOffset;
+uniform sampler2D skin;                 // the face's, on all of the person
+uniform vec3 density;                   // what a tone takes from it
 uniform sampler2D cut, behind;          // the people, cut out, and what they are put before
 uniform vec3 across, down;              // rows of the matrix view px → crop px
 uniform vec3 matteAcross, matteDown, outerAcross, outerDown;
@@ -53,6 +55,7 @@ void main() {
   float feather = max(between(reach, p + margin, size + 2.*margin, true).r - .01, 0.)/.99;
   vec3 rgb = floor(color.rgb*255. + .5);
   float grey = floor(dot(rgb, vec3(4899, 9617, 1868))/16384. + .5)/255.;
+  vec3 beyond = vec3(1);
   vec4 a = between(slope, p, size, false);
   vec3 gain = a.rgb*grey + between(offset, p, size, false).rgb;
   float share = feather;
@@ -64,19 +67,22 @@ void main() {
     vec3 outer = between(outerSlope, o, outerSize, false).rgb*grey
                + between(outerOffset, o, outerSize, false).rgb;
     gain = mix(outer, gain, feather);
+    vec2 k = between(skin, q, matteSize, false).rg;
+    beyond = exp(-clamp(k.x*grey + k.y, 0., 1.)*density);
   }
   if (replaced) share = min(1., share/max(own.a, 1e-3));
   if (share == 0.) discard;
   vec3 light = toLinear(texelFetch(before, ivec2(gl_FragCoord.xy), 0).rgb);
   vec3 lit = light + share*(light + ${OFFSET})*(exp(gain) - 1.);
-  if (painted && feather > 0.) {
+  if (painted) {
+    beyond = 1. + share*(beyond - 1.);
     vec4 sum = vec4(0);
     for (int i = -looks; i <= looks; i++) for (int j = -looks; j <= looks; j++) {
       vec2 d = apart*vec2(i, j);
       sum += exp(-.5*dot(d, d))*vec4(paint(p + sigma*d), 1);
     }
     vec3 r = sum.rgb/sum.a;
-    lit *= 1. + feather*(r + (1. - r)*a.a - 1.);
+    lit *= mix(beyond, r + (1. - r)*a.a, feather);
   }
   color = vec4(toSrgb(clamp(lit, 0., 1.)), 1);
 }`
@@ -109,7 +115,7 @@ function coverCanvas(gl, program) {
 }
 
 // each has a unit of its own
-const MAPS = ["slope", "offset", "reach", "ratio", "matte", "outerSlope", "outerOffset"]
+const MAPS = ["slope", "offset", "reach", "ratio", "matte", "outerSlope", "outerOffset", "skin"]
 const TEXTURES = ["photo", "before", "cut", "behind", ...MAPS]
 const GRIDS = ["across", "down"]
 
@@ -239,7 +245,7 @@ export class WithWebGL {
     gl.drawArrays(gl.TRIANGLES, 0, 3)
   }
 
-  sendMaps({face, reach, ratio, gloss, matte, person}) {
+  sendMaps({face, reach, ratio, gloss, matte, person, tone}) {
     const {size} = face
     const shine = gloss ?? new Float32Array(size * size)
     this.floats("slope", this.joined("slope", size, face.slope, shine), size, 4)
@@ -249,6 +255,11 @@ export class WithWebGL {
     if (!person) return
     const lines = () => this.joined("matte", matte.size, matte.slope, matte.offset)
     this.floatsOnce("matte", matte, lines, matte.size, 2)
+    if (tone) {
+      const {slope, offset} = tone.skin
+      const skinLines = () => this.joined("skin", matte.size, slope, offset)
+      this.floatsOnce("skin", tone.skin, skinLines, matte.size, 2)
+    }
     this.floats("outerSlope", person.slope, person.size, 3)
     this.floats("outerOffset", person.offset, person.size, 3)
   }
@@ -262,11 +273,12 @@ export class WithWebGL {
     })
   }
 
-  drawFace({box, face, reach, ratio, gloss, matte, person}) {
+  drawFace({box, face, reach, ratio, gloss, matte, person, tone}) {
     const {gl, canvas} = this
     const [x, y] = [box[0], canvas.height - box[3]]
     const [width, height] = [box[2] - box[0], box[3] - box[1]]
-    this.sendMaps({face, reach, ratio, gloss, matte, person})
+    this.sendMaps({face, reach, ratio, gloss, matte, person, tone})
+    gl.uniform3fv(this.place("density"), tone?.density ?? [0, 0, 0])
     this.way("", face.M)
     if (person) {
       this.way("matte", matte.M)

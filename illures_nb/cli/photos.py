@@ -298,7 +298,7 @@ def join_angles(
             joined.append(word)
     return joined
 
-# %% ../../nbs/cli/40_photos.ipynb #06b0c9aa
+# %% ../../nbs/cli/40_photos.ipynb #c1f7e03b
 def _light_meant(args, decomposer):
     "The light that is asked for, None for everyone's own, and whether its brightness is meant."
     if args.reference:
@@ -330,7 +330,7 @@ def _check_together(args, staging):
     if args.face_only and args.background is not None:
         raise Usage("--background needs the whole person: it does not go with --face-only")
 
-
+# %% ../../nbs/cli/40_photos.ipynb #06b0c9aa
 @dataclass(frozen=True)
 class Relighter:
     "Photos under one light: which network, which light, which faces."
