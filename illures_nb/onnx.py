@@ -146,8 +146,14 @@ def _describe(model, name, net, precision):
     model.producer_name, model.producer_version = "illures_nb", __version__
     model.doc_string = f"{name} of illures_nb {__version__}"
     about = {port.name: port.about for port in (*network.inputs, *network.outputs)}
-    for port in (*model.graph.input, *model.graph.output):
-        port.doc_string = about[port.name]
+    ends = (*model.graph.input, *model.graph.output)
+    for end, port in zip(ends, (*network.inputs, *network.outputs)):
+        end.doc_string = port.about
+        shape = end.type.tensor_type.shape
+        del shape.dim[:]
+        shape.dim.add(dim_param="batch")
+        for side in port.shape:
+            shape.dim.add(dim_value=side)
     facts = {
         "illures_nb": __version__,
         "network": name,
