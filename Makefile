@@ -46,6 +46,9 @@ bench-train: $(VENV)/dev.done  ## steps a second of every training stage, and th
 bench-demo: $(VENV)/dev.done  ## frames a second of the demo's page, 20 visitors at once, memory after 200 photos
 	@$(BIN)/python bench/demo.py
 
+bench-runtimes: $(VENV)/dev.done  ## the networks in torch and in ONNX Runtime: size and speed; with YALE=DIR accuracy, too
+	@$(BIN)/python bench/runtimes.py $(if $(YALE),--yale $(YALE))
+
 style:  ## print how the code reads: full lines, wide lines, long functions, notebooks (bench/style.py)
 	@$(PYTHON) bench/style.py
 
@@ -84,4 +87,4 @@ $(VENV)/lab.done: $(VENV)/dev.done
 	@$(PIP) jupyterlab
 	@touch $@
 
-.PHONY: help demo app test lint notebooks pytest lowest style bench bench-synth bench-train bench-demo contents export outputs lab
+.PHONY: help demo app test lint notebooks pytest lowest style bench bench-synth bench-train bench-demo bench-runtimes contents export outputs lab

@@ -35,7 +35,8 @@ class build_with_demo(build_py):
         shutil.copy(here / "app.py", place)
 
 
-extras = {k: lines(f"{k}_requirements") for k in ("synth", "cluster", "train", "formats", "dev")}
+names = ("synth", "cluster", "train", "formats", "onnx", "dev")
+extras = {name: lines(f"{name}_requirements") for name in names}
 extras["dev"] = sorted(set(sum(extras.values(), [])))
 setup(
     name=cfg["lib_name"],

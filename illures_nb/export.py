@@ -7,8 +7,8 @@ __all__ = ['safe_name', 'write_zip', 'STEEPEST', 'PUPILS', 'rises', 'conjugate_g
            'TEXTURE', 'Mesh', 'smooth_normals', 'surface', 'normal_map', 'colour_map', 'pack_glb', 'glb', 'write_glb',
            'ABOUT', 'CODES', 'COLOURS', 'GREEN', 'ORIGIN', 'OWN_FILES', 'README', 'RELIEF', 'ROWS', 'Entry', 'about',
            'values', 'bands', 'write_map', 'write_map_on_photo', 'map_entries', 'digest', 'face_record', 'readme',
-           'clear_maps', 'made_from', 'write_maps', 'FILMS', 'LAMP', 'WAYS', 'light_path', 'view', 'write_gif',
-           'write_mp4', 'write_turn']
+           'clear_maps', 'made_from', 'write_maps', 'LAYERS', 'layers_entry', 'write_layers', 'FILMS', 'LAMP', 'WAYS',
+           'light_path', 'view', 'write_gif', 'write_mp4', 'write_turn']
 
 # %% ../nbs/56_export.ipynb #c4f48757
 import re
@@ -35,6 +35,7 @@ from .maps import photo_maps, record_entry, values, write_json  # noqa: F401
 from .maps import write_map, write_map_on_photo, write_maps  # noqa: F401
 from .mesh import TEXTURE, Mesh, colour_map, glb, normal_map, pack_glb  # noqa: F401
 from .mesh import smooth_normals, surface, write_glb  # noqa: F401
+from .multilayer import LAYERS, layers_entry, write_layers  # noqa: F401
 from .picture import Picture
 from .surface import STEEPEST, conjugate_gradients, integrate, rises  # noqa: F401
 
@@ -46,6 +47,7 @@ _all_ = [  # known from here, too
     "ABOUT", "CODES", "COLOURS", "GREEN", "ORIGIN", "OWN_FILES", "README", "RELIEF", "ROWS",
     "Entry", "about", "values", "bands", "write_map", "write_map_on_photo", "map_entries",
     "digest", "face_record", "readme", "clear_maps", "made_from", "write_maps",
+    "LAYERS", "layers_entry", "write_layers",
     "FILMS", "LAMP", "WAYS", "light_path", "view", "write_gif", "write_mp4", "write_turn",
 ]
 # fmt: on

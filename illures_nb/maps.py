@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['ABOUT', 'CODES', 'GREEN', 'ROWS', 'OUTLINES', 'LIGHT_ABOUT', 'COLOURS', 'ORIGIN', 'README', 'RELIEF', 'OWN_FILES',
-           'Entry', 'about', 'values', 'write_map', 'person_values', 'cover_on_photo', 'bands', 'write_map_on_photo',
-           'photo_maps', 'map_entries', 'digest', 'face_record', 'write_json', 'record_entry', 'readme', 'clear_maps',
-           'made_from', 'write_maps']
+           'Entry', 'about', 'values', 'write_map', 'person_values', 'cover_on_photo', 'covered_box', 'part_on_photo',
+           'bands', 'write_map_on_photo', 'photo_maps', 'map_entries', 'digest', 'face_record', 'write_json',
+           'record_entry', 'readme', 'clear_maps', 'made_from', 'write_maps']
 
 # %% ../nbs/52_maps.ipynb #08458d74
 import hashlib
@@ -129,16 +129,24 @@ def cover_on_photo(
     return matte if name == "matte" else np.maximum(matte, cover)
 
 
-def _covered_box(cover):
-    "Where anything is covered: x0, y0, x1, y1."
+def covered_box(
+    cover: np.ndarray,  # (H, W)
+) -> tuple:  # x0, y0, x1, y1: half-open; zeros where nothing is
+    "Return where anything is covered."
     if not cover.any():
         return 0, 0, 0, 0
     rows, columns = (np.flatnonzero(cover.any(axis)) for axis in (1, 0))
     return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
 
 # %% ../nbs/52_maps.ipynb #2fce913d
-def _part(f, name, face, person, box):  # (h, w[, 3])
-    "A map on the pixels of a box: the person's, and within the mask the face's."
+def part_on_photo(
+    f: Decomposition,
+    name,  # of a map
+    face: np.ndarray,  # (S, S[, 3]) float32: the map of the face
+    person: np.ndarray | None,  # (W, W, 3) float32: of the person
+    box: tuple,  # x0, y0, x1, y1 in the photo
+) -> np.ndarray:  # (h, w[, 3]) float32
+    "Put a map on the pixels of a box: the person's, and within the mask the face's."
     part = on_photo(face, f.photo.transform, box)
     if person is not None:
         share = feather(f.photo, box)[..., None]
@@ -158,14 +166,14 @@ def bands(
     "Yield a map on the photo's pixels, band by band."
     cover = cover_on_photo(f, name)
     height, width = cover.shape
-    x0, y0, x1, y1 = _covered_box(cover)
+    x0, y0, x1, y1 = covered_box(cover)
     first = slice(1)
     blank = np.full_like(code(layers[0][first, first], f.mask[first, first]), outside)
     for y in range(0, height, ROWS):
         band = np.tile(blank, (min(ROWS, height - y), width, 1))
         top, bottom = max(y, y0), min(y + ROWS, y1)
         if top < bottom:
-            part = _part(f, name, *layers, (x0, top, x1, bottom))
+            part = part_on_photo(f, name, *layers, (x0, top, x1, bottom))
             covered = cover[top:bottom, x0:x1]
             inside = covered[..., None] > 0
             band[top - y : bottom - y, x0:x1] = np.where(inside, code(part, covered), blank)
@@ -408,7 +416,7 @@ def readme(
 _PLACES, _SUFFIXES = ("", "photo/"), (".png", ".exr")
 OWN_FILES = {f"{place}{name}{suffix}" for place in _PLACES for name in MAPS for suffix in _SUFFIXES}
 OWN_FILES |= {f"photo/matte{suffix}" for suffix in _SUFFIXES}
-OWN_FILES |= {"light.json", "sheet.png", "about.txt", "face.json"}
+OWN_FILES |= {"light.json", "layers.exr", "sheet.png", "about.txt", "face.json"}
 
 
 def clear_maps(folder: Path):
@@ -455,9 +463,10 @@ def write_maps(
     normals="opengl",  # or 'directx': y, the green channel, down
     file=None,  # name of the photo's file, for face.json
     number=1,  # of the face, for face.json
+    more=(),  # `Entry` of what else goes there, as `multilayer.layers_entry`
 ):
     "Write maps of a face, its light, where it is in the photo, and what all of it means."
-    entries = map_entries(f, exr, frame, maps=maps, normals=normals)
+    entries = [*map_entries(f, exr, frame, maps=maps, normals=normals), *more]
     named = photo_maps(maps) if frame else maps
     record = record_entry(face_record(f, file, number, named, normals))
     text = readme(f, [*entries, record], "", normals).encode()

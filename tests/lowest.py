@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LISTS = [
     "requirements",
-    *(f"{extra}_requirements" for extra in ("synth", "cluster", "train", "formats", "dev")),
+    *(f"{extra}_requirements" for extra in ("synth", "cluster", "train", "formats", "onnx", "dev")),
 ]
 
 
