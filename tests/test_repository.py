@@ -137,11 +137,12 @@ def test_readme_is_one_screen_a_subject():
 
 IMPORT = """
 import sys, time
+start = time.process_time()
 import torch
-before, start = set(sys.modules), time.process_time()
+before, middle = set(sys.modules), time.process_time()
 import illures_nb
 illures_nb.Decomposer, illures_nb.Decomposition, illures_nb.SHLight
-print(time.process_time() - start)
+print((time.process_time() - middle) / (middle - start))
 new = {name.split(".")[0] for name in set(sys.modules) - before}
 files = {name: getattr(sys.modules[name], "__file__", None) or "" for name in new}
 print(*sorted(name for name, file in files.items() if "site-packages" in file))
@@ -149,17 +150,17 @@ print(*sorted(name for name, file in files.items() if "site-packages" in file))
 
 
 def test_import_is_light():
-    """Nothing beyond torch, numpy, safetensors, opencv and pillow, and at most 0.3 s of processor
-    time (so that a busy machine does not count)."""
+    """Nothing beyond torch, numpy, safetensors, opencv and pillow, and a fifth of the processor time
+    that torch itself takes (so that a slow or busy machine does not count)."""
 
     def imported():
         call = [sys.executable, "-c", IMPORT]
         run = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
         return run.stdout.splitlines()
 
-    (seconds, packages), (again, _) = imported(), imported()
+    (share, packages), (again, _) = imported(), imported()
     assert set(packages.split()) <= {"numpy", "safetensors", "cv2", "PIL"}
-    assert min(float(seconds), float(again)) <= 0.3
+    assert min(float(share), float(again)) <= 1 / 5
 
 
 def roots(module):
