@@ -145,7 +145,7 @@ class Found:
         return _wet(self.photo, len(self.mask))
 
 # %% ../nbs/40_relight.ipynb #412c95cd
-_GLOSS, _SHARPNESS = 0.03, 10  # of skin
+_GLOSS, _SHARPNESS = 0.03, 20  # of skin
 _HAIR_GLOSS = 0.016
 _STRAND = 3  # pixels of the person's crop: what is finer than this is strands
 _BRIGHTEST = 2.5  # a strand beside its neighbours

@@ -108,8 +108,9 @@ export function addHighlights({lamps}, normals, seen, gloss, out) {
       const mirrored = hx * normals[i] + hy * normals[i + 1] + hz * normals[i + 2]
       if (facing <= 0 || mirrored <= 0) continue
       const square = mirrored * mirrored
-      const fifth = square * square * mirrored // of a sharpness of ten
-      const v = gloss * fifth * fifth * Math.min(1, 4 * facing) * (visible ? visible[p] : 1)
+      const fifth = square * square * mirrored
+      const tenth = fifth * fifth // of a sharpness of twenty
+      const v = gloss * tenth * tenth * Math.min(1, 4 * facing) * (visible ? visible[p] : 1)
       out[i] += v * r
       out[i + 1] += v * g
       out[i + 2] += v * b
