@@ -29,7 +29,7 @@ notebooks: $(VENV)/dev.done  ## run every notebook's tests
 	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers $(WORKERS) --do_print --timing
 
 pytest: $(VENV)/dev.done  ## app, command line, repository (notebooks and package in step)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lowest:  ## the tests against the lowest versions that settings.ini allows, in an environment of their own (gigabytes; tests/lowest.py)
 	$(PYTHON) tests/lowest.py

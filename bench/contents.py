@@ -4,7 +4,6 @@ Tests compare it, so that no chapter is missing and none is told twice."""
 
 import json
 import re
-from configparser import ConfigParser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,20 +27,12 @@ HEAD = """# The book
 
 The package is exported from these notebooks; each explains its part, shows it and tests it.
 Within a part they stand in the order in which they build on each other. `make lab` opens them in
-JupyterLab, the last column in Colab. New here? [19_light](19_light.ipynb),
+JupyterLab, the badge below each title in Colab. New here? [19_light](19_light.ipynb),
 [41_decompose](41_decompose.ipynb), [synth/46_people](synth/46_people.ipynb) and
 [train/48_streams](train/48_streams.ipynb) show most in least time.
 
 <!-- written by `make contents` -->
 """
-
-
-def colab():
-    "The address under which Colab opens a notebook of this repository."
-    settings = ConfigParser(delimiters=["="])
-    settings.read(ROOT / "settings.ini", encoding="utf-8")
-    repository = settings["DEFAULT"]["git_url"].removeprefix("https://github.com/")
-    return f"https://colab.research.google.com/github/{repository}/blob/main/nbs"
 
 
 def chapters(folder):
@@ -59,15 +50,12 @@ def chapters(folder):
 
 def contents():
     "The text of nbs/README.md."
-    base, text = colab(), HEAD
+    text = HEAD
     for folder, first, last, title, about in PARTS:
-        text += (
-            f"\n## {title}\n\n{about}\n\n| | chapter | module | | Colab |\n|---|---|---|---|---|\n"
-        )
+        text += f"\n## {title}\n\n{about}\n\n| | chapter | module | |\n|---|---|---|---|\n"
         for number, place, name, module, subtitle in chapters(folder):
             if first <= number <= last:
-                link, notebook = f"[{name}]({place})", f"[open]({base}/{place})"
-                text += f"| {number:02d} | {link} | {module} | {subtitle} | {notebook} |\n"
+                text += f"| {number:02d} | [{name}]({place}) | {module} | {subtitle} |\n"
     return text
 
 

@@ -315,6 +315,8 @@ def tried(attempt, name, data, folder):
     before = time.time()
     try:
         result = attempt(name, data, folder)
+    except KeyboardInterrupt:
+        raise
     except BaseException as e:  # noqa: B036  anything that gets here is what we look for
         result = f"{type(e).__name__}: {str(e)[:300]}"
     seconds = time.time() - before
@@ -335,14 +337,16 @@ def worker(way, numbers):
 
     attempt = IN_PROCESS.get(way) or Page()
     said = sys.stdout
-    with tempfile.TemporaryDirectory() as folder:
-        for number in numbers:
-            name, data = damaged_file(number)
-            print(json.dumps({"start": number}), file=said, flush=True)
-            row = {"number": number, **tried(attempt, name, data, Path(folder))}
-            print(json.dumps(row), file=said, flush=True)
-    if way == "page":
-        attempt.process.terminate()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for number in numbers:
+                name, data = damaged_file(number)
+                print(json.dumps({"start": number}), file=said, flush=True)
+                row = {"number": number, **tried(attempt, name, data, Path(folder))}
+                print(json.dumps(row), file=said, flush=True)
+    finally:
+        if way == "page":
+            attempt.process.terminate()
 
 
 def start_worker(way, numbers):
@@ -369,13 +373,17 @@ def rows_of(way, numbers):
     left = list(numbers)
     while left:
         process, now = start_worker(way, left), None
-        for line in process.stdout:
-            row = json.loads(line)
-            if "start" in row:
-                now = row["start"]
-                continue
-            left.remove(row["number"])
-            yield row
+        try:
+            for line in process.stdout:
+                row = json.loads(line)
+                if "start" in row:
+                    now = row["start"]
+                    continue
+                left.remove(row["number"])
+                yield row
+        except BaseException:  # interrupted, or nobody wants more rows
+            process.terminate()
+            raise
         code = process.wait()
         if not left:
             return
@@ -408,12 +416,14 @@ def try_files(way, numbers):
 
     rows, faults = [], []
     trying = rows_of(way, numbers)
-    for row in tqdm(trying, total=len(numbers), unit="file", desc=way, mininterval=5):
-        rows.append(row)
-        if not is_good(row):
-            faults.append(row)
-            tqdm.write(json.dumps(row))
-    print_counts(way, rows, faults)
+    try:
+        for row in tqdm(trying, total=len(numbers), unit="file", desc=way, mininterval=5):
+            rows.append(row)
+            if not is_good(row):
+                faults.append(row)
+                tqdm.write(json.dumps(row))
+    finally:
+        print_counts(way, rows, faults)
     return faults
 
 
@@ -449,4 +459,7 @@ def main():
 
 if __name__ == "__main__":
     with safe_printing():
-        sys.exit(main())
+        try:
+            sys.exit(main())
+        except KeyboardInterrupt:
+            sys.exit(130)  # the counts so far are printed

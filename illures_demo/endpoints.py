@@ -5,14 +5,40 @@ from dataclasses import asdict, is_dataclass
 
 from illures_demo.errors import friendly
 from illures_demo.handlers import uploaded
-from illures_demo.lights import light_of, light_of_file
+from illures_demo.lights import light_of, light_of_file, light_of_place
 from illures_demo.saving import write
-from illures_demo.scenes import Redo, redone, staging_of, touched
+from illures_demo.scenes import Redo, redone, scene_picture, staging_of, touched
 from illures_demo.visits import chosen, forget, new_file, still_open
 from illures_nb.decompose import MAPS, as_picture
 from illures_nb.edit import fine_albedo
 from illures_nb.export import safe_name
 from illures_nb.image import write_image
+from illures_nb.recompose import TRANSPARENT
+
+
+def light_or_place(
+    text,  # as `light_of` takes it, or "background"
+    f,  # `Decomposition`
+    place,  # path or None
+):  # `SHLight`
+    "Return a light as programs say it, or that of the place behind the person."
+    if str(text).strip() != "background":
+        return light_of(text, f)
+    if place is None:
+        raise ValueError('the light "background" needs a place')
+    return light_of_place(place).matched(f.light)
+
+
+def behind_people(
+    background,  # "transparent", "#rrggbb" or None
+    place,  # path or None
+):  # as `develop_before` takes it; None: the photo's own
+    "Return what a program puts behind people."
+    if background and place:
+        raise ValueError("background and place do not go together: give one of them")
+    if not background or background == TRANSPARENT or str(background).startswith("#"):
+        return place or background or None
+    raise ValueError(f'background must be "transparent" or "#rrggbb", not {str(background)[:40]!r}')
 
 
 class Endpoints:
@@ -56,6 +82,8 @@ class Endpoints:
         strength=1.0,
         shine="moved",
         shadows="moved",
+        background=None,
+        place=None,
     ):
         """Relight one face of a photo and the person it belongs to (without a photo: of the one
         this client sent last). `light` is a preset, "own", "AZIMUTH,ELEVATION" in degrees (azimuth
@@ -64,19 +92,23 @@ class Endpoints:
         `contrast` is key to fill, 0 (even) to 2 (no fill); `strength` of the effect 0 (the photo)
         to 2 (twice as physics has it); `shine` and `shadows` are "moved" with the light, "kept" or
         "none". `residual` 0 to 2, if given, keeps shine and cast shadows where they are and scales
-        them, and nothing is staged; `layers` is paint as for /edit_albedo. Returns the whole
-        picture as PNG, and the light."""
+        them, and nothing is staged; `layers` is paint as for /edit_albedo. `background`, if given, is
+        "transparent" or a colour "#rrggbb", and `place` a picture, to be put behind the photo's
+        people; with a place `light` may be "background": its light. Returns the whole picture as
+        PNG, and the light."""
         visit = self.visit_of(visit, photo)
         f = chosen(visit, face)
-        with friendly():
+        place = uploaded(place)
+        with friendly(place or ""):
             staging = staging_of(contrast, strength, shine, shadows)
             if reference:
                 light = light_of_file(uploaded(reference), self.handlers.decompose).light
             else:
-                light = light_of(light, f)
+                light = light_or_place(light, f, place)
             g = redone(f, Redo(light, staging, residual, layers or ()))
-        path = new_file(visit, "relit.png")
-        g.develop().save(path)
+            path = new_file(visit, "relit.png")
+            behind = behind_people(background, place)
+            scene_picture(visit, {int(face): g}, behind).save(path)
         return [visit, str(path), json.loads(g.light.to_json())]
 
     def edit_albedo(self, visit, photo=None, layers=None, face=1):
@@ -108,6 +140,8 @@ class Endpoints:
         strength=1.0,
         shine="moved",
         shadows="moved",
+        background=None,
+        place=None,
     ):
         """Everything about one face of a photo (without one: of the photo this client sent last) as
         one file. `what` is "zip" (maps as 16-bit PNG and EXR, picture, light.json, relief), "glb"
@@ -115,10 +149,13 @@ class Endpoints:
         "light". All else is as for /relight."""
         visit = self.visit_of(visit, photo)
         f = chosen(visit, face)
-        with friendly():
+        place = uploaded(place)
+        with friendly(place or ""):
             staging = staging_of(contrast, strength, shine, shadows)
-            g = redone(f, Redo(light_of(light, f), staging, residual, layers or ()))
+            light = light_or_place(light, f, place)
+            g = redone(f, Redo(light, staging, residual, layers or ()))
             names = {"picture": "relit.png", "light": "light.json"}
             path = new_file(visit, names.get(what, f"{visit.name}.{safe_name(str(what))}"))
-            write(what, path, visit, g, {int(face): g})
+            behind = behind_people(background, place)
+            write(what, path, visit, g, {int(face): g}, background=behind)
         return [visit, str(path)]

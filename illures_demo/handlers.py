@@ -10,12 +10,13 @@ import gradio as gr
 import numpy as np
 
 from illures_demo.errors import friendly, refusal
-from illures_demo.lights import light_of_file
+from illures_demo.lights import light_of_file, light_of_place
 from illures_demo.payload import for_page, light_for_page, message, paint_too
 from illures_demo.saving import Left, watched, write_scene
-from illures_demo.settings import ASSETS, EXAMPLES, MOST
+from illures_demo.settings import ASSETS, EXAMPLES, MOST, PREVIEW
 from illures_demo.visits import forget, new_file, same_again, still_open, taken_apart
-from illures_nb.image import linear_to_srgb, resize, write_image
+from illures_nb.image import linear_to_srgb, read_image, resize, write_image
+from illures_nb.picture import kept
 
 
 def lends_gpus() -> bool:
@@ -53,6 +54,13 @@ class LightOpened(NamedTuple):
 
     message: dict
     light: dict | None = None  # what the browser gets of it
+
+
+class PlaceOpened(NamedTuple):
+    "What an event that opens a picture of a place answers, in the order of its components."
+
+    message: dict
+    place: dict | None = None  # what the browser gets of it
 
 
 class Handlers:
@@ -108,6 +116,8 @@ class Handlers:
 
     def opened(self, old, visit):  # `Opened`
         "Open a photo in place of another."
+        if old:
+            visit.behind.update(old.behind)
         forget(old)
         count, text = visit.found, ""
         if count > 1:
@@ -146,6 +156,29 @@ class Handlers:
         if found.panorama is not None:
             about["panorama"] = str(panorama_for_page(visit, found.panorama))
         return LightOpened(message(found.text), about)
+
+    # ---- a background
+
+    def on_place(self, visit, file):  # `PlaceOpened`
+        "A picture to be put behind people was brought, or taken away."
+        if file is None:
+            return PlaceOpened(message())
+        path = uploaded(file)
+        name = Path(path).name
+        try:
+            with friendly(path):
+                picture = read_image(path)
+                light = light_of_place(picture)
+        except gr.Error as e:
+            return PlaceOpened(message(e.message, bad=True))
+        still_open(visit).behind["picture"] = kept(path)
+        shown = new_file(visit, "place.jpg")
+        height, width = picture.shape[:2]
+        scale = min(1, PREVIEW / max(height, width))
+        small = max(1, round(height * scale)), max(1, round(width * scale))
+        write_image(shown, picture if scale == 1 else resize(picture, small))
+        about = {"name": name, "file": str(shown), "light": light_for_page(light)}
+        return PlaceOpened(message(f"Behind the person: {name}."), about)
 
     # ---- what is saved
 

@@ -146,7 +146,7 @@ def picture_stage():
 # ---- right: what is done with the face
 
 
-def hands(do, visit, scene):  # the box for files of light
+def hands(do, visit, scene):  # the boxes for files of light and for pictures of places
     "Make the tabs: light, paint, and what is kept."
     presets = {name: light_for_page(SHLight.preset(name)) for name in SHLight.presets()}
     picture = gr.Button("Save the picture", size="md", elem_id="save-picture", variant="primary")
@@ -158,6 +158,8 @@ def hands(do, visit, scene):  # the box for files of light
             panel("light", presets=presets, order=coefficient_order())
             with gr.Accordion("Light from elsewhere", open=False):
                 file = elsewhere(do, visit)
+            with gr.Accordion("Another background", open=False):
+                place = another_place(do, visit)
         with gr.Tab("Paint", id="paint", render_children=True) as paint_tab:
             panel("painting", most=MAX_LAYERS)
         with gr.Tab("Keep", id="keep", render_children=True) as keep_tab:
@@ -165,7 +167,7 @@ def hands(do, visit, scene):  # the box for files of light
     for tab in (light_tab, paint_tab, keep_tab):
         tab.select(None, js=f"() => illures.front('{tab.id}')")
     work.select(do.on_left, [visit], None, queue=False, **QUIET)
-    return file
+    return file, place
 
 
 def elsewhere(do, visit):  # the box for files of light
@@ -181,6 +183,22 @@ def elsewhere(do, visit):  # the box for files of light
     outputs = [panel("said", elem_id="file-said", value=None), panel("elsewhere", value=None)]
     private = dict(api_visibility="private", show_progress_on=[file])
     file.change(do.on_file, [visit, file], outputs, preprocess=False, **private, **NETWORK)
+    return file
+
+
+def another_place(do, visit):  # the box for pictures of places
+    "Make what chooses the background, and the box for a picture of another place."
+    chooser = panel("background", value=None)
+    file = gr.File(
+        label="A picture to be put behind the person",
+        type="filepath",
+        height=110,
+        elem_id="place",
+        file_types=["image", *PICTURES],
+    )
+    outputs = [panel("said", elem_id="place-said", value=None), chooser]
+    private = dict(api_visibility="private", show_progress_on=[file])
+    file.change(do.on_place, [visit, file], outputs, preprocess=False, **private, **NETWORK)
     return file
 
 
@@ -239,7 +257,7 @@ def for_visitors(do, visit, photo, messages, people, stage):  # what a page that
     return page
 
 
-def for_programs(api, visit, photo, file):
+def for_programs(api, visit, photo, file, place):
     "Make the endpoints: arguments that the page has no component for, and what they get."
     with gr.Group(visible=False):
         face = gr.Number(1, precision=0, label="face")
@@ -249,6 +267,7 @@ def for_programs(api, visit, photo, file):
         shine, shadows = (gr.Textbox("moved", label=name) for name in ("shine", "shadows"))
         light, own = gr.Textbox("front", label="light"), gr.Textbox("own", label="light")
         what, layers = gr.Textbox("zip", label="what"), gr.JSON(label="layers")
+        background = gr.Textbox(None, label="background")
         maps = [gr.Image(label=name, format="png") for name in MAPS]
         numbers = gr.JSON(label="light")
         picture = gr.Image(label="picture", format="png")
@@ -261,10 +280,11 @@ def for_programs(api, visit, photo, file):
 
     endpoint("decompose", api.decompose, [face], [*maps, numbers])
     staging = [contrast, strength, shine, shadows]
-    relight = [light, amount, face, file, layers, *staging]
+    behind = [background, place]
+    relight = [light, amount, face, file, layers, *staging, *behind]
     endpoint("relight", api.relight, relight, [picture, numbers])
     endpoint("edit_albedo", api.edit_albedo, [layers, face], [picture, painted, complete])
-    export = [what, own, amount, layers, face, *staging]
+    export = [what, own, amount, layers, face, *staging, *behind]
     endpoint("export", api.export, export, [made])
 
 
@@ -291,11 +311,11 @@ def build_demo(
             with gr.Column(scale=6, min_width=320, elem_id="middle"):
                 stage = picture_stage()
             with gr.Column(scale=4, min_width=300, elem_id="hands"):
-                file = hands(do, visit, scene)
+                file, place = hands(do, visit, scene)
         gr.Markdown(PRIVACY, elem_id="privacy")
         page = for_visitors(do, visit, photo, messages, people, stage)
         demo.load(do.on_start, None, page, **QUIET)
-        for_programs(Endpoints(do), visit, photo, file)
+        for_programs(Endpoints(do), visit, photo, file, place)
     demo.queue(max_size=40)
     demo.state_session_capacity = VISITS
     return demo

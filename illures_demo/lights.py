@@ -24,6 +24,13 @@ def coefficient_order() -> str:
     return json.loads(SHLight.preset("front").to_json())["order"]
 
 
+def light_of_place(
+    picture,  # as `SHLight.from_background` takes it
+) -> SHLight:
+    "Return the light of a place that can be put behind people."
+    return _exposed(SHLight.from_background(picture))
+
+
 class FileLight(NamedTuple):
     "The light of a file."
 

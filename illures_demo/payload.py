@@ -13,8 +13,9 @@ from illures_nb.crop import transform_points
 from illures_nb.edit import HAEMOGLOBIN, MELANIN, fine_albedo, healed_albedo, skin_level
 from illures_nb.edit import tone_range, touches, unrolled
 from illures_nb.export import view
-from illures_nb.image import write_image
+from illures_nb.image import quantise, read_image, write_image
 from illures_nb.lamps import lamps_behind
+from illures_nb.recompose import cut_out
 
 # ---- views of the photo
 
@@ -40,6 +41,16 @@ def view_for_page(visit, f, name, box=None) -> dict:
     write_image(visit.folder / f"{name}.jpg", seen.picture)
     back = (np.linalg.inv(to_crop) @ view_to_crop)[:2]
     return {"file": f"{name}.jpg", "back": back.tolist()}
+
+
+def cut_for_page(visit, name) -> str:  # name of the file
+    "Cut the people of a view out of it, so that something else can be put behind them."
+    box = None if name == "whole" else around(chosen(visit, int(name.removeprefix("close-"))))
+    outlines = [view(f, PREVIEW, box).silhouette for f in visit.faces]
+    picture = quantise(read_image(visit.folder / visit.views[name]["file"]), 8)
+    file = f"{name}-cut.png"
+    write_image(visit.folder / file, cut_out(picture, np.minimum(sum(outlines), 1)))
+    return file
 
 
 # ---- maps
@@ -165,11 +176,14 @@ def paint_for_page(visit, number) -> dict:
 
 
 def paint_too(visit) -> bool:  # whether there was anything to do
-    "Make what the page needs to paint on the faces that it has."
+    "Make what the page needs to paint on the faces that it has, and to put others behind them."
     without = [number for number, face in visit.shown.items() if "paint" not in face]
     for number in without:
         visit.shown[number]["paint"] = paint_for_page(visit, number)
-    return bool(without)
+    uncut = [name for name, seen in visit.views.items() if "cut" not in seen]
+    for name in uncut:
+        visit.views[name]["cut"] = cut_for_page(visit, name)
+    return bool(without or uncut)
 
 
 # ---- all of it

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from illures_demo.errors import friendly
 from illures_demo.payload import around
-from illures_demo.scenes import scene_faces, scene_picture
+from illures_demo.scenes import is_transparent, scene_background, scene_faces, scene_picture
 from illures_demo.settings import PREVIEW
 from illures_demo.visits import chosen, new_file, still_open
 from illures_nb.export import view, write_glb, write_turn, write_zip
@@ -55,16 +55,18 @@ def write(
     faces,  # number → `Decomposition`, all that are changed
     scene=None,  # dict for scene.json
     report=None,  # called with (share 0 to 1, what is being made)
+    background=None,  # of the picture, as `develop_before` takes it; None: the photo's own
 ):
     "Write one file."
     if what == "picture":
-        scene_picture(visit, faces).save(path)
+        scene_picture(visit, faces, background).save(path)
     elif what == "light":
         f.light.save(path)
     elif what == "glb":
         write_glb(path, f)
     elif what == "zip":
-        write_zip(path, f, scene, picture=scene_picture(visit, faces), progress=report)
+        picture = scene_picture(visit, faces, background)
+        write_zip(path, f, scene, picture=picture, progress=report)
     elif what in ("mp4", "gif"):
         write_turn(path, view(f, PREVIEW, around(f)), progress=report)
     else:
@@ -85,9 +87,12 @@ def write_scene(
         kind = scene.get("kind", visit.kind)
         if kind not in ("png", "jpg"):
             raise ValueError(f"kind must be png or jpg, not {kind!r}")
+        background = scene_background(visit, scene)
+        if what == "picture" and kind == "jpg" and is_transparent(background):
+            raise ValueError("a JPEG cannot be transparent: save a PNG")
         name = f"{visit.name}-relit"
         names = {"picture": f"{name}.{kind}", "light": "light.json"}
         path = new_file(visit, names.get(what, f"{name}.{what}"))
         kept = {key: value for key, value in scene.items() if key not in ("job", "kind")}
-        write(what, path, visit, f, faces, kept, report)
+        write(what, path, visit, f, faces, kept, report, background)
     return str(path)

@@ -7,6 +7,7 @@ from illures_demo.visits import chosen
 from illures_nb import SHLight
 from illures_nb.edit import apply_layers, touch
 from illures_nb.lamps import Lamps
+from illures_nb.recompose import TRANSPARENT, develop_before
 from illures_nb.relight import Staging
 
 
@@ -100,12 +101,42 @@ def redo_of(
     return Redo(light, staging_of(**face.get("staging", {})), layers=layers)
 
 
+def scene_background(
+    visit,  # `Visit`
+    scene,  # dict, from the page
+):  # as `develop_before` takes it; None: the photo's own
+    "Return what is put behind the people of a scene."
+    background = scene.get("background") or {"kind": "photo"}
+    kind = background.get("kind") if isinstance(background, dict) else None
+    if kind == "picture" and not visit.behind:
+        raise ValueError("the picture for the background is not there: bring it again")
+    kinds = {
+        "photo": lambda: None,
+        "colour": lambda: str(background.get("colour")),
+        "transparent": lambda: TRANSPARENT,
+        "picture": lambda: visit.behind["picture"],
+    }
+    if kind not in kinds:
+        raise ValueError(f"a background must be one of {', '.join(kinds)}, not {str(kind)[:40]!r}")
+    return kinds[kind]()
+
+
+def is_transparent(background) -> bool:
+    "Tell whether a background is none at all."
+    return isinstance(background, str) and background == TRANSPARENT
+
+
 def scene_picture(
     visit,  # `Visit`
     faces,  # number → `Decomposition`, of `scene_faces`
+    background=None,  # as `develop_before` takes it; None: the photo's own
 ):  # `picture.Picture`
     "Return the whole photo with its faces as the page left them, with all that its file holds."
     picture = visit.faces[0].photo.original
+    if background is not None:
+        everyone = [faces.get(number, f) for number, f in enumerate(visit.faces, 1)]
+        changes, outlines = zip(*((f.change, f.silhouette) for f in everyone))
+        return develop_before(changes, outlines, picture, background)
     for face in faces.values():
         picture = face.develop(picture)
     return picture

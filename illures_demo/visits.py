@@ -26,6 +26,7 @@ class Visit:
     folder: Path  # for the files the browser asks for
     shown: dict = field(default_factory=dict)  # number of a face → what the browser has of it
     views: dict = field(default_factory=dict)  # name of a view → the same
+    behind: dict = field(default_factory=dict)  # "picture" → bytes of one to be put behind people
     left: set = field(default_factory=set)  # saving that the visitor broke off
 
 

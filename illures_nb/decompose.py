@@ -31,7 +31,8 @@ from .portrait import load_portrait
 from .recompose import MAX_GAIN, OFFSET, Change, Paint, Photo  # noqa: F401
 from .recompose import apply_gain, change, composite, develop, face_box  # noqa: F401
 from .recompose import feather, log_gain, on_photo, paint_gain  # noqa: F401
-from .recompose import before, cut_out, matte_on_photo, person_to_frame
+from .recompose import Around, develop_before, matte_on_photo, person_to_frame
+from .recompose import silhouette
 from .recompose import shine_share, to_frame, upsample_gain  # noqa: F401
 from .relight import Found, Relit, Staging
 from .threads import apart, as_usual, each
@@ -199,7 +200,8 @@ class Decomposition:
         return gain if self.relit is None else gain * self.relit.staging.strength
 
     @property
-    def _change(self):
+    def change(self):  # `Change`; None: no pixel of the photo is the face's
+        "Return what light and paint do to the photo's pixels."
         diffuse = self.bare_albedo * self.shading
         around = None if self.person is None else self.effect.around()
         share = None if self.paint is None else shine_share(diffuse, self.residual)
@@ -228,10 +230,19 @@ class Decomposition:
         out[y0:y1, x0:x1] = matte
         return out
 
+    @property
+    def silhouette(self):  # (H, W) float32 in [0, 1]
+        "Return how much of each pixel stays before another background."
+        if self.person is None:
+            return np.nan_to_num(to_frame(self.mask, self.photo))
+        person = self.person
+        around = Around(None, person.matte, person.crop, person.transform)
+        return silhouette(around, self.photo)
+
     def composite(
         self,
         onto: np.ndarray | None = None,  # (H, W, 3) uint8: the photo, other faces already relit
-        background=None,  # None: the photo's; else as `before` takes it, and nobody else is left
+        background=None,  # None: the photo's; else as `develop_before` has it: nobody else is left
     ) -> np.ndarray:  # (H, W, 3) uint8; (H, W, 4) before a "transparent" background
         "Return the whole photo with this person re-rendered; every other pixel stays as it was."
         shape = self.photo.picture.shape
@@ -241,21 +252,23 @@ class Decomposition:
                 f"the picture to start from must be uint8 {shape}, "
                 f"not {picture.dtype} {picture.shape}"
             )
-        out = composite(self._change, picture)
         if background is None:
-            return out
-        return before(cut_out(out, self.to_frame("matte")), background)
+            return composite(self.change, picture)
+        return self.develop(Picture(picture), background).samples
 
     def develop(
         self,
         onto: Picture | None = None,  # the photo, other faces of it already relit
+        background=None,  # as for `composite`; None: the photo's
     ) -> Picture:  # to be saved with `Picture.save`
         "Return the same as the photo's file holds it: alpha, 16 bits, colours, EXIF, print size."
         picture = self.photo.original if onto is None else onto
         height, width = self.photo.picture.shape[:2]
         if picture.samples.shape[:2] != (height, width):
             raise ValueError(f"the picture to start from must have {width} x {height} pixels")
-        return develop(self._change, picture)
+        if background is None:
+            return develop(self.change, picture)
+        return develop_before([self.change], [self.silhouette], picture, background)
 
 # %% ../nbs/41_decompose.ipynb #be0fc6a3
 _BURNT_OUT = 0.985  # sRGB from which on a pixel says nothing of the light

@@ -292,14 +292,38 @@ class Picture:
         part[where] = rounded[where]
         return replace(self, samples=out)
 
+    def straight_light(self):  # (H, W, 3) float32 linear sRGB, alpha not multiplied in; (H, W)
+        "Return the linear light of all of it, and how much of each pixel there is, 0 to 1."
+        light = np.array(self.light(self.frame), np.float32)
+        if self.alpha is None:
+            return light, np.ones(light.shape[:2], np.float32)
+        most = 1 if self.holds_light else np.iinfo(self.samples.dtype).max
+        alpha = np.clip(self.alpha / np.float32(most), 0, 1)
+        if self.joined:
+            light /= np.maximum(alpha, 1e-6)[..., None]
+        return light, alpha
+
+    def remade(
+        self,
+        light,  # (H, W, 3) linear sRGB
+        alpha=None,  # (H, W) in [0, 1]; None: opaque
+    ):  # Picture
+        "Return a picture of the same kind with other light everywhere."
+        if self.joined and alpha is not None:
+            light = light * alpha[..., None]
+        most = 1 if self.holds_light else np.iinfo(self.samples.dtype).max
+        levels = light if self.holds_light else self._meaning.levels(light).clip(0, most)
+        if alpha is not None:
+            levels = np.dstack([levels, alpha * most])
+        whole = levels if self.holds_light else np.round(levels)
+        return replace(self, samples=whole.astype(self.samples.dtype))
+
     def in_srgb(self):  # Picture
         "Return it in sRGB, clipped, whatever its own colours. Floats become 16 bits."
-        light, alpha = self.light(self.frame), self.alpha
-        if self.joined and alpha is not None:
-            light = light / np.maximum(alpha, 1e-6)[..., None]
+        light, alpha = self.straight_light()
         bits = 8 if self.samples.dtype == np.uint8 else 16
         levels = quantise(linear_to_srgb(light), bits)
-        if alpha is not None:
+        if self.alpha is not None:
             levels = np.dstack([levels, quantise(alpha, bits)])
         about = self.about._replace(icc=None, gamma=None)
         return replace(self, samples=levels, about=about, colours=None, joined=False)

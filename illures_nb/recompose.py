@@ -6,9 +6,10 @@
 __all__ = ['OFFSET', 'MAX_GAIN', 'TRANSPARENT', 'Photo', 'face_box', 'on_photo', 'feather', 'to_frame', 'person_to_frame',
            'continued', 'ratio_gain', 'log_gain', 'guided_on_photo', 'guide_of', 'upsample_gain', 'apply_gain', 'Paint',
            'shine_share', 'paint_gain', 'Change', 'Around', 'change', 'matte_on_photo', 'composite', 'develop',
-           'cut_out', 'before']
+           'own_colours', 'cut_out', 'backdrop', 'silhouette', 'develop_before']
 
 # %% ../nbs/38_recompose.ipynb #4f540671
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -381,7 +382,7 @@ def _within(box, outer):
     return slice(y0, y1), slice(x0, x1)
 
 
-def _fade(around, shape):
+def _fade(around, shape, below=True):
     "Fade out, (W, W), towards borders of the crop beyond which photo and person go on."
     matte, side = around.matte, len(around.matte)
     rise = np.clip(np.arange(side, dtype=np.float32) / (_FADE * side), 0, 1)
@@ -392,7 +393,7 @@ def _fade(around, shape):
         return rise if goes_on and border.max() > _TOUCHES else flat
 
     columns = towards(matte[:, 0], left) * towards(matte[:, -1], right)[::-1]
-    rows = towards(matte[0], top) * towards(matte[-1], bottom)[::-1]
+    rows = towards(matte[0], top) * towards(matte[-1], bottom and below)[::-1]
     return rows[:, None] * columns
 
 
@@ -452,6 +453,38 @@ def develop(
 # %% ../nbs/38_recompose.ipynb #9a4dc78b
 TRANSPARENT = "transparent"  # a background that is none
 _SURE = 0.95  # matte from which on a pixel shows nothing of the old background
+_SEARCHED = 640  # px of the longer side on which colours near an outline are looked for
+_SHARES = 1 / 300, 1 / 100, 1 / 33, 1 / 10  # of a person's size: how far they are looked for
+
+
+def _continued_outwards(light, sure):
+    "The colours where it is sure whose they are, (H, W, 3), and beyond what is near."
+    size = max(np.sqrt(sure.sum()), 1)
+    out = np.zeros_like(light) + (light * sure[..., None]).sum((0, 1)) / max(sure.sum(), 1e-6)
+    for share in reversed(_SHARES):  # the nearest last
+        sigma = max(share * size, 0.5)
+        weight = cv2.GaussianBlur(sure, (0, 0), sigma)[..., None]
+        near = cv2.GaussianBlur(light * sure[..., None], (0, 0), sigma)
+        trust = np.clip(weight / 0.04, 0, 1)
+        out += trust * (near / np.maximum(weight, 1e-6) - out)
+    return out
+
+
+def own_colours(
+    light: np.ndarray,  # (H, W, 3) float32 linear
+    matte: np.ndarray,  # (H, W) float32 in [0, 1]
+) -> np.ndarray:  # (H, W, 3) float32 linear
+    "Return a person's colours without those of the background, which are mixed in at the outline."
+    height, width = matte.shape
+    scale = min(1, _SEARCHED / max(matte.shape))
+    small = max(1, round(width * scale)), max(1, round(height * scale))
+    sure = np.float32(matte > _SURE)
+    seen = cv2.resize(np.float32(light) * sure[..., None], small, interpolation=cv2.INTER_AREA)
+    cover = cv2.resize(sure, small, interpolation=cv2.INTER_AREA)
+    colours = seen / np.maximum(cover, 1e-3)[..., None]
+    beyond = cv2.resize(_continued_outwards(colours, cover), (width, height))
+    share = np.clip(matte, 0, 1)[..., None] ** 2  # the surer, the more of the pixel's own colour
+    return share * light + (1 - share) * beyond
 
 
 def cut_out(
@@ -459,51 +492,87 @@ def cut_out(
     matte: np.ndarray,  # (H, W) float32 in [0, 1]
 ) -> np.ndarray:  # (H, W, 4) uint8 sRGB, alpha last and not multiplied in
     "Cut a person out of a picture, without the old background's colours at the outline."
-    linear = srgb_to_linear(picture.astype(np.float32) / 255)
-    sure = np.float32(matte > _SURE)
-    scale = max(picture.shape[:2]) / 500  # px
-    colours, known = linear.copy(), sure > 0
-    for sigma in (1, 3, 9):
-        weight = cv2.GaussianBlur(sure, (0, 0), sigma * scale)
-        near = cv2.GaussianBlur(linear * sure[..., None], (0, 0), sigma * scale)
-        new = ~known & (weight > 0.02)
-        colours[new] = near[new] / weight[new][:, None]
-        known |= new
-    share = np.clip(matte, 0, 1)[..., None] ** 2  # the surer, the more of the pixel's own colour
-    levels = np.round(linear_to_srgb(share * linear + (1 - share) * colours) * 255)
-    alpha = np.round(np.clip(matte, 0, 1) * 255)[..., None]
-    return np.concatenate([levels, alpha], -1).astype(np.uint8)
+    colours = own_colours(_DECODE[picture], matte)
+    levels = linear_to_srgb(colours.clip(0, 1))
+    alpha = np.clip(matte, 0, 1)[..., None]
+    return np.round(np.concatenate([levels, alpha], -1) * 255).astype(np.uint8)
 
-
+# %% ../nbs/38_recompose.ipynb #d3b7f019
 def _filling(picture, shape):
-    "A picture cut and scaled to fill a frame, (H, W, 3) float32 sRGB."
+    "The middle of a picture, scaled to fill a frame, (H, W, 3) float32 sRGB."
     height, width = shape[:2]
     scale = max(height / picture.shape[0], width / picture.shape[1])
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    size = (
-        max(width, round(picture.shape[1] * scale)),
-        max(height, round(picture.shape[0] * scale)),
-    )
-    whole = cv2.resize(np.asarray(picture, np.float32), size, interpolation=how).clip(0, 1)
-    top, left = (whole.shape[0] - height) // 2, (whole.shape[1] - width) // 2
-    return whole[top : top + height, left : left + width]
+    middle = (np.float64(picture.shape[1::-1]) - 1) / 2
+    first = middle - (np.float64((width, height)) - 1) / 2 / scale
+    if scale < 1:  # as much as averages what lies between
+        sigma = 0.5 * np.sqrt(1 / scale**2 - 1)
+        picture = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    to_picture = np.array([[1 / scale, 0, first[0]], [0, 1 / scale, first[1]]])
+    how = (cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC) | cv2.WARP_INVERSE_MAP
+    edge = cv2.BORDER_REPLICATE
+    whole = cv2.warpAffine(picture, to_picture, (width, height), flags=how, borderMode=edge)
+    return whole.clip(0, 1)
 
 
-def before(
-    person: np.ndarray,  # (H, W, 4) uint8 from `cut_out`
-    background,  # (3,) sRGB in [0, 1] | path, PIL picture, (h, w, 3) uint8 or float | "transparent"
-) -> np.ndarray:  # (H, W, 3) uint8; (H, W, 4) where the background is transparent
-    "Put a person before another background; a picture is scaled and cut to fill the frame."
+def _colour(background):
+    "The three numbers of a colour, or None where something else is meant."
+    if isinstance(background, str) and background.startswith("#"):
+        if not re.fullmatch("#[0-9a-fA-F]{6}", background):
+            raise ValueError(f"a background's colour is written #rrggbb, not {background[:20]!r}")
+        return [int(background[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    is_colour = isinstance(background, (tuple, list)) or np.shape(background) == (3,)
+    return background if is_colour else None
+
+
+def backdrop(
+    background,  # "#rrggbb" | (3,) sRGB in [0, 1] | path, PIL picture, (h, w, 3) uint8 or float
+    shape: tuple,  # (H, W, ...) of the photo
+) -> np.ndarray:  # (H, W, 3) float32 linear
+    "Return the light of what is put behind a person."
+    colour = _colour(background)
+    if colour is None:
+        return srgb_to_linear(_filling(read_image(background), shape))
+    colour = np.asarray(colour, np.float64)
+    if colour.shape != (3,) or not ((colour >= 0) & (colour <= 1)).all():
+        raise ValueError("a background's colour is three numbers between 0 and 1")
+    return np.broadcast_to(np.float32(srgb_to_linear(colour)), (*shape[:2], 3))
+
+# %% ../nbs/38_recompose.ipynb #58f0c2ea
+def silhouette(
+    around: Around,
+    photo: Photo,  # with its reach
+) -> np.ndarray:  # (H, W) float32 in [0, 1]
+    "Put what belongs to a person on the whole photo, continued below the crop."
+    height, width = photo.picture.shape[:2]
+    frame = 0, 0, width, height
+    faded = around.matte * _fade(around, photo.picture.shape, below=False)
+    matte = on_photo(faded, around.transform, frame)
+    inside = np.ones_like(around.matte)
+    inside[:2] = inside[-2:] = inside[:, :2] = inside[:, -2:] = 0
+    known = on_photo(inside, around.transform, frame, border=cv2.BORDER_CONSTANT)
+    guide = guide_of(photo.picture, frame)
+    sharp = guided_on_photo(faded, around.crop, around.transform, guide, frame, _CLEAR)
+    matte += known * (sharp - matte)
+    return np.clip((matte - 0.02) / 0.96, 0, 1)
+
+
+def develop_before(
+    changes: list,  # of `Change` or None, one a person: who is left
+    silhouettes: list,  # of (H, W) float32, one a person
+    picture: Picture,  # the photo as its file holds it
+    background,  # `TRANSPARENT`, or as `backdrop` takes it
+) -> Picture:  # with alpha where the background is transparent
+    "Return the photo's own samples with people re-rendered before another background."
+    light, cover = picture.straight_light()
+    matte = np.minimum(sum(silhouettes), 1)
+    alpha = matte * cover
+    light = own_colours(light, alpha)
+    for one in (change for change in changes if change is not None):
+        x0, y0, x1, y1 = one.box
+        share = one.mask / np.maximum(matte[y0:y1, x0:x1], 1e-6)  # all of it within the outline
+        whole = one._replace(mask=np.minimum(share, 1))
+        light[y0:y1, x0:x1] = _changed_light(whole, light[y0:y1, x0:x1], OFFSET)
     if isinstance(background, str) and background == TRANSPARENT:
-        return person
-    colour = None if isinstance(background, str) else np.asarray(background)
-    if colour is not None and colour.shape == (3,):
-        if not (np.isfinite(colour).all() and 0 <= colour.min() and colour.max() <= 1):
-            raise ValueError("a background's colour is three numbers between 0 and 1")
-        behind = np.broadcast_to(np.float32(colour), (*person.shape[:2], 3))
-    else:
-        behind = _filling(read_image(background), person.shape)
-    alpha = person[..., 3:].astype(np.float32) / 255
-    light = srgb_to_linear(person[..., :3].astype(np.float32) / 255) * alpha
-    light += srgb_to_linear(behind) * (1 - alpha)
-    return np.round(linear_to_srgb(light) * 255).astype(np.uint8)
+        return picture.remade(light, alpha)
+    behind = backdrop(background, matte.shape)
+    return picture.remade(behind + alpha[..., None] * (light - behind))

@@ -45,6 +45,12 @@ class Staging:
 # %% ../nbs/40_relight.ipynb #44e6d986
 _FRONT = sh_basis(ball_normals(24)[0][ball_normals(24)[1] > 0.9]).astype(np.float32)
 _HALF_WAY = 0.12  # relative change of a ball at which 63 % of the photo's own light is gone
+_CONTRASTED = 0.2  # the same, of the contrast
+
+
+def _gone(change):
+    "How much of the photo's own light is gone, 0 … 1; 63 % at a change of 1."
+    return float(1 - np.exp(-np.square(change)))
 
 
 def light_change(
@@ -54,7 +60,7 @@ def light_change(
     "Measure how differently two lights fall on a ball's front."
     shadings = [np.maximum(_FRONT @ light.coeffs, 0) for light in (new, own)]
     one, other = (s / max(np.linalg.norm(s), 1e-6) for s in shadings)
-    return float(1 - np.exp(-np.square(np.linalg.norm(one - other) / _HALF_WAY)))
+    return _gone(np.linalg.norm(one - other) / _HALF_WAY)
 
 # %% ../nbs/40_relight.ipynb #1a084af5
 _EYES_AND_MOUTH = (36, 42), (42, 48), (60, 68)  # landmarks from … to
@@ -185,7 +191,11 @@ class Relit:
         if staging is None:
             self.change = 0.0
         else:
-            self.change = 1.0 if staging.contrast != 1 else light_change(light, found.light)
+            self.change = max(light_change(light, found.light), self._change_of_contrast)
+
+    @property
+    def _change_of_contrast(self):
+        return _gone((self.staging.contrast - 1) / _CONTRASTED)
 
     @cached_property
     def literal(self):  # (S, S, 3) float32 ≥ 0
@@ -211,15 +221,14 @@ class Relit:
 
     def _staged(self, lamps, normals, literal, seen):
         """Shade with lamps and their shadows. Where the lamps were only guessed from nine numbers,
-        these stay, less what cannot be seen of the lamps: they know more of sky and room."""
+        these stay, less what cannot be seen of the lamps: they know more of sky and room. The
+        farther the contrast is from 1, the less they say."""
         staged = lamps.shade(normals, seen)
-        if self._lamps_known:
+        guessed = 0 if self.light.lamps is not None else 1 - self._change_of_contrast
+        if guessed == 0:
             return staged
-        return np.maximum(literal - (lamps.shade(normals) - staged), staged / 2)
-
-    @cached_property
-    def _lamps_known(self):
-        return self.light.lamps is not None or self.staging.contrast != 1
+        kept = np.maximum(literal - (lamps.shade(normals) - staged), staged / 2)
+        return staged + np.float32(guessed) * (kept - staged)
 
     @cached_property
     def exposure(self):

@@ -17,13 +17,14 @@ def draw(
     ax,  # matplotlib axes
     image: np.ndarray,  # (H, W, 3) or grey (H, W); uint8, or floats in [0, 1], clipped
     title: str = "",
+    size: float = 8,  # of the title, points
 ) -> None:
     "Draw a picture without a frame."
     image = np.asarray(image)
     if image.dtype != np.uint8:
         image = image.astype(np.float32).clip(0, 1)
     ax.imshow(image, cmap="gray", vmin=0, vmax=255 if image.dtype == np.uint8 else 1)
-    ax.set_title(title, fontsize=8)
+    ax.set_title(title, fontsize=size)
     ax.axis("off")
 
 
@@ -38,7 +39,9 @@ def show(
 
     rows = -(-len(images) // columns)
     high, wide = np.shape(images[0])[:2]
-    height = rows * (width / columns * high / wide + (0.25 if titles else 0.02))
+    size = np.clip(5 + 2.5 * width / columns, 8, 12)  # of the titles, points
+    title_height = size / 32 if titles else 0.02  # inches
+    height = rows * (width / columns * high / wide + title_height)
     figure, axes = plt.subplots(
         rows, columns, figsize=(width, height), squeeze=False, layout="constrained"
     )
@@ -46,7 +49,7 @@ def show(
     for ax in axes.flat:
         ax.axis("off")
     for k, (ax, image) in enumerate(zip(axes.flat, images)):
-        draw(ax, image, titles[k] if k < len(titles) else "")
+        draw(ax, image, titles[k] if k < len(titles) else "", size)
     plt.show()
 
 # %% ../nbs/05_tools.ipynb #0123f8ed

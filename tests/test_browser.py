@@ -238,6 +238,7 @@ def test_page_and_package_agree(visit, astronaut_path, face):
     actions = (
         "use('window')",
         "change({contrast: .4, effect: 1.5})",
+        "change({contrast: 1.1, effect: 1})",
         "change({contrast: 1, effect: 1, shine: 'kept', shadows: 'none'})",
         "change({shine: 'none', shadows: 'kept'})",
         "change({shine: 'moved', shadows: 'moved'}, {azimuth: 100, elevation: 30})",

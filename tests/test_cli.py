@@ -20,6 +20,8 @@ from PIL import Image, ImageFilter
 
 from illures_nb import SHLight
 from illures_nb.cli import COMMANDS, app, main, safe_printing
+from illures_nb.image import quantise, read_image
+from illures_nb.picture import read_picture
 
 PICTURES = ["albedo", "normals", "shading", "residual", "reconstruction", "mask", "sheet"]
 
@@ -583,6 +585,9 @@ def street(astronaut, tmp_path_factory):
     return path
 
 
+STANDING = (130, 225), (78, 607), (78, 797), (41, 946)  # rows and columns of their faces
+
+
 def changed(path, photo):
     "Which of the four heads of `street` are not the photo's, in the mean of their pixels."
     out, before = (np.asarray(Image.open(x)).astype(int) for x in (path, photo))
@@ -682,3 +687,90 @@ def test_maps_on_the_photo_come_with_the_matte(illures, astronaut_path, tmp_path
     alone = tmp_path / "alone/astronaut/photo"
     mask, matte = (np.asarray(Image.open(alone / f"{n}.png")) for n in ("mask", "matte"))
     assert np.array_equal(mask, matte)
+
+
+@pytest.fixture
+def beach(tmp_path):
+    "A picture of a place, upright by EXIF only, dark on the left and bright on the right."
+    ramp = np.linspace(10, 240, 60)[None, :, None] * np.float32([0.6, 0.8, 1])
+    sideways = Image.fromarray(np.uint8(np.repeat(ramp, 30, 0))).rotate(90, expand=True)
+    exif = Image.Exif()
+    exif[274] = 6
+    sideways.save(tmp_path / "beach.png", exif=exif)
+    return tmp_path / "beach.png"
+
+
+def test_the_background_is_a_picture_that_may_light_the_person(
+    illures, astronaut, astronaut_path, face, beach, tmp_path
+):
+    args = "relight", astronaut_path, "--background", beach
+    pictures = {}
+    for name, words in {"own": (), "lit": ("--light", "background")}.items():
+        code, _, err = illures(*args, *words, "--out", tmp_path / f"{name}.png")
+        assert code == 0 and not err
+        pictures[name] = np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int)
+    outline = face.silhouette
+    inside, outside = outline == 1, outline == 0
+    assert abs(pictures["own"] - astronaut)[inside].max() <= 1
+    assert np.array_equal(pictures["own"][outside], pictures["lit"][outside])
+    sky = pictures["own"][5, :, 2]
+    assert 60 < sky[2] < 80 and 170 < sky[-3] < 195  # upright, a quarter cut off on each side
+    gain = (pictures["lit"] / np.maximum(astronaut, 1)).mean(2)[100:170, 185:265]
+    assert gain[:, -20:].mean() > 1.1 * gain[:, :20].mean()
+
+
+def opened(path):
+    "A picture as its file holds it."
+    return read_picture(path.read_bytes(), quantise(read_image(path), 8))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".exr"])
+def test_a_person_can_be_cut_out(suffix, illures, astronaut_path, face, tmp_path):
+    out = tmp_path / f"cut{suffix}"
+    args = "relight", astronaut_path, "--background", "transparent", "--out"
+    assert illures(*args, out)[0] == 0
+    alpha = opened(out).alpha
+    most = 1 if alpha.dtype.kind == "f" else np.iinfo(alpha.dtype).max
+    assert abs(alpha / most - face.silhouette).max() < 0.01
+
+
+def test_another_background_keeps_16_bits(illures, odd_photos, face, tmp_path):
+    for background in ("#336699", "transparent"):
+        args = "relight", odd_photos["deep.png"], "--background", background
+        assert illures(*args, "--light", "window", "--out", tmp_path / "deep.png")[0] == 0
+        samples = opened(tmp_path / "deep.png").samples
+        assert samples.dtype == np.uint16 and len(np.unique(samples)) > 2000
+        if background == "#336699":
+            outside = samples[face.silhouette == 0]
+            assert (outside == np.uint16([0x33, 0x66, 0x99]) * 257).all()
+
+
+def test_nobody_but_who_is_meant_is_left(illures, trained, street, tmp_path):
+    for words, left in {(): 2, ("--face", "1"): 1}.items():
+        args = "relight", street, "--background", "transparent", *words
+        assert illures(*args, "--out", tmp_path / "cut.png")[0] == 0
+        alpha = np.asarray(Image.open(tmp_path / "cut.png"))[..., 3]
+        there = [alpha[row, column] > 128 for row, column in STANDING]
+        assert sum(there) == left
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--background", "gone.jpg"),
+        ("--background", "#12"),
+        ("--background", "transparent", "--out", "o.jpg"),
+        ("--background", "#123456", "--light", "background"),
+        ("--light", "background"),
+        ("--background", "#123456", "--face-only"),
+        ("--background", "#123456", "--neutral"),
+        (),
+    ],
+    ids=" ".join,
+)
+def test_wrong_backgrounds_are_one_sentence(words, illures, astronaut_path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = () if "--out" in words else ("--out", "o.png")
+    code, _, err = illures("relight", astronaut_path, *words, *out)
+    assert code == 2 and len(err.splitlines()) == 1 and err.startswith("illures")
+    assert not list(tmp_path.glob("o.*"))

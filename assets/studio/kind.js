@@ -1,5 +1,5 @@
 // PNG or JPEG: as the photo came, until the visitor chooses; the choice is remembered in this
-// browser.
+// browser. What is transparent can only be a PNG.
 import {studio} from "./studio.js"
 
 const KEY = "illures.kind"
@@ -21,14 +21,19 @@ function remember(kind) {
   }
 }
 
+const transparent = () => studio.background.kind === "transparent"
+
 export function mount(root) {
   const choices = [...root.querySelectorAll("input")]
   let chosen = remembered()
 
   const show = () => {
-    const kind = chosen ?? studio.photo?.kind ?? "png"
+    const kind = transparent() ? "png" : (chosen ?? studio.photo?.kind ?? "png")
     studio.saveAs(kind)
-    for (const choice of choices) choice.checked = choice.value === kind
+    for (const choice of choices) {
+      choice.checked = choice.value === kind
+      choice.disabled = choice.value === "jpg" && transparent()
+    }
   }
 
   const choose = event => {
@@ -39,5 +44,6 @@ export function mount(root) {
 
   for (const choice of choices) choice.onchange = choose
   studio.on("photo", show)
+  studio.on("background", show)
   show()
 }

@@ -89,11 +89,11 @@ export function arriving({direction: [x, y, z], softness}, normals, out) {
 }
 
 // Shading by lamps that were guessed from nine numbers, (P·3), in its place: the numbers' own
-// shading stays, less what cannot be seen of the lamps, as it knows more of sky and room
-export function keepSky(staged, bare, literal, darkest, exposure = 1) {
+// shading stays for a share, less what cannot be seen of the lamps, as it knows more of sky and room
+export function keepSky(share, staged, bare, literal, darkest, exposure = 1) {
   for (let i = 0; i < staged.length; i++) {
     const left = (literal[i] + darkest) * exposure - (bare[i] - staged[i])
-    staged[i] = Math.max(left, staged[i] / 2)
+    staged[i] += share * (Math.max(left, staged[i] / 2) - staged[i])
   }
 }
 

@@ -41,8 +41,8 @@ class Grid {
   // on this grid
   lines(relit, seen, strength) {
     const {literal, shading, shine, gain, colours, gloss, ownLog} = this
-    const {coeffs, change, isKnown} = relit
-    if (change < 1 || !isKnown) shade(this.basis, coeffs, literal)
+    const {coeffs, change, guessed} = relit
+    if (change < 1 || guessed) shade(this.basis, coeffs, literal)
     if (change > 0) this.stage(relit, seen)
     const row = 3 * this.size
     for (let i = 0; i < gain.length; i++) {
@@ -55,12 +55,12 @@ class Grid {
   }
 
   // shading by lamps, and their highlights
-  stage({lamps, isKnown, exposure, shines}, seen) {
+  stage({lamps, guessed, exposure, shines}, seen) {
     const {normals, shading, literal, shine, arrives, slope: bare} = this
     shadeByLamps(lamps, normals, seen, shading, arrives)
-    if (!isKnown) {
+    if (guessed) {
       shadeByLamps(lamps, normals, [], bare, arrives)
-      keepSky(shading, bare, literal, DARKEST, exposure)
+      keepSky(guessed, shading, bare, literal, DARKEST, exposure)
     }
     shine.fill(0)
     if (shines) addHighlights(lamps, normals, seen, HAIR_GLOSS, shine)

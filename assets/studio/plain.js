@@ -21,14 +21,21 @@ export class Plain {
 
   show(image) {
     this.image = image
-    this.levels = new Map() // longer side → the picture at that size
+    this.putBefore(null)
     this.draw([])
+  }
+
+  // {cut, behind}: the people of the picture, cut out, and what they stand before; null: the
+  // photo's own background
+  putBefore(scene) {
+    this.scene = scene
+    this.levels = new Map() // longer side → the picture at that size
   }
 
   level(side) {
     const {width, height} = this.image
     const shown = Math.min(side, Math.max(width, height))
-    if (!this.levels.has(shown)) this.levels.set(shown, new Level(this.image, shown))
+    if (!this.levels.has(shown)) this.levels.set(shown, new Level(this.image, shown, this.scene))
     return this.levels.get(shown)
   }
 
@@ -45,22 +52,20 @@ export class Plain {
 class Level {
   known = new WeakMap() // reach of a face → its pixels
 
-  constructor(image, side) {
+  constructor(image, side, scene) {
     this.shrink = side / Math.max(image.width, image.height) // pixels here of one of the view
-    const [width, height] = [image.width, image.height].map(n => Math.round(n * this.shrink))
-    // the picture's own canvas is never read
-    const copy = element("canvas", {width, height})
-    const small = copy.getContext("2d", {willReadFrequently: true})
-    small.imageSmoothingQuality = "high"
-    small.drawImage(image, 0, 0, width, height)
-    this.photo = small.getImageData(0, 0, width, height)
-    this.out = small.createImageData(this.photo)
+    const size = [image.width, image.height].map(n => Math.round(n * this.shrink))
+    this.photo = shrunkTo(image, ...size)
+    this.cut = scene && shrunkTo(scene.cut, ...size)
+    this.behind = scene && shrunkTo(scene.behind, ...size)
+    this.out = new ImageData(...size)
   }
 
   draw(faces) {
-    const {photo, out} = this
-    out.data.set(photo.data)
+    const {photo, cut, out} = this
+    out.data.set((cut ?? photo).data)
     for (const face of faces) this.drawFace(out, face)
+    if (cut) layBehind(out.data, cut.data, this.behind.data)
     return out
   }
 
@@ -97,11 +102,34 @@ class Level {
         const m = at(reach.mask, reach.size, u + reach.margin, v + reach.margin)
         const feather = Math.max(0, m - 0.01) / 0.99
         const sharp = onMatte ? (onMatte.value(x, y, grey) - 0.02) / 0.96 : 0
-        const share = onMatte ? Math.min(1, Math.max(0, sharp)) : feather
+        const all = onMatte ? Math.min(1, Math.max(0, sharp)) : feather
+        const share = this.cut ? Math.min(1, (255 * all) / (this.cut.data[i + 3] || 1)) : all
         if (share > 0) found.add(x, y, i, grey, feather, share)
       }
     }
     return found.sort()
+  }
+}
+
+// the picture's own canvas is never read
+function shrunkTo(image, width, height) {
+  const copy = element("canvas", {width, height})
+  const small = copy.getContext("2d", {willReadFrequently: true})
+  small.imageSmoothingQuality = "high"
+  small.drawImage(image, 0, 0, width, height)
+  return small.getImageData(0, 0, width, height)
+}
+
+// a background under people whose alpha is that of `cut`
+function layBehind(data, cut, behind) {
+  for (let i = 0; i < data.length; i += 4) {
+    const alpha = cut[i + 3] / 255
+    data[i + 3] = 255
+    if (alpha === 1) continue
+    for (let k = i; k < i + 3; k++) {
+      const light = alpha * DECODE[data[k]] + (1 - alpha) * DECODE[behind[k]]
+      data[k] = encode(light)
+    }
   }
 }
 

@@ -6,7 +6,7 @@ import {luminance} from "./colour.js"
 import {Guide, wideBlur} from "./filters.js"
 import {addHighlights, keepSky, shadeByLamps} from "./lamps.js"
 import {DARKEST, OFFSET} from "./resample.js"
-import {LUMINANCE, basisMap, lightChange, quantile, shade} from "./sh.js"
+import {LUMINANCE, basisMap, contrastChange, lightChange, quantile, shade} from "./sh.js"
 
 const MAX_LOG = Math.log(50)
 const GLOSS = 0.03 // of skin
@@ -137,10 +137,11 @@ export class Relit {
   under(light, {contrast, shine, shadows}, isCoarse = false) {
     const {maps, person} = this
     shade(maps.basis, light.coeffs, this.literal)
-    const change = contrast === 1 ? lightChange(light.coeffs, maps.light) : 1
+    const staged = contrastChange(contrast)
+    const change = Math.max(lightChange(light.coeffs, maps.light), staged)
     this.change = change < SAME ? 0 : change > AWAY ? 1 : change
     this.coeffs = light.coeffs
-    this.isKnown = light.isKnown || contrast !== 1
+    this.guessed = light.isKnown ? 0 : 1 - staged // how much the 27 numbers say beside lamps
     this.isCoarse = isCoarse
     this.lamps = light.staged(contrast)
     const moves = this.change > 0 && shadows === "moved"
@@ -154,7 +155,7 @@ export class Relit {
     const seen = this.seen.map(map => map && this.onFace(map))
     shadeByLamps(this.lamps, maps.normals, [], bare, arrives)
     shadeByLamps(this.lamps, maps.normals, seen, shading, arrives)
-    if (!this.isKnown) keepSky(shading, bare, literal, 0)
+    if (this.guessed) keepSky(this.guessed, shading, bare, literal, 0)
     // as bright on the lit cheek as without shadows
     const plain = hasLamps ? bare : literal
     const factor = clamp(this.brightness(plain) / this.brightness(shading), ...EXPOSED)

@@ -282,7 +282,13 @@ export function turnTo(light, azimuth, elevation) {
 // ---- how different lights are
 
 const HALF_WAY = 0.12 // relative change of a ball at which 63 % of the photo's own light is gone
+const CONTRASTED = 0.2 // the same, of the contrast
 const CHANGE_BALL = basisMap(front(24, ({cover}) => cover > 0.9))
+
+// how much of the photo's own light is gone, 0 to 1; 63 % at a change of 1
+const gone = change => 1 - Math.exp(-(change ** 2))
+
+export const contrastChange = contrast => gone((contrast - 1) / CONTRASTED)
 
 // how differently two lights fall on a ball's front: 0 the same but for brightness, towards 1
 export function lightChange(light, own) {
@@ -291,6 +297,5 @@ export function lightChange(light, own) {
     const length = Math.max(Math.hypot(...lit), 1e-6)
     return lit.map(v => v / length)
   })
-  const distance = Math.hypot(...one.map((v, i) => v - other[i]))
-  return 1 - Math.exp(-((distance / HALF_WAY) ** 2))
+  return gone(Math.hypot(...one.map((v, i) => v - other[i])) / HALF_WAY)
 }

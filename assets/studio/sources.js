@@ -2,6 +2,7 @@
 
 export const OWN = "own" // the light of the photo itself
 export const FILE = "file" // the light of another portrait, an environment map or light settings
+export const PLACE = "place" // the light of the picture that is put behind the person
 
 class Sources {
   lights = new Map() // name → `SHLight`

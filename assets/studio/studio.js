@@ -2,15 +2,17 @@
 // be undone. Panels listen to it. After a face's maps have come, nothing here asks the server for
 // anything until something is saved.
 import {Face, asFound} from "./face.js"
-import {compositor} from "./composite.js"
 import {mirrored} from "./ball.js"
+import {behindOn} from "./behind.js"
+import {compositor} from "./composite.js"
 import {Paint, WHOLE, forServer, fromServer, picture} from "./paint.js"
 import {address, fetchImage, unpack} from "./server.js"
 
 const HISTORY = 40 // moments that can be gone back to
 const MOVING = 500 // ms from a picture to a change of the light that is one movement with it
 const REST = 150 // ms without a change until a light that was moved is drawn finely
-const STATES = ["view", "chosen", "light", "layers", "history", "drawn", "panel"]
+const STATES = ["view", "chosen", "light", "layers", "background", "history", "drawn", "panel"]
+const AS_IT_IS = {kind: "photo", colour: "#8a97a3"} // a background
 const SECOND_LIGHT = {
   source: "lamp",
   azimuth: 50,
@@ -46,6 +48,11 @@ class Studio {
   panel = "light" // the tab in front
   tool = "light" // what the pointer does on the picture
   kind = "png" // of the picture that is saved
+
+  // what is behind the person
+  background = AS_IT_IS // kind: "photo", "colour", "transparent" or "picture"
+  place = null // {name, image} of a picture that the visitor brought
+  cuts = new Map() // view → its people, cut out
 
   // what was done
   history = []
@@ -119,6 +126,7 @@ class Studio {
     }
     this.chooseWanted()
     if (first || this.viewName !== this.seen.name) await this.show()
+    else if (this.background.kind !== "photo") await this.layBehind()
     if (first) {
       this.remember()
       this.tell("photo")
@@ -168,12 +176,15 @@ class Studio {
     this.photo = null
     this.faces = new Map()
     this.views = {}
+    this.cuts = new Map()
+    this.background = AS_IT_IS
     this.seen = null
     this.history = []
     this.now = -1
     this.chosen = 1
     this.wholePhoto = false
     this.tell("photo")
+    this.tell("background")
   }
 
   // ---- the picture of the photo, or of a part of it
@@ -194,6 +205,7 @@ class Studio {
     if (name !== this.viewName) return // another one meanwhile
     this.seen = this.views[name]
     this.compositor.show(this.seen.image)
+    await this.layBehind()
     this.tell("view")
     this.redraw(true)
   }
@@ -201,6 +213,40 @@ class Studio {
   toggleWhole() {
     this.wholePhoto = !this.wholePhoto
     return this.show()
+  }
+
+  // ---- the background
+
+  setBackground(fields) {
+    this.background = {...this.background, ...fields}
+    return this.changeBackground()
+  }
+
+  changeBackground() {
+    this.tell("background")
+    return this.layBehind()
+  }
+
+  // under the people of the view that is seen
+  async layBehind() {
+    const {background, seen, photo, place} = this
+    if (background.kind === "photo") {
+      if (this.compositor.scene) this.compositor.putBefore(null)
+    } else {
+      const cut = await this.cutOf(seen.name)
+      if (!cut || background !== this.background || seen !== this.seen) return
+      const behind = behindOn(seen, photo.size, background, place?.image)
+      this.compositor.putBefore({cut, behind})
+    }
+    this.redraw()
+  }
+
+  // the people of a view; they come a moment after its maps
+  async cutOf(name) {
+    const file = this.photo.views[name].cut
+    if (!file) return null
+    if (!this.cuts.has(name)) this.cuts.set(name, fetchImage(this.photo.folder + "/" + file))
+    return this.cuts.get(name)
   }
 
   // whether the picture is still to be drawn
@@ -409,13 +455,12 @@ class Studio {
   // ---- undo
 
   remember() {
-    const now = [...this.faces.values()].map(face => {
+    const faces = [...this.faces.values()].map(face => {
       const {look, layers} = face
       return {face, look, layers}
     })
-    const last = this.history[this.now]
-    const same = (a, b) => a.look === b.look && a.layers === b.layers
-    if (last?.length === now.length && now.every((moment, i) => same(moment, last[i]))) return
+    const now = {faces, background: this.background}
+    if (isSame(now, this.history[this.now])) return
     this.history = [...this.history.slice(0, this.now + 1), now].slice(-HISTORY)
     this.now = this.history.length - 1
     this.tell("history")
@@ -438,9 +483,14 @@ class Studio {
   }
 
   restore(moment) {
-    for (const {face, look, layers} of this.history[moment]) {
+    const {faces, background} = this.history[moment]
+    for (const {face, look, layers} of faces) {
       if (layers !== face.layers) face.paint.apply(layers)
       Object.assign(face, {look, layers, lines: null})
+    }
+    if (background !== this.background) {
+      this.background = background
+      this.changeBackground()
     }
     this.tell("light")
     this.tell("layers")
@@ -511,8 +561,16 @@ class Studio {
   // everything that was done, for the server to do it again at full resolution
   scene() {
     const faces = [...this.faces.values()].filter(face => face.touched)
-    return {version: 1, face: this.face?.number ?? 1, faces: faces.map(faceForServer)}
+    const number = this.face?.number ?? 1
+    return {version: 1, face: number, faces: faces.map(faceForServer), background: this.background}
   }
+}
+
+// whether nothing was done between two moments
+function isSame(now, last) {
+  if (now.background !== last?.background || now.faces.length !== last.faces.length) return false
+  const same = (a, b) => a.look === b.look && a.layers === b.layers
+  return now.faces.every((moment, i) => same(moment, last.faces[i]))
 }
 
 function faceForServer({number, light, shining, look, layers}) {

@@ -10,10 +10,11 @@ precision highp float; precision highp sampler2D;
 uniform sampler2D photo, before;        // as it is, and with the faces drawn so far
 uniform sampler2D slope, offset, reach, ratio;
 uniform sampler2D matte, outerSlope, outerOffset;
+uniform sampler2D cut, behind;          // the people, cut out, and what they are put before
 uniform vec3 across, down;              // rows of the matrix view px → crop px
 uniform vec3 matteAcross, matteDown, outerAcross, outerDown;
 uniform float height, size, margin, texels, sigma, apart, matteSize, outerSize;
-uniform bool relit, painted, alone;
+uniform bool relit, painted, alone, replaced, last;
 uniform int looks;
 out vec4 color;
 
@@ -36,7 +37,17 @@ vec3 paint(vec2 p) { return between(ratio, (p + .5)*texels/size - .5, texels, fa
 void main() {
   ivec2 at = ivec2(gl_FragCoord.x, height - gl_FragCoord.y);
   color = texelFetch(photo, at, 0);
-  if (!relit) return;
+  vec4 own = texelFetch(cut, at, 0);
+  if (last) {
+    vec3 there = toLinear(texelFetch(behind, at, 0).rgb);
+    vec3 here = toLinear(texelFetch(before, ivec2(gl_FragCoord.xy), 0).rgb);
+    color = vec4(toSrgb(mix(there, here, own.a)), 1);
+    return;
+  }
+  if (!relit) {
+    if (replaced) color = vec4(own.rgb, 1);
+    return;
+  }
   vec3 here = vec3(at, 1);
   vec2 p = vec2(dot(across, here), dot(down, here));
   float feather = max(between(reach, p + margin, size + 2.*margin, true).r - .01, 0.)/.99;
@@ -54,6 +65,7 @@ void main() {
                + between(outerOffset, o, outerSize, false).rgb;
     gain = mix(outer, gain, feather);
   }
+  if (replaced) share = min(1., share/max(own.a, 1e-3));
   if (share == 0.) discard;
   vec3 light = toLinear(texelFetch(before, ivec2(gl_FragCoord.xy), 0).rgb);
   vec3 lit = light + share*(light + ${OFFSET})*(exp(gain) - 1.);
@@ -98,7 +110,7 @@ function coverCanvas(gl, program) {
 
 // each has a unit of its own
 const MAPS = ["slope", "offset", "reach", "ratio", "matte", "outerSlope", "outerOffset"]
-const TEXTURES = ["photo", "before", ...MAPS]
+const TEXTURES = ["photo", "before", "cut", "behind", ...MAPS]
 const GRIDS = ["across", "down"]
 
 export class WithWebGL {
@@ -177,10 +189,25 @@ export class WithWebGL {
     canvas.width = image.width
     canvas.height = image.height
     // the canvas has no alpha, and so has what is copied from it
-    for (const name of ["photo", "before"]) {
-      this.texture(name)
-      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, gl.RGB, gl.UNSIGNED_BYTE, image)
-    }
+    for (const name of ["photo", "before"]) this.picture(name, image, gl.RGB)
+    this.putBefore(null)
+  }
+
+  picture(name, image, format) {
+    const {gl} = this
+    this.texture(name)
+    gl.texImage2D(gl.TEXTURE_2D, 0, format, format, gl.UNSIGNED_BYTE, image)
+  }
+
+  // {cut, behind}: the people of the picture, cut out, and what they stand before; null: the
+  // photo's own background
+  putBefore(scene) {
+    const {gl} = this
+    this.scene = scene
+    gl.uniform1i(this.place("replaced"), scene ? 1 : 0)
+    if (!scene) return
+    this.picture("cut", scene.cut, gl.RGBA)
+    this.picture("behind", scene.behind, gl.RGB)
   }
 
   draw(faces) {
@@ -193,6 +220,23 @@ export class WithWebGL {
     gl.enable(gl.SCISSOR_TEST)
     gl.uniform1i(this.place("relit"), 1)
     for (const face of faces) this.drawFace(face)
+    if (this.scene) this.layBehind()
+  }
+
+  layBehind() {
+    const {gl} = this
+    gl.uniform1i(this.place("last"), 1)
+    this.drawPart(0, 0, this.canvas.width, this.canvas.height)
+    gl.uniform1i(this.place("last"), 0)
+  }
+
+  // a part of the canvas anew, from what is drawn there
+  drawPart(x, y, width, height) {
+    const {gl} = this
+    this.texture("before")
+    gl.copyTexSubImage2D(gl.TEXTURE_2D, 0, x, y, x, y, width, height)
+    gl.scissor(x, y, width, height)
+    gl.drawArrays(gl.TRIANGLES, 0, 3)
   }
 
   sendMaps({face, reach, ratio, gloss, matte, person}) {
@@ -236,9 +280,6 @@ export class WithWebGL {
     gl.uniform1i(this.place("looks"), looks)
     gl.uniform1i(this.place("painted"), ratio ? 1 : 0)
     gl.uniform1i(this.place("alone"), person ? 0 : 1)
-    this.texture("before")
-    gl.copyTexSubImage2D(gl.TEXTURE_2D, 0, x, y, x, y, width, height)
-    gl.scissor(x, y, width, height)
-    gl.drawArrays(gl.TRIANGLES, 0, 3)
+    this.drawPart(x, y, width, height)
   }
 }

@@ -86,21 +86,39 @@ def known_maps(
     }
 
 # %% ../../nbs/synth/76_busts.ipynb #450439bc
+_USUAL = 0.27  # mean albedo of a skin in the middle
+_LEVEL = 0.28  # how bright cameras make it
+_DEVIATION = 0.35  # of the exposure, in logarithms
+
+
 def exposure(
     rng: np.random.Generator,
     picture: np.ndarray,  # (3, S, S) linear
-    matte: np.ndarray,  # (S, S) 0 … 1
+    albedo: np.ndarray,  # (3, S, S) linear
+    skin: np.ndarray,  # (S, S) bool: the face's
+    light: np.ndarray,  # (9, 3) that explains the picture
 ) -> np.ndarray:  # (3,) float32
-    "Draw exposure and white balance: the brightest of the person becomes bright."
-    on = matte > 0.5
-    brightest = np.quantile(picture[:, on], 0.97) if on.any() else 1.0
-    gain = np.exp(rng.normal(np.log(0.75), 0.35)) / max(brightest, 1e-4)
-    return (gain * np.exp(rng.normal(0, 0.08, 3))).astype(np.float32)
+    """Draw exposure and white balance as cameras choose them: pale skin becomes brighter than dark
+    skin, by the square root; the colour of the light is mostly taken away."""
+    skin = skin if skin.any() else np.ones_like(skin)
+    tone = albedo[:, skin].mean() / _USUAL
+    wanted = _LEVEL * np.sqrt(tone) * np.exp(rng.normal(0, _DEVIATION))
+    by_mean = wanted / max(picture[:, skin].mean(), 1e-4)
+    brightest = np.quantile(picture[:, skin].max(0), 0.93)
+    by_highlights = np.exp(rng.normal(0.1, 0.25)) / max(brightest, 1e-4)
+    cast = np.maximum(light[0], 1e-3) / max(light[0].mean(), 1e-3)
+    balance = cast ** -rng.uniform(0.2, 1) * np.exp(rng.normal(0, 0.08, 3))
+    return np.float32(min(by_mean, by_highlights) * balance)
+
+# %% ../../nbs/synth/76_busts.ipynb #c2e1d4b8
+_TOGETHER = 0.6  # share of the backgrounds that stand in the person's light and exposure
+_USUAL_GAIN = 1.7  # of a picture under a light of about 1
 
 
 def photographed(
     rng: np.random.Generator,
     geometry: Geometry,  # of one bust, at twice the size
+    known: dict,  # from `known_maps`
     environments: np.ndarray,  # (n, 32, 64, 3) for light
     panoramas: np.ndarray,  # (n, H, W, 3) the same places, for backgrounds
 ) -> tuple:  # picture (3, S, S) linear, the light that explains it (9, 3), a Lighting
@@ -110,14 +128,17 @@ def photographed(
     shine, sharpness = 0.3 * rng.random() ** 2, np.exp(rng.uniform(2, 4.5))
     numbers = (torch.tensor(x, dtype=torch.float32)[None] for x in (arriving, shine, sharpness))
     lit = illuminate(geometry, *numbers)
-    picture = halved(lit.image[0].numpy())
-    matte = halved(geometry.head[0].numpy()) / 255
-    gain = exposure(rng, picture, matte)
+    picture, light = halved(lit.image[0].numpy()), lit.light[0].numpy()
+    albedo = srgb_to_linear(known["albedo"] / np.float32(255))
+    gain = exposure(rng, picture, albedo, known["mask"] > 127, light)
+    matte = known["matte"] / np.float32(255)
     behind = background(rng, panoramas, len(matte), lighting.index, lighting.turn)
-    brightness = np.float32(np.exp(rng.normal(0, 0.4)))
-    behind = brightness * np.moveaxis(behind, -1, 0)
+    brightness = np.exp(rng.normal(0, 0.4))
+    if rng.random() < _TOGETHER:
+        brightness *= gain.mean() / _USUAL_GAIN
+    behind = np.float32(brightness) * np.moveaxis(behind, -1, 0)
     whole = picture * gain[:, None, None] + (1 - matte) * behind
-    return whole, lit.light[0].numpy() * gain, lighting
+    return whole, light * gain, lighting
 
 # %% ../../nbs/synth/76_busts.ipynb #563787b4
 @dataclass(frozen=True)
@@ -156,12 +177,13 @@ def draw_bust(
     view = shot.view(head, size)
     geometry = draw(head, shot.view(head, 2 * size), rng, 16, texels=256)
     places = assets.environments(split), assets.panoramas(split)
-    photographs = [photographed(rng, geometry, *places) for _ in range(lights)]
+    known = known_maps(geometry)
+    photographs = [photographed(rng, geometry, known, *places) for _ in range(lights)]
     pictures, light, lightings = zip(*photographs)
     arrays = {
         "image": np.stack(pictures).clip(0, 6e4).astype(np.float16),
         "light": np.stack(light).astype(np.float32),
-        **known_maps(geometry),
+        **known,
         "part": part_map(head, view, 4),
         "landmarks": view.landmarks[0].numpy(),
     }

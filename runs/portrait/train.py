@@ -14,12 +14,13 @@ import torch.nn.functional as F
 
 from illures_nb.colour import srgb_to_linear
 from illures_nb.light import MIRROR_SIGNS, shade_maps
-from illures_nb.networks import save_weights
+from illures_nb.networks import read_weights, save_weights
 from illures_nb.portrait import WIDE, Portrait
 
 LABELLED = ("image", "matte", "fa", "fn", "fm", "light")
 KNOWN = (*LABELLED, "albedo", "normals")
 DRAWN = 0.6  # share of the batches that are synthetic
+BESIDE = 4  # how much ears and neck count: they are few pixels, and everybody looks at them
 EVERY = 400  # steps between checkpoints
 
 
@@ -110,6 +111,14 @@ def matte_terms(logit, matte):
     return {"matte": ((entropy + difference) * weight).mean() / 2, "slope": sum(slopes)}
 
 
+def skin_beside_face(batch, inside):
+    "Where ears, neck and hands are: coloured as the face is, and not the face."
+    face = batch["fm"] * inside
+    tone = (batch["albedo"] * face).sum((2, 3)) / (face.sum((2, 3)) + 1)
+    away = (batch["albedo"] - tone[..., None, None]).abs().mean(1, keepdim=True)
+    return inside * (1 - batch["fm"]) * (away < 0.08)
+
+
 def losses(answer, batch):
     "All terms and their total."
     albedo, normals, logit = answer
@@ -122,7 +131,8 @@ def losses(answer, batch):
     if "normals" in batch:
         true = F.normalize(batch["normals"], dim=1)
         angle = 1 - (normals * true).sum(1, keepdim=True)
-        terms["normals"] = mean(angle + (normals - true).abs().mean(1, keepdim=True) / 2, inside)
+        weight = inside * (1 + (BESIDE - 1) * skin_beside_face(batch, inside))
+        terms["normals"] = mean(angle + (normals - true).abs().mean(1, keepdim=True) / 2, weight)
         terms["albedo"] = mean((encoded - batch["albedo"]).abs().mean(1, keepdim=True), inside)
         terms["picture"] = 0.3 * mean(off, inside)
     else:
@@ -165,10 +175,12 @@ def measured(net, files, most=120):
 class Run:
     "Network, its running average and the optimiser, saved together."
 
-    def __init__(self, out, steps, lr, batch):
+    def __init__(self, out, steps, lr, batch, init):
         torch.manual_seed(0)
         self.out, self.steps, self.lr, self.step, self.batch = out, steps, lr, 0, batch
         self.net = Portrait().to(memory_format=torch.channels_last)
+        if init:
+            self.net.load_state_dict(read_weights(init)[1])
         self.average = Portrait()
         self.average.load_state_dict(self.net.state_dict())
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr, weight_decay=0.01)
@@ -217,6 +229,7 @@ def main():
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--lr", type=float, default=1.2e-3)
+    parser.add_argument("--init", type=Path, help="weights to begin with")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -225,7 +238,7 @@ def main():
     held_drawn = Files(args.synthetic / "held", "*.npz", KNOWN)
     real = Files(args.real, "train*.npz", LABELLED)
     held_real = Files(args.real, "held*.npz", LABELLED)
-    run = Run(args.out, args.steps, args.lr, args.batch)
+    run = Run(args.out, args.steps, args.lr, args.batch, args.init)
     begun, first = time.time(), run.step
     while run.step < run.steps:
         rng = np.random.default_rng([1, run.step])
