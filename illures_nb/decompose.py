@@ -375,7 +375,7 @@ class Decomposer:
         self.size = size or SIZES[getattr(net, "preset", "lite")]
         whole = load_portrait() if portrait else None
         self.portrait = None if whole is None else whole.to(self.device)
-        self.tone = load_tone()
+        self.tone = None if whole is None else load_tone()
 
     @classmethod
     def from_pretrained(

@@ -127,6 +127,11 @@ def _chroma(x):  # (..., 3) logarithms
     return np.stack([x[..., 0] - x[..., 1], x[..., 2] - x[..., 1]], -1)
 
 
+def _mean(x):  # (N, 2)
+    "Means of columns: quicker than NumPy's along the long axis."
+    return np.full(len(x), 1 / len(x), x.dtype) @ x
+
+
 def _part_cues(x, burnt, where):
     "Brightness, colour and clipped share of a part of a picture of logarithms."
     seen = x[where]
@@ -135,14 +140,14 @@ def _part_cues(x, burnt, where):
     level, colour = luminance(seen), _chroma(seen)
     ranked = np.sort(level)
     quantiles = ranked[(np.array(_QUANTILES) * len(ranked)).astype(int)]
-    brightest = colour[level >= quantiles[4]].mean(0)
-    return np.concatenate([quantiles, colour.mean(0), brightest, [burnt[where].mean()]])
+    brightest = _mean(colour[level >= quantiles[4]])
+    return np.concatenate([quantiles, _mean(colour), brightest, [burnt[where].mean()]])
 
 
 def _slope(level, colour):
     "How colour changes with brightness, (2,)."
     off = level - level.mean()
-    return (off[:, None] * colour).mean(0) / ((off * off).mean() + 1e-3)
+    return off @ colour / (off @ off + 1e-3 * len(off))
 
 
 def _skin_cues(x, where):
@@ -183,6 +188,12 @@ def skin_level(
     return np.median(x[where], 0).clip(1e-3).astype(np.float32)
 
 
+def _burnt(x):
+    "Where a picture is clipped."
+    red, green, blue = cv2.split(x)
+    return cv2.max(cv2.max(red, green), blue) > _BURNT_OUT
+
+
 def _relative(x, level):
     "Logarithms relative to the skin."
     return np.log(x / level + _FLOOR).astype(np.float32)
@@ -207,12 +218,11 @@ def cues(
     matte: np.ndarray,  # (W, W): the person there
 ) -> np.ndarray:  # (CUES,) float32; NaN: not to be seen
     "Say of a picture what tells a skin's tone, whatever its exposure and white balance."
-    points = [p * n / len(x) for p, n, x in
-              ((face_landmarks, _FACE, face), (wide_landmarks, _WIDE, wide))]
+    points = face_landmarks * (_FACE / len(face)), wide_landmarks * (_WIDE / len(wide))
     face, albedo = _resized(face, _FACE), _resized(albedo, _FACE)
     wide, matte = _resized(wide, _WIDE), _resized(matte, _WIDE)
     parts, around = face_parts(points[0], _FACE), person_parts(points[1], matte)
-    burnt, burnt_wide = (x.max(-1) > _BURNT_OUT for x in (face, wide))
+    burnt, burnt_wide = _burnt(face), _burnt(wide)
     linear = srgb_to_linear(face)
     level = skin_level(linear, parts, burnt)
     x = _relative(linear, level)
