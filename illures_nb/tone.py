@@ -198,7 +198,7 @@ def _relative(x, level):
     "Logarithms relative to the skin."
     return np.log(x / level + _FLOOR).astype(np.float32)
 
-
+# %% ../nbs/36_tone.ipynb #6a02db4a
 def _pose_cues(face_landmarks, wide_landmarks, wide_size):
     "How large the face is, how far it is turned, how wide mouth and eyes are open."
     p, apart = face_landmarks, _measures(face_landmarks)[0]
@@ -252,7 +252,7 @@ def _member(hidden, drop):
         first, nn.GELU(), dropped, second, nn.GELU(), dropped, nn.Linear(hidden, 3)
     )
 
-
+# %% ../nbs/36_tone.ipynb #ae599e69
 class ToneNet(nn.Module):
     "Cues in, the albedo of cheeks and forehead out."
 

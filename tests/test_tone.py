@@ -119,7 +119,8 @@ def test_the_face_alone_keeps_its_own_tone(face, trained):
 
 
 def test_bias_is_what_groups_differ_by():
-    rows = [{"ita": a, "ita_off": off} for a, off in ((60, -9), (58, -7), (20, 0), (-50, 8))]
+    angles, off = (60, 58, 20, -50), (-9, -7, 0, 8)
+    rows = [{"ita": a, "ita_off": o} for a, o in zip(angles, off)]
     assert list(by_name(rows)) == ["very light", "tan", "dark"]
     assert bias(rows) == pytest.approx(np.std([-8, 0, 8]))
     assert bias([row | {"ita_off": 5} for row in rows]) == 0

@@ -74,7 +74,7 @@ def kind_of(
     folder: Path,
 ) -> str:  # "portrait-syn" or "photographs"
     "Tell what a folder holds; raise where it is neither."
-    if not (Path(folder) / "set.json").is_file():
+    if not (Path(folder) / "dataset.json").is_file():
         some_files(folder, 1)
         return "photographs"
     from illures_nb.synth.shards import about
