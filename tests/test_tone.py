@@ -142,7 +142,8 @@ def test_the_page_has_a_line_for_each_name():
     assert "Photographs" not in text
 
 
-def test_other_sets_are_refused(tmp_path):
-    (tmp_path / "dataset.json").write_text('{"recipe": "sfsnet-syn"}')
+def test_other_sets_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "dataset.json").touch()
+    monkeypatch.setattr("illures_nb.synth.shards.about", lambda folder: {"recipe": "sfsnet-syn"})
     with pytest.raises(ValueError, match="portrait-syn"):
         kind_of(tmp_path)
