@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['WAYS', 'TRUTH', 'LIMIT', 'Sitter', 'sitter_paths', 'read_sitter', 'toy_sitters', 'Oracle', 'fitted_light', 'limit',
-           'unchanged', 'kept', 'scaled', 'dropped', 'moved', 'compare', 'gain_of', 'border_jump', 'cheeks', 'neck',
-           'tone_gains', 'score', 'RelitResult', 'first_faces', 'relit', 'relit_report', 'relit_sheet', 'relit_page']
+           'unchanged', 'kept', 'scaled', 'dropped', 'moved', 'compare', 'gain_of', 'border_jump', 'neck', 'tone_gains',
+           'score', 'RelitResult', 'first_faces', 'relit', 'relit_report', 'relit_sheet', 'relit_page']
 
 # %% ../../nbs/measure/25_relit.ipynb #6b96c783
 from dataclasses import dataclass, replace
@@ -28,6 +28,7 @@ from .metrics import ms_ssim, psnr, relight_error, si_rmse
 from .pages import Page, counted, grouped, markdown
 from ..recompose import OFFSET, Photo
 from ..synth.body import PARTS
+from ..tone import cheeks
 
 # %% ../../nbs/measure/25_relit.ipynb #12060089
 _CLOTHES = 1 + PARTS.index("clothes")  # number in a map of parts; 0 is nothing
@@ -354,19 +355,6 @@ def border_jump(
     return float(difference.mean()) if difference.size else np.nan, beyond
 
 # %% ../../nbs/measure/25_relit.ipynb #fad34269
-def cheeks(
-    landmarks: np.ndarray,  # (68, 2) px
-    size: int,  # side of the picture, px
-) -> np.ndarray:  # (size, size) bool
-    "Draw a disc on each cheek."
-    drawn = np.zeros((size, size), np.uint8)
-    radius = max(1, round(0.12 * np.linalg.norm(landmarks[45] - landmarks[36])))
-    for jaw, nose in ((3, 31), (13, 35)):
-        middle = 0.6 * landmarks[nose] + 0.4 * landmarks[jaw]
-        cv2.circle(drawn, np.round(middle).astype(int).tolist(), radius, 1, -1)
-    return drawn > 0
-
-
 def neck(
     landmarks: np.ndarray,  # (68, 2) px
     size: int,  # side of the picture, px

@@ -31,7 +31,7 @@ from illures_nb.measure.metrics import (
     si_log_rmse,
 )
 from .pages import HEADS, Page, counted, grouped, heat_map, markdown
-from .tone import ITA_BINS, ita_bin, tone_errors
+from .tone import bias, by_name, tone_errors
 from ..networks import Maps
 
 # %% ../../nbs/measure/30_synthetic.ipynb #8ca21796
@@ -496,10 +496,9 @@ def synthetic_report(
     groups = {f"**{name}**": result.rows}
     if len(sets) > 1:
         groups |= {f"{name}: {k}": rows for k, rows in sets.items()}
-    tones = result.by(lambda row: ita_bin(row["ita"]))
     parted = {
         "Per kind of light": result.by("kind"),
-        "Per skin tone (ITA)": {bin: tones[bin] for bin in ITA_BINS if bin in tones},
+        "Per skin tone (ITA)": by_name(result.rows),
         "Per view": dict(sorted(result.by(_turn_bin).items())),
     }
     parts = ["# Held-out synthetic faces", result.table(groups)]
@@ -509,6 +508,7 @@ def synthetic_report(
             own = {g: [row for row in rows if row["set"] == k] for g, rows in members.items()}
             own = {g: rows for g, rows in own.items() if rows}
             parts += [f"## {title}: {k}", result.table(own)]
+    parts.append(f"Bias (spread of the skins' mean errors of ITA): {bias(result.rows):.1f}°")
     return "\n\n".join(parts) + "\n"
 
 # %% ../../nbs/measure/30_synthetic.ipynb #a1359e50
