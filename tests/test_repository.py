@@ -150,8 +150,8 @@ print(*sorted(name for name, file in files.items() if "site-packages" in file))
 
 
 def test_import_is_light():
-    """Nothing beyond torch, numpy, safetensors, opencv and pillow, and a fifth of the processor time
-    that torch itself takes (so that a slow or busy machine does not count)."""
+    """Nothing beyond torch, numpy, safetensors, opencv and pillow, and a fifth of the processor
+    time that torch itself takes (so that a slow or busy machine does not count)."""
 
     def imported():
         call = [sys.executable, "-c", IMPORT]
