@@ -199,3 +199,27 @@ def test_any_picture_gives_numbers(model):
     assert (found.expression >= 0).all() and (found.expression <= 1).all()
     with pytest.raises(ValueError, match="divisible"):
         net(torch.zeros(1, 3, 90, 90))
+
+
+def test_a_head_is_read_from_a_face_wherever_it_is(model):
+    "A drawn face in a larger photo, turned upside down: the same head, its landmarks on the face."
+    from illures_nb.detect import faces_from
+    from illures_nb.head import HeadFitter
+
+    row = torch.zeros(1, length(model))
+    row[0, 1] = 0.8  # turned a little
+    drawn = unpack(model, row)
+    picture = drawn.render(model, 200, 2)
+    photo = np.full((500, 600, 3), 0.4, np.float32)
+    photo[100:300, 250:450] = picture.image[0].permute(1, 2, 0).clamp(0, 1).numpy()
+    places = drawn.camera.seen(model.points(drawn.identity, drawn.expression))[0][0].numpy()
+    points = places * 200 - 0.5 + (250, 100)
+    turned = np.ascontiguousarray(photo[::-1, ::-1])
+    fitter = HeadFitter.from_pretrained()
+    (upright,) = fitter(photo, faces_from(points[None], [1.0]))
+    (inverted,) = fitter(turned, faces_from(((599, 499) - points)[None], [1.0]))
+    eyes = np.linalg.norm(points[36] - points[45])
+    for head, expected in ((upright, points), (inverted, (599, 499) - points)):
+        assert np.linalg.norm(head.landmarks() - expected, axis=1).mean() < 0.05 * eyes
+    off = upright.parameters.rotation - inverted.parameters.rotation
+    assert off.norm() < np.radians(3)

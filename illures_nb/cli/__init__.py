@@ -13,6 +13,7 @@ from .. import __version__
 from .arguments import Command, Parser
 from .console import NoFace, Usage, safe_printing, sentence  # noqa: F401
 from .demo import APP, app  # noqa: F401
+from .heads import HEAD
 from .measuring import EVALUATE
 from .paths import Folders  # noqa: F401
 from .photos import DECOMPOSE, RELIGHT, join_angles
@@ -25,6 +26,7 @@ _all_ = ["Usage", "NoFace", "safe_printing", "sentence", "app", "Folders", "RECI
 COMMANDS = {
     "decompose": DECOMPOSE,
     "relight": RELIGHT,
+    "head": HEAD,
     "app": APP,
     "evaluate": EVALUATE,
     "assets": ASSETS,

@@ -53,6 +53,8 @@ class HeadNet(nn.Module):
     ) -> torch.Tensor:  # (B, N) standard deviations
         "Read the heads of a batch of crops."
         check_input(x, SIDE)
+        if x.shape[-1] != SIDE:
+            raise ValueError(f"heads are read off crops of {SIDE}² pixels, not {x.shape[-1]}²")
         features = self.body(x * 2 - 1)
         places = self.squeeze(features).float().flatten(1)
         tone = features.float().mean((2, 3))
