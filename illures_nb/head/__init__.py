@@ -19,8 +19,9 @@ from ..face import detect_faces
 from .mesh import HeadMesh, head_glb, head_mesh, write_head_glb
 from .model import HeadModel, load_model
 from .network import SIDE, HeadNet, load_net, read_heads
-from .render import Camera, logarithm, render
-from .settle import settle
+from .render import Camera, logarithm
+from .render import render as draw_heads
+from .settling import settle
 from .vector import Parameters
 from ..image import linear_to_srgb, quantise, read_image
 from ..light import SHLight, rotation_matrix
@@ -95,7 +96,7 @@ class Head:
         near = self.parameters.camera.nearness
         camera = Camera(rotation, torch.tensor([_MIDDLE]), torch.tensor([1 / _SHOWN]), near)
         coeffs = torch.tensor((light or self.light).coeffs, dtype=torch.float32)[None]
-        drawn = render(
+        drawn = draw_heads(
             self.model, self.shape(expression)[None], camera, coeffs, self.texture()[None], size
         )
         mask = drawn.mask[0]
