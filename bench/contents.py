@@ -14,6 +14,8 @@ Nine numbers that shade a face; reading any photo, and what a photo brings besid
 Finding a face, the networks, the light fitted to it, and the face back in its photo."""),
     ("", 42, 59, "Painting and saving", """\
 Layers of paint on the albedo; depth, meshes, films, archives."""),
+    ("head", 0, 99, "The head", """\
+A morphable head of our own, free for any use: drawn, compared, read off a photo, saved."""),
     ("synth", 0, 99, "Synthetic faces", """\
 People of whom everything is known: shape, skin, hair, light, two renderers, sets on disk."""),
     ("train", 0, 99, "Training", """\

@@ -286,6 +286,6 @@ def test_no_place_to_write_to(locked, empty, astronaut, tmp_path):
     assert f"{locked}" in done.stderr, done.stderr
     assert done.stderr.lower().count("permission denied") == 2, done.stderr
     pytest.importorskip("numba")
-    code = "from illures_nb.synth import triangles; print(triangles.compiled(triangles._fill))"
+    code = "from illures_nb import triangles; print(triangles.compiled(triangles._fill))"
     done = ran(["-c", code], env, prefix=obedient())
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,7 @@ from .arguments import Command, Parser
 from .console import NoFace, Usage, safe_printing, sentence  # noqa: F401
 from .demo import APP, app  # noqa: F401
 from .exporting import EXPORT
+from .heads import HEAD
 from .measuring import EVALUATE
 from .paths import Folders  # noqa: F401
 from .photos import DECOMPOSE, RELIGHT, join_angles
@@ -27,6 +28,7 @@ COMMANDS = {
     "decompose": DECOMPOSE,
     "relight": RELIGHT,
     "export": EXPORT,
+    "head": HEAD,
     "app": APP,
     "evaluate": EVALUATE,
     "assets": ASSETS,

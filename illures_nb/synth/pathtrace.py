@@ -18,7 +18,7 @@ from .facekit import REGIONS
 from .lighting import Lit, fit_sh, free_shading
 from .llvm import backend
 from .raster import texture
-from .triangles import interpolate, unit, zbuffer
+from ..triangles import interpolate, unit, zbuffer
 
 _all_ = ["backend"]  # known from here, too
 

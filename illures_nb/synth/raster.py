@@ -15,7 +15,7 @@ import torch
 from ..face import crop_transform
 from ..image import linear_to_srgb
 from .facekit import REGIONS
-from illures_nb.synth.triangles import (
+from illures_nb.triangles import (
     compiled,
     covered_pixels,
     interpolate,
