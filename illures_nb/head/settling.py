@@ -9,7 +9,7 @@ __all__ = ['settle']
 import torch
 
 from .model import HeadModel
-from .vector import Parameters, length, pack, unpack
+from .vector import Parameters, pack, unpack
 
 # %% ../../nbs/head/65_settling.ipynb #d454e116
 _OFF = 0.03  # sides: how far landmarks are from the head's, and not each by itself
