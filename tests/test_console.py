@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from illures_nb.cli import COMMANDS, main, parser, respelled
-from illures_nb.cli.photos import join_angles
+from illures_nb.cli.arguments import join_angles
 
 
 def levels():

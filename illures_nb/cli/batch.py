@@ -117,7 +117,7 @@ def file_digest(
     except OSError:
         return None
 
-
+# %% ../../nbs/cli/35_batch.ipynb #ab31c0d6
 class Manifest:
     "What became of every photo, a line of JSON each, in the folder of results."
 

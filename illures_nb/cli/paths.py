@@ -101,7 +101,7 @@ class Folders:
         self.reserve(name)
         return self.out / name
 
-
+# %% ../../nbs/cli/20_paths.ipynb #ab31c0d5
 def face_folders(
     place: Path,  # of the photo, from `Folders`
     numbers: list,  # of the faces that are written

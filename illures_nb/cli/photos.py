@@ -4,12 +4,11 @@
 
 # %% auto #0
 __all__ = ['DECOMPOSE', 'BACKGROUND', 'RELIGHT', 'network_arguments', 'load', 'pick', 'Decompose', 'decompose', 'parse_light',
-           'parse_background', 'join_angles', 'Relighter', 'suffix_of', 'relight_all', 'relight']
+           'parse_background', 'Relighter', 'suffix_of', 'relight_all', 'relight']
 
 # %% ../../nbs/cli/40_photos.ipynb #f5b6e283
 import argparse
 import os
-import re
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -335,22 +334,6 @@ def parse_background(
 def _background(text):
     "Parse a background."
     return _parsed(parse_background, text)
-
-# %% ../../nbs/cli/40_photos.ipynb #ef511cff
-_ANGLES = re.compile(r"([+-]?\d+(?:\.\d*)?),([+-]?\d+(?:\.\d*)?)")
-
-
-def join_angles(
-    words: list,  # of the command line
-) -> list:  # of str
-    "Join two angles to the `--light` before them: `--light -35,15` → `--light=-35,15`."
-    joined = []
-    for word in words:
-        if joined and joined[-1] == "--light" and _ANGLES.fullmatch(word):
-            joined[-1] = f"--light={word}"
-        else:
-            joined.append(word)
-    return joined
 
 # %% ../../nbs/cli/40_photos.ipynb #c1f7e03b
 def _light_meant(args, decomposer):
