@@ -44,15 +44,16 @@ def examples():
     "Every example that the help shows, as words after `illures`."
     for _, command in levels():
         text = re.sub(r" *\\\n +", " ", command.notes)
-        for line in re.findall(r"^  (?:illures|accelerate .* illures_nb.cli) (.*)", text, re.M):
+        for line in re.findall(r"^  (?:illures|accelerate .* illures_nb.cli) (\S.*)", text, re.M):
             words = re.split(r"  +", line)[0]  # a comment stands behind a gap
             yield pytest.param(words, id=words)
 
 
 @pytest.mark.parametrize("line", list(examples()))
 def test_examples_of_help_are_commands(line, monkeypatch):
-    "Each is parsed; files of light are not read."
+    "Each is parsed; files of lights and backgrounds are not read."
     monkeypatch.setattr("illures_nb.cli.photos.SHLight.parse", lambda text: text)
+    monkeypatch.setattr("illures_nb.cli.photos.read_image", lambda text: text)
     args = parser().parse_args(join_angles(shlex.split(line)))
     assert args.command == line.split()[0] and callable(args.run)
 

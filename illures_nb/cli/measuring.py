@@ -32,6 +32,7 @@ examples:
   illures evaluate photoface PhotofaceDB --out photoface.md
   illures evaluate relit traced --out relit.md
   illures evaluate synthetic sets/expre sets/caric sets/held --out synthetic.md
+  illures evaluate tone sets/portrait holiday clips --out tone.md
   illures evaluate landmarks portraits --out landmarks.md
   illures evaluate align sets/align-albedo-held --out aa.md
   illures evaluate wild holiday clips --most 20 --out wild.md
@@ -64,6 +65,13 @@ examples:
 
 Of path-traced sets the held-out people are measured; rasterised sets must be of a seed that no
 training used.""",
+    "tone": """\
+examples:
+  illures evaluate tone sets/portrait --most 80 --out tone.md
+  illures evaluate tone holiday clips --most 10
+
+Of sets portrait-syn: how far the tone of cheeks and forehead is off, by skin, and how it moves with
+exposure and white balance. Of photographs and clips, whose skins nobody knows: how it moves.""",
     "landmarks": """\
 examples:
   illures evaluate landmarks portraits --out landmarks.md
