@@ -444,7 +444,7 @@ class Decomposer:
             for person, face in zip(persons, faces)
         ]
         if self.tone is not None:
-            toned = [with_tone(*one, self.tone) for one in zip(faces, persons)]
+            toned = each(lambda one: with_tone(*one, self.tone), list(zip(faces, persons)))
             faces, persons = zip(*toned)
         persons = parted(list(persons), photos)
         return [replace(face, person=person) for face, person in zip(faces, persons)]

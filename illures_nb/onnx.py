@@ -118,7 +118,7 @@ def _traced(network):
     "The network as an ONNX model, in floats."
     onnx = _package("onnx")
     ports = [*network.inputs, *network.outputs]
-    net = network.load().to(memory_format=torch.contiguous_format)
+    net = copy.deepcopy(network.load()).to(memory_format=torch.contiguous_format)
     examples = tuple(torch.rand(2, *port.shape) for port in network.inputs)
     file = io.BytesIO()
     with warnings.catch_warnings():

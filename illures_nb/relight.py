@@ -161,7 +161,7 @@ def _highlights(normals, lamps, seen):
     for lamp, visible in zip(lamps, seen):
         half = lamp.direction + np.array([0, 0, 1])
         half = np.float32(half / np.maximum(np.linalg.norm(half), 1e-6))
-        mirrored = np.maximum(normals @ half, 0) ** _SHARPNESS
+        mirrored = np.maximum(normals @ half, 0.1) ** _SHARPNESS  # 0, without underflow
         lit = np.clip(4 * (normals @ np.float32(lamp.direction)), 0, 1) * visible
         total += (mirrored * lit)[..., None] * np.float32(lamp.colour)
     return total

@@ -16,6 +16,7 @@ from torch import nn
 
 from .colour import LUMINANCE, luminance, srgb_to_linear
 from .networks import WeightsError, read_weights, weights_path
+from .threads import Undrawn
 
 # %% ../nbs/36_tone.ipynb #81bd6e55
 def _polygons(size, *outlines):
@@ -309,9 +310,10 @@ def load_tone() -> ToneNet | None:  # in eval mode; None: this version has no we
     if not path.is_file():
         return None
     meta, state = read_weights(path)
-    net = ToneNet()
+    with Undrawn():
+        net = ToneNet()
     try:
-        net.load_state_dict(state)
+        net.load_state_dict(state, assign=True)
     except RuntimeError:
         raise WeightsError(f"{path} does not fit the network of the tone") from None
     net.meta = meta

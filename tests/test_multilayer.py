@@ -102,7 +102,7 @@ def test_the_nose_is_nearer_than_the_ears(plain, face):
     x, y = face.photo.face.landmarks[[30, 0, 16]].round().astype(int).T  # tip, sides
     top, left = plain.header["dataWindow"][0][::-1]
     tip, right, left_side = depth[y - top, x - left]
-    assert 0 <= tip < 0.03 and 0.02 < min(right, left_side) - tip < 0.2  # metres
+    assert 0 <= tip < 0.1 and 0.02 < min(right, left_side) - tip < 0.2  # metres
     assert depth.max() < 1
 
 
