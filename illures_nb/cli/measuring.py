@@ -39,6 +39,8 @@ examples:
 
 Pictures beside the table show the data set's faces: they are for whoever has the data, and not
 to be passed on."""
+
+# %% ../../nbs/cli/70_measuring.ipynb #fbd7b529
 _BENCHMARK_NOTES = {  # benchmark → examples, and what DIR holds
     "yale": """\
 examples:
