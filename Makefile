@@ -9,7 +9,7 @@ WORKERS  ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install $(PIPFLAGS) --disable-pip-version-check
 export GRADIO_ANALYTICS_ENABLED := False
-notebooks pytest: export MPLBACKEND := agg
+notebooks pytest slow: export MPLBACKEND := agg
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,6 +30,9 @@ notebooks: $(VENV)/dev.done  ## run every notebook's tests
 
 pytest: $(VENV)/dev.done  ## app, command line, repository (notebooks and package in step)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+slow: $(VENV)/dev.done  ## the tests that `make pytest` leaves out, before a release
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow
 
 lowest:  ## the tests against the lowest versions that settings.ini allows, in an environment of their own (gigabytes; tests/lowest.py)
 	$(PYTHON) tests/lowest.py
@@ -87,4 +90,4 @@ $(VENV)/lab.done: $(VENV)/dev.done
 	@$(PIP) jupyterlab
 	@touch $@
 
-.PHONY: help demo app test lint notebooks pytest lowest style bench bench-synth bench-train bench-demo bench-runtimes contents export outputs lab
+.PHONY: help demo app test lint notebooks pytest slow lowest style bench bench-synth bench-train bench-demo bench-runtimes contents export outputs lab

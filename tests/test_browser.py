@@ -264,7 +264,11 @@ def test_without_webgl_it_is_the_same_but_smaller(visit, astronaut_path, face):
     assert difference.max() <= 2 and difference.mean() < 0.05
 
 
-@pytest.mark.parametrize("script", [ANY_WEBGL, NO_WEBGL], ids=["webgl", "plain"])
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(ANY_WEBGL, marks=pytest.mark.slow), NO_WEBGL],
+    ids=["webgl", "plain"],
+)
 def test_a_background_is_what_the_package_puts_there(script, visit, astronaut_path, face, tmp_path):
     v = visit(script, accept_downloads=True)
     v.bring(astronaut_path)

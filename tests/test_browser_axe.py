@@ -115,7 +115,7 @@ def through(v, look):
     assert not look(), "keep"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_on_a_desktop(faults, scheme, wall, tmp_path, two_faces):
     v, look = faults(color_scheme=scheme)
     through(v, look)
@@ -132,7 +132,7 @@ def test_axe_on_a_desktop(faults, scheme, wall, tmp_path, two_faces):
     assert not look(), "several faces"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_axe_on_a_phone(faults, scheme):
     through(
         *faults(

@@ -257,6 +257,7 @@ def test_imported_assets_are_used_and_named(tmp_path, illures):
 NO_MITSUBA = "path tracing needs Mitsuba: pip install 'illures_nb[synth]'"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not find_spec("mitsuba"), reason=NO_MITSUBA)
 def test_a_path_traced_toy(tmp_path, illures):
     few = "--scale", ".001", "--size", "32", "--spp", "4", "--workers", "1"

@@ -412,7 +412,11 @@ def distance(tensors, others):
 
 
 @pytest.mark.parametrize(
-    "kind, recipe", [("stage1b", "sfsnet-syn"), ("align-albedo", "align-albedo")]
+    "kind, recipe",
+    [
+        ("stage1b", "sfsnet-syn"),
+        pytest.param("align-albedo", "align-albedo", marks=pytest.mark.slow),
+    ],
 )
 def test_two_processes_do_what_one_does(kind, recipe, sets, tmp_path):
     """`accelerate launch` with two processes, each with its half of every batch, ends close to
