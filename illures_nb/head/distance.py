@@ -96,7 +96,7 @@ class ModelDistance:
     ) -> torch.Tensor:  # (B,)
         "Return the mean squared change of points, log colours or shading that an error makes."
         gram = self.grams[name]
-        error = error.view(len(error), len(gram), -1)
+        error = error.view(len(error), len(gram), error.shape[1] // len(gram))
         return torch.einsum("bic,ij,bjc->b", error, gram, error)
 
     def places(
@@ -115,17 +115,18 @@ class ModelDistance:
         answer: Parameters,
         truth: Parameters,
     ) -> dict:  # name → scalar; `total` is what is minimised
-        "Compare, term by term; 1 is the mean head's error."
+        "Compare, term by term; 1 is the mean head's error. What the truth has as NaN is left out."
         terms = {
             "rotation": geodesic(answer.rotation, truth.rotation),
             "camera": self.places(answer, truth),
         }
         for name in self.grams:
-            terms[name] = self.squared(name, getattr(answer, name) - getattr(truth, name))
-        terms = {name: term.mean() / self.units[name] for name, term in terms.items()}
+            error = getattr(answer, name) - getattr(truth, name)
+            terms[name] = self.squared(name, error[error.isfinite().all(1)])
+        terms = {n: x.sum() / max(len(x), 1) / self.units[n] for n, x in terms.items()}
         if self.plain:
-            rows = (pack(self.model, x) for x in (answer, truth))
-            return terms | {"total": torch.sub(*rows).square().mean()}
+            error = torch.sub(*(pack(self.model, x) for x in (answer, truth)))
+            return terms | {"total": error[error.isfinite()].square().mean()}
         return terms | {"total": sum(terms.values())}
 
 # %% ../../nbs/head/40_distance.ipynb #3e0d5c68

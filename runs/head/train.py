@@ -5,6 +5,7 @@ space. Files that corpus.py adds meanwhile are read at every checkpoint."""
 
 import argparse
 import math
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from illures_nb.head.vector import Parameters, length, unpack
 from illures_nb.networks import save_weights
 
 EVERY = 100  # steps between checkpoints
+WHAT = ("", "-dressed")  # the model's own heads, people with hair and clothes
 
 
 class Files:
@@ -29,7 +31,7 @@ class Files:
 
     def refresh(self):
         "Read files that have come."
-        for file in sorted(self.folder.glob(f"{self.kind}*.npz")):
+        for file in sorted(self.folder.glob(f"{self.kind}[0-9]*.npz")):
             if file not in self.seen:
                 arrays = np.load(file)
                 self.images.append(arrays["image"])
@@ -44,6 +46,12 @@ class Files:
         images = np.stack([self.images[f][p] for f, p in zip(file, place)])
         rows = np.stack([self.rows[f][p] for f, p in zip(file, place)])
         return torch.from_numpy(images).float() / 255, torch.from_numpy(rows)
+
+
+def together(kinds, rng, batch):
+    "Pictures and rows of a batch, as many of each kind."
+    taken = [files.take(rng.integers(0, files.count, batch // len(kinds))) for files in kinds]
+    return [torch.cat(parts) for parts in zip(*taken)]
 
 
 def in_other_colours(image, rng):
@@ -75,7 +83,7 @@ def measured(net, model, files, most=500):
         }
         for name, values in figures.items():
             found.setdefault(name, []).append(values)
-    return {name: float(torch.cat(values).mean()) for name, values in found.items()}
+    return {name: float(torch.cat(values).nanmean()) for name, values in found.items()}
 
 
 class Run:
@@ -137,19 +145,23 @@ def main():
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
     model = load_model()
-    train, held = Files(args.corpus, "train"), Files(args.corpus, "held")
+    train, held = ([Files(args.corpus, kind + what) for what in WHAT] for kind in ("train", "held"))
     run, begun = Run(args.out, model, args), time.time()
     while run.step < run.steps:
         rng = np.random.default_rng([1, run.step])
-        image, row = train.take(rng.integers(0, train.count, run.batch))
+        image, row = together(train, rng, run.batch)
         run.learn(in_other_colours(image, rng), row)
         if run.step % EVERY == 0 or run.step == run.steps:
-            figures = measured(run.average, model, held).items()
-            words = ", ".join(f"{name} {value:.3f}" for name, value in figures)
             minutes = (time.time() - begun) / 60
-            print(f"step {run.step}, {train.count} heads, {minutes:.0f} min: {words}", flush=True)
+            counts = " + ".join(str(files.count) for files in train)
+            print(f"step {run.step}, {counts} heads, {minutes:.0f} min")
+            for files in held:
+                figures = measured(run.average, model, files).items()
+                print(f"  {files.kind}:", *(f"{name} {value:.3f}," for name, value in figures))
+            sys.stdout.flush()
             run.save()
-            train.refresh()
+            for files in train:
+                files.refresh()
 
 
 if __name__ == "__main__":
