@@ -77,7 +77,16 @@ def _row(pictures, titles, width):
     figure.savefig(file)
     return file.getvalue()
 
-# %% ../../nbs/teach/20_sliders.ipynb #ca86262f
+# %% ../../nbs/teach/20_sliders.ipynb #f6d80ce3
+def _said(changes):
+    "Name the places of some controls."
+    parts = []
+    for name, x in changes.items():
+        number = f"{x:.3g}" if isinstance(x, float) else str(x)
+        parts.append(f"{name} {number}".replace("_", " "))
+    return ", ".join(parts)
+
+# %% ../../nbs/teach/20_sliders.ipynb #7ea1aabf
 class Sliders:
     "A picture with sliders beside it."
 
@@ -148,12 +157,3 @@ class Sliders:
 
     def __repr__(self):
         return f"Sliders({', '.join(self.controls)})"
-
-
-def _said(changes):
-    "Name the places of some controls."
-    parts = []
-    for name, x in changes.items():
-        number = f"{x:.3g}" if isinstance(x, float) else str(x)
-        parts.append(f"{name} {number}".replace("_", " "))
-    return ", ".join(parts)
