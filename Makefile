@@ -25,8 +25,8 @@ test: lint notebooks pytest  ## everything below, as the continuous integration 
 lint: $(VENV)/dev.done  ## ruff over code and notebooks
 	$(BIN)/ruff check .
 
-notebooks: $(VENV)/dev.done  ## run every notebook's tests
-	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers $(WORKERS) --do_print --timing
+notebooks: $(VENV)/dev.done  ## run every notebook's tests; the lessons are run by tests/test_lessons.py
+	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers $(WORKERS) --do_print --timing --skip_folder_re '^([_.]|lessons$$)'
 
 pytest: $(VENV)/dev.done  ## app, command line, repository (notebooks and package in step)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -66,7 +66,7 @@ outputs: $(VENV)/dev.done  ## run one notebook and keep its outputs: make output
 	cd $(dir $(NB)) && MPLBACKEND=module://matplotlib_inline.backend_inline $(abspath $(BIN))/exec_nb $(notdir $(NB)) --dest $(notdir $(NB)) --exc_stop
 	$(MAKE) export
 
-lab: $(VENV)/lab.done  ## open the notebooks in JupyterLab
+lab: $(VENV)/lab.done  ## open the notebooks in JupyterLab; the course is in lessons/
 	$(BIN)/jupyter lab --notebook-dir nbs
 
 $(BIN)/python:
@@ -87,7 +87,7 @@ $(VENV)/dev.done: $(VENV)/run.done
 	@touch $@
 
 $(VENV)/lab.done: $(VENV)/dev.done
-	@$(PIP) jupyterlab
+	@$(PIP) -e '.[dev,lab]'
 	@touch $@
 
 .PHONY: help demo app test lint notebooks pytest slow lowest style bench bench-synth bench-train bench-demo bench-runtimes contents export outputs lab

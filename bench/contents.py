@@ -8,6 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = [  # folder, first and last number, title, what it is about
+    ("lessons", 0, 99, "The course", """\
+For who knows Python and no graphics: from a ball under a lamp to a relit portrait, with exercises
+that answer. [The teacher's page](../docs/teaching.md) has goals, slips and grading."""),
     ("", 0, 19, "Light, colour, files", """\
 Nine numbers that shade a face; reading any photo, and what a photo brings besides its pixels."""),
     ("", 20, 41, "From a photo to its layers", """\
@@ -24,12 +27,15 @@ Photographs from sets, the losses of equations 3 to 7, the stages of the paper, 
 Extended Yale B, synthetic faces, Photoface, photos without truth, the paper's five models."""),
     ("cli", 0, 99, "The command", """\
 `illures`, by audience: people with a photo, people who make sets, train and measure."""),
+    ("teach", 0, 99, "What the lessons stand on", """\
+Exercises that answer, sliders, drawn people; and the answers to all exercises."""),
 ]  # fmt: skip
 HEAD = """# The book
 
 The package is exported from these notebooks; each explains its part, shows it and tests it.
 Within a part they stand in the order in which they build on each other. `make lab` opens them in
-JupyterLab, the badge below each title in Colab. New here? [19_light](19_light.ipynb),
+JupyterLab, the badge below each title in Colab. New to the subject? Take the course, the first
+part below. New to the code? [19_light](19_light.ipynb),
 [41_decompose](41_decompose.ipynb), [synth/46_people](synth/46_people.ipynb) and
 [train/48_streams](train/48_streams.ipynb) show most in least time.
 

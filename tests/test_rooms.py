@@ -18,7 +18,8 @@ import illures_nb
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "illures_nb"
 INFERENCE = "inference"
-WINGS = (INFERENCE, "head", "synth", "train", "measure", "cli")  # each may import those before it
+# each may import those before it
+WINGS = (INFERENCE, "head", "synth", "train", "measure", "cli", "teach")
 
 
 def dotted(path):
