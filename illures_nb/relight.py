@@ -152,7 +152,7 @@ _BRIGHTEST = 2.5  # a strand beside its neighbours
 _BLACK = 0.02  # luminance at which half of the highlight is left
 _FLOOR = 0.002  # of the sensor
 _EXPOSED = 0.5, 2  # least and most that lamps are scaled with
-_FAINT = 0.06  # shading below which the photo does not tell a colour
+_FAINT = 0.2  # shading below which the photo does not tell a colour
 
 
 def _highlights(normals, lamps, seen):
