@@ -15,7 +15,7 @@ Finding a face, the networks, the light fitted to it, and the face back in its p
     ("", 42, 59, "Painting and saving", """\
 Layers of paint on the albedo; depth, meshes, films, archives."""),
     ("video", 0, 99, "Clips", """\
-A clip's frames, faces followed through them, layers without flicker, and the clip written again."""),
+Frames, faces followed through them, layers without flicker, and the clip written again."""),
     ("head", 0, 99, "The head", """\
 A morphable head of our own, free for any use: drawn, compared, read off a photo, saved."""),
     ("synth", 0, 99, "Synthetic faces", """\

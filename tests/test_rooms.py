@@ -18,7 +18,7 @@ import illures_nb
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "illures_nb"
 INFERENCE = "inference"
-WINGS = (INFERENCE, "video", "head", "synth", "train", "measure", "cli")  # each may import those before it
+WINGS = (INFERENCE, "video", "head", "synth", "train", "measure", "cli")  # each knows those before
 
 
 def dotted(path):

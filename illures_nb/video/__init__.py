@@ -74,7 +74,7 @@ class Moment(NamedTuple):
 def _unwatched(name, done, total):
     "Report to nobody."
 
-
+# %% ../../nbs/video/50_clip.ipynb #e0b41bc5
 class SteadyClip:
     "A clip whose people are known in every frame, without flicker."
 

@@ -210,7 +210,9 @@ def _forwards(seen, steps, lively):
             gain, off = unsure[:, 0] / spread, row - before[0]
             mean = before + gain[:, None] * off
             cover = unsure - np.outer(gain, unsure[0])
-            squares, logs, count = squares + off @ off / spread, logs + np.log(spread), count + 1
+            squares += off @ off / spread
+            logs += np.log(spread)
+            count += 1
         rows.append((before, unsure, moves, mean, cover))
     likelihood = -0.5 * D * (count * np.log(squares / max(count * D, 1) + 1e-9) + logs)
     return rows, likelihood
@@ -220,7 +222,8 @@ def _backwards(rows):
     "Let every row know what came later, (T, D)."
     *_, mean, _ = rows[-1]
     out = [mean[0]]
-    for (_, _, _, m, P), (before, unsure, moves, *_) in zip(rows[-2::-1], rows[:0:-1]):
+    for (*_, m, P), later in zip(rows[-2::-1], rows[:0:-1]):
+        before, unsure, moves = later[:3]
         mean = m + P @ moves.T @ np.linalg.inv(unsure) @ (mean - before)
         out.append(mean[0])
     return np.stack(out[::-1])
@@ -297,7 +300,7 @@ class _Trail:
         self.scores.append(score)
         self.tick, self.last = tick, points
 
-
+# %% ../../nbs/video/20_tracks.ipynb #ce2d9f1d
 def _trails(sightings, first, gone):
     "Follow faces through a shot: a list of trails."
     trails = []
