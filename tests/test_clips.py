@@ -93,9 +93,10 @@ def decomposer(portrait):
     (face,) = Decomposer.from_pretrained(portrait=False)(portrait)
 
     def answer(picture, faces):
-        photo = replace(face.photo, picture=picture)
-        bright = picture.mean() / portrait.mean()
-        return [replace(face, photo=photo, light=face.light * bright) for _ in faces]
+        dim = np.float32(picture.mean() / portrait.mean())
+        photo = replace(face.photo, picture=picture, crop=np.clip(face.photo.crop * dim, 0, 1))
+        light, residual = face.light * dim**2.2, face.residual * dim**2.2
+        return [replace(face, photo=photo, light=light, residual=residual) for _ in faces]
 
     return answer
 

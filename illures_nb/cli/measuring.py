@@ -76,12 +76,10 @@ examples:
 Of sets portrait-syn: how far the tone of cheeks and forehead is off, by skin, and how it moves with
 exposure and white balance. Of photographs and clips, whose skins nobody knows: how it moves.""",
     "clips": """\
-examples:
-  illures evaluate clips clips --most 10 --out clips.md
-  illures evaluate clips clips --heads 8 --assets assets
+example:
+  illures evaluate clips clips --most 10 --heads 8 --assets assets --out clips.md
 
-Each clip is taken apart frame by frame and as a clip: how much albedo and normals flicker. Of heads
-that are drawn meanwhile it is known what is right: whether anything is lost.""",
+Each clip is taken apart frame by frame and as a clip: how much it flickers; drawn heads: accuracy.""",
     "landmarks": """\
 examples:
   illures evaluate landmarks portraits --out landmarks.md

@@ -278,27 +278,26 @@ def frame_by_frame(
 def as_a_clip(
     decomposer,  # `Decomposer`
     path: Path,  # of a clip
-    most: int,  # frames
 ) -> list:  # of `Decomposition`, None where nobody was found: the largest face
     "Take a clip apart as a whole."
     with tempfile.TemporaryDirectory() as work:
         clip = SteadyClip(path, decomposer, Path(work), 1)
-        moments = islice(clip.moments(), most)
-        return [moment.people.get(1) for moment in moments]
+        return [moment.people.get(1) for moment in clip.moments()]
 
 
 def both_ways(
     decomposer,  # `Decomposer`
     path: Path,  # of a clip
     truths: list | None = None,  # of `Known`
-    most: int = 40,  # frames that are looked at
 ) -> list:  # of figures: a row frame by frame, a row as a clip
     "Measure a clip taken apart frame by frame, and as a whole."
-    pictures = [frame.picture for frame in islice(Footage(path).frames(), most)]
-    ways = frame_by_frame(decomposer, pictures), as_a_clip(decomposer, path, most)
+    pictures = [frame.picture for frame in Footage(path).frames()]
+    ways = frame_by_frame(decomposer, pictures), as_a_clip(decomposer, path)
     there = [k for k, pair in enumerate(zip(*ways)) if None not in pair]
     rows = []
     for name, faces in zip(("frame by frame", "as a clip"), ways):
+        if len(there) < 3:
+            break
         frames = [seen(pictures[k], faces[k]) for k in there]
         known = [truths[k] for k in there] if truths else None
         row = {"name": name, "frames": len(there)} | flicker(frames, known)
@@ -321,7 +320,16 @@ def _drawn_rows(decomposer, assets, seed, frames):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "head.mp4"
         write_mp4(path, (known.picture for known in truths), 25)
-        return both_ways(decomposer, path, truths, frames)
+        return both_ways(decomposer, path, truths)
+
+
+def _real_rows(decomposer, path, frames):
+    "Measure the beginning of a clip."
+    with tempfile.TemporaryDirectory() as folder:
+        beginning, footage = Path(folder) / "beginning.mp4", Footage(path)
+        pictures = (frame.picture for frame in footage.frames())
+        write_mp4(beginning, islice(pictures, frames), round(footage.rate))
+        return both_ways(decomposer, beginning)
 
 
 def some_clips(
@@ -351,10 +359,10 @@ def clips(
         result.drawn += [row | {"of": f"head {seed}"} for row in rows]
     for name, path in counted(paths.items(), progress, "clip"):
         try:
-            rows = both_ways(decomposer, path, most=frames)
+            rows = _real_rows(decomposer, path, frames)
         except ClipError:
             continue
-        result.real += [row | {"of": name} for row in rows if row["frames"] > 1]
+        result.real += [row | {"of": name} for row in rows]
     return result
 
 # %% ../../nbs/measure/74_clips.ipynb #2014849c
