@@ -79,7 +79,7 @@ exposure and white balance. Of photographs and clips, whose skins nobody knows: 
 example:
   illures evaluate clips clips --most 10 --heads 8 --assets assets --out clips.md
 
-Each clip is taken apart frame by frame and as a clip: how much it flickers; drawn heads: accuracy.""",
+Clips taken apart frame by frame and as clips: how much they flicker; of drawn heads: accuracy.""",
     "landmarks": """\
 examples:
   illures evaluate landmarks portraits --out landmarks.md

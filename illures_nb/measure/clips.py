@@ -65,12 +65,12 @@ def _first(x):
     "A batch of one, channels last."
     return np.ascontiguousarray(np.moveaxis(x[0].float().numpy(), 0, -1))
 
-# %% ../../nbs/measure/74_clips.ipynb #84eaab28
+# %% ../../nbs/measure/74_clips.ipynb #7b1c40e2
 _STEP = 0.08  # of the head's time, a frame: it turns to and fro in 78 frames
 _LEVEL = 0.3  # how bright the face is, on average
 _LAMPS = 24  # that the light is made of; they go round together
 
-
+# %% ../../nbs/measure/74_clips.ipynb #84eaab28
 class TurningHead:
     "Somebody who turns and talks, drawn frame by frame."
 
