@@ -17,6 +17,8 @@ Nine numbers that shade a face; reading any photo, and what a photo brings besid
 Finding a face, the networks, the light fitted to it, and the face back in its photo."""),
     ("", 42, 59, "Painting and saving", """\
 Layers of paint on the albedo; depth, meshes, films, archives."""),
+    ("video", 0, 99, "Clips", """\
+Frames, faces followed through them, layers without flicker, and the clip written again."""),
     ("head", 0, 99, "The head", """\
 A morphable head of our own, free for any use: drawn, compared, read off a photo, saved."""),
     ("synth", 0, 99, "Synthetic faces", """\

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "illures_nb"
 INFERENCE = "inference"
 # each may import those before it
-WINGS = (INFERENCE, "head", "synth", "train", "measure", "cli", "teach")
+WINGS = (INFERENCE, "video", "head", "synth", "train", "measure", "cli", "teach")
 
 
 def dotted(path):

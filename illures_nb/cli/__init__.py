@@ -11,13 +11,13 @@ import sys
 
 from .. import __version__
 from .arguments import Command, Parser, join_angles
+from .clips import DECOMPOSE, RELIGHT
 from .console import NoFace, Usage, safe_printing, sentence  # noqa: F401
 from .demo import APP, app  # noqa: F401
 from .exporting import EXPORT
 from .heads import HEAD
 from .measuring import EVALUATE
 from .paths import Folders  # noqa: F401
-from .photos import DECOMPOSE, RELIGHT
 from .sets import ASSETS, PHOTOS, RECIPES, SYNTH, VIDEOS  # noqa: F401
 from .training import TRAIN
 

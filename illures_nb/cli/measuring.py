@@ -33,6 +33,7 @@ examples:
   illures evaluate relit traced --out relit.md
   illures evaluate synthetic sets/expre sets/caric sets/held --out synthetic.md
   illures evaluate tone sets/portrait holiday clips --out tone.md
+  illures evaluate clips clips --most 10 --out clips.md
   illures evaluate landmarks portraits --out landmarks.md
   illures evaluate align sets/align-albedo-held --out aa.md
   illures evaluate wild holiday clips --most 20 --out wild.md
@@ -74,6 +75,11 @@ examples:
 
 Of sets portrait-syn: how far the tone of cheeks and forehead is off, by skin, and how it moves with
 exposure and white balance. Of photographs and clips, whose skins nobody knows: how it moves.""",
+    "clips": """\
+example:
+  illures evaluate clips clips --most 10 --heads 8 --assets assets --out clips.md
+
+Clips taken apart frame by frame and as clips: how much they flicker; of drawn heads: accuracy.""",
     "landmarks": """\
 examples:
   illures evaluate landmarks portraits --out landmarks.md

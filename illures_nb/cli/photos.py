@@ -29,6 +29,7 @@ from ..light import EnvmapShapeError, SHLight
 from ..meant import meant
 from ..multilayer import layers_entry
 from ..networks import bundled, find_weights
+from ..picture import Picture
 from ..recompose import TRANSPARENT, backdrop, develop_before
 from ..relight import WAYS, Staging
 
@@ -412,14 +413,17 @@ class Relighter:
         "Put a photo's faces under the light."
         faces = self.decomposer(checked(photo))
         chosen = pick(faces, self.face, photo)
-        picture = self._picture([self.relit(face) for _, face in chosen])
+        picture = self.picture([self.relit(face) for _, face in chosen])
         if self.face != "meant" or len(chosen) == len(faces):
             return picture, ""
         all_of_them = "relights" if self.background is None else "keeps"
         return picture, f" ({len(chosen)} of {len(faces)} faces: --all-faces {all_of_them} all)"
 
-    def _picture(self, people):
-        "A photo with people relit, and before the background that is asked for."
+    def picture(
+        self,
+        people: list,  # of `Decomposition`, relit: of one photo
+    ) -> Picture:
+        "Return a photo with people relit, and before the background that is asked for."
         picture = people[0].photo.original
         if self.background is not None:
             changes, outlines = zip(*((one.change, one.silhouette) for one in people))
