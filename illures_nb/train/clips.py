@@ -16,7 +16,7 @@ from typing import Callable, Iterator
 import av
 import numpy as np
 
-from ..video.reading import CLIPS, upright
+from ..video.reading import CLIPS, upright  # noqa: F401
 
 # %% ../../nbs/train/30_clips.ipynb #a946759c
 _all_ = ["CLIPS", "upright"]  # known from here, too

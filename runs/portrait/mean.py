@@ -1,4 +1,4 @@
-"""Average two trainings of the network of the person: `python runs/portrait/mean.py FIRST SECOND OUT`.
+"""Average two trainings of the network of the person: `mean.py FIRST SECOND OUT`.
 
 The second must have started from the first."""
 
