@@ -23,7 +23,7 @@ from .face import detect_faces, face_mask
 from .fit import fit_light
 from .image import linear_to_srgb, quantise, read_image, srgb_to_linear
 from .light import SHLight, rotation_matrix
-from .networks import PRESETS, SIZES, Maps, WeightsError, find_weights, fuse
+from .networks import ALIGNERS, SIZES, Maps, WeightsError, find_weights, fuse
 from .networks import load_weights, mirror_maps
 from .person import Person, face_alone, look_around, parted, with_face
 from .picture import Picture, kept
@@ -390,7 +390,7 @@ class Decomposer:
     ) -> "Decomposer":
         "Make a decomposer with trained weights."
         net = load_weights(find_weights(name, size))
-        if net.preset not in PRESETS:
+        if net.preset in ALIGNERS:
             raise WeightsError(
                 f"{name} holds weights of {net.preset!r}, which does not decompose pictures"
             )

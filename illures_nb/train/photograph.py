@@ -305,7 +305,7 @@ def photograph(
     return Batch(image, lit.albedo, lit.normals, lit.light, lit.residual, mask)
 
 # %% ../../nbs/train/16_photograph.ipynb #21411558
-KINDS = {"sfsnet-syn": Pool, "expre-syn": Traced, "caric-syn": Traced}
+KINDS = {"sfsnet-syn": Pool, "expre-syn": Traced, "caric-syn": Traced, "sfsnet": Traced}
 
 
 def open_sets(
@@ -329,7 +329,8 @@ def open_sets(
                 f"{folders[0]} of {size}²: all must have one size."
             )
     kinds = [KINDS[about["recipe"]] for about in sets]
-    needed = np.array([k.bytes_per_pixel * about["samples"] for k, about in zip(kinds, sets)])
+    counts = [max(1, about["samples"]) for about in sets]  # 0 while a set of others' data grows
+    needed = np.array([k.bytes_per_pixel * n for k, n in zip(kinds, counts)])
     opened = []
     for kind, folder, share in zip(kinds, folders, needed / needed.sum()):
         people = split if kind is Traced else "train"  # a rasterised set holds nobody out
@@ -356,7 +357,7 @@ class Photographs(Batches):
     @property
     def shares(self):
         "Return each set's share of the batches."
-        is_traced = np.array([isinstance(s, Traced) for s in self.sets])
+        is_traced = np.array([s.set.about["recipe"] in Traced.recipes for s in self.sets])
         if is_traced.all() or not is_traced.any():
             return super().shares
         counts = np.array([len(s) for s in self.sets], float)
