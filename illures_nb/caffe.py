@@ -186,7 +186,7 @@ def _in_our_terms(name, x):
         x["bias"] = x["bias"].ravel() + 1 - SOFT_LIGHT.numpy().ravel()
     return x
 
-
+# %% ../nbs/59_caffe.ipynb #d4c47182
 def _fill(tensor, value):
     "Set a tensor; raises ValueError where the value has another shape."
     if tensor.shape != value.shape:

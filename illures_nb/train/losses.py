@@ -161,7 +161,7 @@ def fitted_light(
     weighted = design * mask.flatten(2)[..., None]
     gram = weighted.mT @ design
     moment = weighted.mT @ picture.flatten(2)[..., None]
-    ridge = 1e-4 * gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None] + 1e-6
+    ridge = 1e-6 * gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None] + 1e-8
     return torch.linalg.solve(gram + ridge * torch.eye(9, device=gram.device), moment)[..., 0].mT
 
 

@@ -210,7 +210,7 @@ DIFFERENCES = {  # field of `Stage` → what is printed
     "steps": Difference(_STEPS, "20 epochs, of AlignNets 30, §4.1; stage 3 not stated: 5"),
 }
 
-
+# %% ../../nbs/train/40_stage.ipynb #2cad337e
 def printed(
     name: str,  # of STAGES
     which: tuple = ("paper",),  # fields of DIFFERENCES; "paper": all of them, "ours": none
