@@ -1,6 +1,7 @@
 """Everybody's data by name: files in each layout, made here, become a set that training reads."""
 
 import json
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -9,14 +10,18 @@ import torch
 
 pytest.importorskip("numba", reason="training needs numba: pip install 'illures_nb[train]'")
 from illures_nb.face import detect_faces  # noqa: E402
-from illures_nb.image import srgb_to_linear, write_image  # noqa: E402
-from illures_nb.light import SHLight  # noqa: E402
+from illures_nb.image import linear_to_srgb, srgb_to_linear  # noqa: E402
+from illures_nb.light import SHLight, shade_maps  # noqa: E402
 from illures_nb.measure.stereo import toy_head  # noqa: E402
+from illures_nb.networks import Maps  # noqa: E402
 from illures_nb.synth.shards import read_shard  # noqa: E402
 from illures_nb.train.clips import given, read_pts  # noqa: E402
+from illures_nb.train.frames import still  # noqa: E402
 from illures_nb.train.photograph import Photographs  # noqa: E402
 from illures_nb.train.photos import MeasuredFaces, Photos, VideoPairs  # noqa: E402
 from illures_nb.train.sources import SOURCES, cut_normals, facing  # noqa: E402
+from illures_nb.train.stage import stage_for  # noqa: E402
+from illures_nb.train.streams import STREAMS  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -242,8 +247,6 @@ def test_sfsnet(layers, tmp_path, illures):
 
 def test_the_light_of_a_drawn_face_is_found(layers):
     "Where a picture is albedo times shading in linear light, no residual is left."
-    from illures_nb.train.frames import still
-
     photo, normals, cover = layers
     points = detect_faces(photo)[0].landmarks
     light = SHLight.preset("rembrandt_left")
@@ -251,7 +254,8 @@ def test_the_light_of_a_drawn_face_is_found(layers):
     drawn = reflected * light.shade(normals).clip(0)
     face = still(photo, points, 1.0, size=64)
     M = np.array([[0.25, 0, 0], [0, 0.25, 0]])
-    face.frame = np.uint8(np.round(255 * _encoded(cv2.resize(drawn, (64, 64)))))
+    shown = linear_to_srgb(cv2.resize(drawn, (64, 64)).clip(0, 1).astype(np.float32))
+    face.frame = np.uint8(np.round(255 * shown))
     face.mask = np.full((64, 64), 255, np.uint8)
     known = {"albedo": np.full_like(photo, (180, 140, 120)), "normals": normals, "cover": cover}
     arrays = SOURCES["sfsnet"].arrays(known, face, M)
@@ -261,19 +265,12 @@ def test_the_light_of_a_drawn_face_is_found(layers):
     assert inside.sum() > 500 and abs(left[inside]).mean() < 0.015
 
 
-def _encoded(x):
-    from illures_nb.image import linear_to_srgb
-
-    return linear_to_srgb(x.clip(0, 1).astype(np.float32))
-
-
 def test_synthhuman(layers, tmp_path, illures):
     "Faces with their normals, of axes of either sign; whole bodies are passed over."
     photo, normals, cover = layers
     for number in (0, 5, 98_040):
         put(tmp_path / f"rgb_{number:07d}.png", photo)
         put(tmp_path / f"alpha_{number:07d}.png", np.repeat(cover[..., None], 3, 2))
-        write_image(tmp_path / "n.exr", np.float32(0.5) + 0 * normals)
         _write_vectors(tmp_path / f"normal_{number:07d}.exr", normals * [1, -1, -1])
     (tmp_path / "normal_0000005.exr").write_bytes(b"nothing")
     out = tmp_path / "set"
@@ -286,6 +283,24 @@ def test_synthhuman(layers, tmp_path, illures):
     assert np.allclose(np.linalg.norm(cut, axis=0), 1, atol=0.02) and cut[2].mean() > 0.5
     batch = MeasuredFaces(out, 2, 1)[0]
     assert batch.normals.shape == batch.image.shape == (2, 3, 128, 128)
+    cost = {turn: measured_loss(batch, turn) for turn in (0.0, 0.5)}
+    assert cost[0.0]["total"] < 1e-3 < 0.1 < cost[0.5]["normals"] < cost[0.5]["total"]
+    assert cost[0.0]["angle"] < 0.1 and 20 < cost[0.5]["angle"] < 35  # degrees
+
+
+def measured_loss(batch, turn):
+    "What the stream of measured normals says of an answer that explains the picture."
+    x, y, z = batch.normals.unbind(1)
+    c, s = np.cos(turn), np.sin(turn)
+    normals = torch.stack([c * x + s * z, y, c * z - s * x], 1)
+    albedo, light = torch.full_like(batch.image, 0.4), torch.zeros(len(batch.image), 9, 3)
+    light[:, 0] = 0.8
+    residual = srgb_to_linear(batch.image) - albedo * shade_maps(normals, light)
+    answer = Maps(albedo, normals, light, residual)
+    stage = stage_for("stage1b", measured=0.25)
+    assert stage.streams == {"photographs": 0.75, "measured": 0.25}
+    nets = SimpleNamespace(stage=stage, maps=lambda image, role: answer)
+    return {name: float(term) for name, term in STREAMS["measured"].loss(nets, batch).items()}
 
 
 def _write_vectors(path, normals):

@@ -13,7 +13,6 @@ from textwrap import fill
 from .arguments import Command, Paths, number_from, number_up_to
 from .paths import check_folder
 from ..networks import PRESETS
-from ..train.stage import DIFFERENCES, STAGES, printed
 
 # %% ../../nbs/cli/60_training.ipynb #b013ea7d
 # fmt: off
@@ -93,7 +92,9 @@ def _stage_arguments(parser, stage):
     else:
         parser.set_defaults(preset="lite")
     if stage != "landmarks":
-        text = "paper: all as printed, with --preset paper; names: these differences alone"
+        from illures_nb.train.stage import DIFFERENCES
+
+        text = "paper: all as printed, and on its networks; names: these differences alone"
         choices = ["ours", "paper", *DIFFERENCES]
         add("--recipe", nargs="+", default=["ours"], choices=choices, metavar="R", help=text)
     for name, kind, text in (
@@ -297,22 +298,25 @@ def _shown(value):
 
 
 def _recipe(stage):
-    "Say what --recipe changes in a stage: field, ours, printed."
+    "Say what --recipe changes in a stage: field, ours, printed; nothing where there is no such."
+    from illures_nb.train.stage import DIFFERENCES, STAGES, printed
+
+    if stage not in STAGES or stage == "landmarks":
+        return ""
     lines = ["--recipe, field by field: ours → printed"]
     for field, value in printed(stage).items():
         ours = getattr(STAGES[stage], field)
         if ours != value:
             what = f"{_shown(ours)} → {_shown(value)}   ({DIFFERENCES[field].what})"
             lines.append(fill(f"  {field:13}{what}", 98, subsequent_indent=" " * 15))
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n\n"
 
 
 def _notes(stage):
     "What the help of a stage shows below its arguments."
     needed = fill(f"needs in --data: {TRAINING[stage][1]}", 98, subsequent_indent="  ")
     after = "Stopped or killed, the same command goes on from the last checkpoint."
-    recipe = f"\n\n{_recipe(stage)}" if stage in STAGES and stage != "landmarks" else ""
-    return f"{needed}{recipe}\n\nexamples:\n{_EXAMPLES[stage]}\n\n{after}"
+    return f"{needed}\n\n{_recipe(stage)}examples:\n{_EXAMPLES[stage]}\n\n{after}"
 
 
 def _stages():

@@ -79,6 +79,8 @@ def planned(
     preset = run.preset or preset
     full = stage_for(run.stage, preset, residual=run.residual, **given)
     given["steps"] = max(1, round(full.steps * scale))
+    if full.epoch:  # as printed: the rate falls with the epochs
+        given["epoch"] = max(1, round(full.epoch * scale))
     return stage_for(run.stage, preset, residual=run.residual, **given)
 
 # %% ../../nbs/measure/80_ablations.ipynb #ac21db84
