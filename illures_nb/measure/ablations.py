@@ -61,7 +61,7 @@ RUNS = {
 LABELLER = Run("stage1a", False, (), "skipnet")  # what labels pictures as printed, instead of `sfs`
 ABLATIONS = {  # model → what it is
     "sfs": "eq. 3, synthetic faces",
-    "sfs-pretrain": "and real ones with labels of `sfs`",
+    "sfs-pretrain": "and real ones that a network labelled",
     "sfs-align": "and real pairs, eq. 7",
     "illures-pre": "eq. 4: with residual, synthetic faces",
     "illures": "and real pairs, eq. 7",
