@@ -1,6 +1,7 @@
 "The repository around the code: notebooks and package in step, requirements, clean files."
 
 import ast
+import importlib
 import json
 import re
 import runpy
@@ -231,3 +232,47 @@ def test_the_book_lists_its_chapters():
     assert text == contents.contents(), "run `make contents`"
     missing = [p for p in NOTEBOOKS if f"({p.relative_to(ROOT / 'nbs').as_posix()})" not in text]
     assert not missing
+
+
+# ---- docs/papers.md
+
+
+def paper_rows():
+    "Rows of the tables of docs/papers.md that map a part of a paper: their cells."
+    lines = (ROOT / "docs/papers.md").read_text(encoding="utf-8").splitlines()
+    rows = [re.split(r"(?<!\\) \| ", line.strip("| ")) for line in lines if line.startswith("| ")]
+    return [row for row in rows if len(row) == 6 and row[0] != "in the paper"]
+
+
+def test_every_part_of_the_papers_has_a_place_and_a_figure():
+    "A link in each row, and a measured figure, or “not had” and why."
+    rows, text = paper_rows(), (ROOT / "docs/papers.md").read_text(encoding="utf-8")
+    assert len(rows) > 50
+    for part, place, command, _, ours, why in rows:
+        assert "](" in place + command, f"{part}: no link"
+        assert re.search(r"\d", ours) or "not had" in ours, f"{part}: no figure"
+        if ours.startswith("not had"):
+            assert ":" in ours or why != "–", f"{part}: not had, and why?"
+    named = " ".join(row[0] for row in rows)
+    assert set(re.findall(r"\beq\. (\d)", named)) == set("1234567")
+    assert set(re.findall(r"Table (\d)", text)) == set("12")
+    figures = [n for some in re.findall(r"Fig\. (\d+(?:, \d+)*)", named) for n in some.split(", ")]
+    assert {int(n) for n in figures} == set(range(1, 15))
+    sections = {"§3", "§3.1", "§3.2", "§4.1", "§4.2", "§4.3", "§4.4", "§5", "§1", "§2"}
+    assert sections <= set(re.findall(r"§\d(?:\.\d)?", text))
+
+
+def test_names_in_the_map_of_the_papers_exist():
+    "`train.losses.pair_loss` and its like can be imported."
+    pytest.importorskip("numba", reason="synth and train need numba")
+    names = {n for row in paper_rows() for n in re.findall(r"`([a-z_]+(?:\.\w+)+)`", row[1])}
+    for name in sorted(names):
+        thing, parts = None, f"illures_nb.{name}".split(".")
+        for k in range(len(parts), 0, -1):
+            try:
+                thing = importlib.import_module(".".join(parts[:k]))
+                break
+            except ModuleNotFoundError:
+                continue
+        for attribute in parts[k:]:
+            thing = getattr(thing, attribute)

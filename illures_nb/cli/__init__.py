@@ -19,6 +19,7 @@ from .heads import HEAD
 from .measuring import EVALUATE
 from .paths import Folders  # noqa: F401
 from .sets import ASSETS, PHOTOS, RECIPES, SYNTH, VIDEOS  # noqa: F401
+from .sources import SETS
 from .training import TRAIN
 
 # %% ../../nbs/cli/90_main.ipynb #f986ad83
@@ -35,6 +36,7 @@ COMMANDS = {
     "synth": SYNTH,
     "videos": VIDEOS,
     "photos": PHOTOS,
+    "sets": SETS,
     "train": TRAIN,
 }
 

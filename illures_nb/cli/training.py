@@ -86,11 +86,17 @@ def _stage_arguments(parser, stage):
     if stage not in (*_ALIGNMENT, "landmarks"):
         text = (
             "network (default: lite); fine: detail on top of a trained lite; paper: sfsnet "
-            "without residual, illures with"
+            "without residual, illures with; skipnet: what labels pictures for pseudo"
         )
-        add("--preset", default="lite", choices=[*PRESETS, "paper"], help=text)
+        add("--preset", choices=[*PRESETS, "skipnet", "paper"], help=text)
     else:
         parser.set_defaults(preset="lite")
+    if stage != "landmarks":
+        from illures_nb.train.stage import DIFFERENCES
+
+        text = "paper: all as printed, and on its networks; names: these differences alone"
+        choices = ["ours", "paper", *DIFFERENCES]
+        add("--recipe", nargs="+", default=["ours"], choices=choices, metavar="R", help=text)
     for name, kind, text in (
         ("steps", number_from(1), "optimiser steps"),
         ("batch", number_from(2), "pictures or pairs per step; a face in two lights is two"),
@@ -102,6 +108,8 @@ def _stage_arguments(parser, stage):
     if stage in _PHOTOGRAPHED:
         text = "share of synthetic photographs in which every face comes twice, in two lights"
         add("--multilit", type=number_up_to(1), metavar="SHARE", help=f"{text} (default: 0)")
+        text = "share of steps on pictures with normals alone (illures sets synthhuman)"
+        add("--measured", type=number_up_to(1), metavar="SHARE", help=f"{text} (default: 0)")
     if stage == "landmarks":
         text = "people of clips kept out of training (default: those the bundled network never saw)"
         add("--without", nargs="+", metavar="WHO", help=text)
@@ -139,12 +147,18 @@ def _ablations_arguments(parser):
 # %% ../../nbs/cli/60_training.ipynb #309d464e
 def _given(args):
     "The fields of a stage that were given."
-    names = ("steps", "batch", "lr", "seed", "size", "multilit", "without")
+    names = ("steps", "batch", "lr", "seed", "size", "multilit", "measured", "without", "recipe")
     fields = {name: getattr(args, name, None) for name in names}
     fields = {name: value for name, value in fields.items() if value is not None}
     if getattr(args, "blind", False):
         fields["contours"] = False
     return fields
+
+
+def _preset(args):
+    "Return the network: the paper's own where its recipe is asked for and no other."
+    printed = "paper" in getattr(args, "recipe", ())
+    return args.preset or ("paper" if printed else "lite")
 
 
 def _refuse_twins(args):
@@ -182,7 +196,7 @@ def train(
     check_folder(args.out)
     assets = Assets(envs=args.envs)
     _refuse_twins(args)
-    stage = stage_for(args.stage, args.preset, **_given(args))
+    stage = stage_for(args.stage, _preset(args), **_given(args))
     held = []
     if args.held:
         held = held_batches(stage, args.held, assets.environments("test"))
@@ -202,7 +216,7 @@ def train_ablations(
     check_folder(args.out)
     light = Assets(envs=args.envs)
     _refuse_twins(args)
-    what = args.preset, args.data, light, args.out, args.held, args.scale, args.yale
+    what = _preset(args), args.data, light, args.out, args.held, args.scale, args.yale
     _say_once(ablations.run(*what, _given(args), args.init or (), **_work(args)))
     return 0
 
@@ -214,11 +228,14 @@ examples:
   illures train align-albedo --data sets/align-albedo --out runs/aa
   illures train stage2 --data sets/clips sets/expre --init lite align_albedo align_normals \\
       --out runs/real
-  accelerate launch -m illures_nb.cli train stage1b --data sets/sfsnet --out runs/paper
+  illures train stage1b --recipe paper --data sets/sfsnet sets/expre sets/caric --out runs/paper
+  illures train stage1b --recipe plain linear --data sets/sfsnet --out runs/two
+  accelerate launch -m illures_nb.cli train stage1b --data sets/sfsnet --out runs/many
   illures decompose portrait.jpg --weights runs/lite/weights.safetensors --out maps
 
 Stages stand above in the order in which they build on each other; illures train STAGE --help
-shows what each needs.
+shows what each needs, and with --recipe what is printed in the paper where ours is another: all
+of it (--recipe paper), or some differences alone (--recipe NAME …).
 
 Stopped or killed, the same command goes on from the last checkpoint, and so does one with more
 --steps, another --device, --workers or --every. With any other setting (stage, preset, data,
@@ -273,11 +290,33 @@ _EXAMPLES = {  # stage → examples
 }
 
 # %% ../../nbs/cli/60_training.ipynb #c18b4b7b
+def _shown(value):
+    "Write a value of a field: a table of weights in words."
+    if isinstance(value, dict):
+        return " ".join(f"{name} {x:g}" for name, x in value.items())
+    return f"{value:.3g}" if isinstance(value, float) else repr(value)
+
+
+def _recipe(stage):
+    "Say what --recipe changes in a stage: field, ours, printed; nothing where there is no such."
+    from illures_nb.train.stage import DIFFERENCES, STAGES, printed
+
+    if stage not in STAGES or stage == "landmarks":
+        return ""
+    lines = ["--recipe, field by field: ours → printed"]
+    for field, value in printed(stage).items():
+        ours = getattr(STAGES[stage], field)
+        if ours != value:
+            what = f"{_shown(ours)} → {_shown(value)}   ({DIFFERENCES[field].what})"
+            lines.append(fill(f"  {field:13}{what}", 98, subsequent_indent=" " * 15))
+    return "\n".join(lines) + "\n\n"
+
+
 def _notes(stage):
     "What the help of a stage shows below its arguments."
     needed = fill(f"needs in --data: {TRAINING[stage][1]}", 98, subsequent_indent="  ")
     after = "Stopped or killed, the same command goes on from the last checkpoint."
-    return f"{needed}\n\nexamples:\n{_EXAMPLES[stage]}\n\n{after}"
+    return f"{needed}\n\n{_recipe(stage)}examples:\n{_EXAMPLES[stage]}\n\n{after}"
 
 
 def _stages():

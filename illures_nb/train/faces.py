@@ -14,7 +14,7 @@ import torch
 from ..face import FLIP_68
 from ..image import srgb_to_linear
 from ..networks import mirror_light, mirror_normals
-from ..synth.lighting import Lit, illuminate, sample_light
+from ..synth.lighting import Lit, illuminate, sample_light, shade_sh
 from ..synth.raster import Geometry, unit
 from .stored import StoredFaces
 
@@ -90,6 +90,7 @@ class Pool(StoredFaces):
         n: int,  # how many pictures
         envs: np.ndarray,  # (N, H, W, 3) environments
         lights: int = 1,  # of each face: n/lights faces in one light, then the same in the next, …
+        shadows: bool = True,  # False: nine numbers alone, without shadows, shine and bounces
     ) -> tuple:  # lighting.Lit, coverage of the head (n, 1, S, S)
         "Draw a random batch, each picture in a light of its own."
         faces = n // lights
@@ -102,7 +103,10 @@ class Pool(StoredFaces):
         shine, sharpness = (
             torch.from_numpy(np.tile(x, lights)).float() for x in (shine, sharpness)
         )
-        return illuminate(g, light, shine, sharpness), g.head[:, None] / 255
+        lit = illuminate(g, light, shine, sharpness)
+        if not shadows:
+            lit = shade_sh(g, lit.light)
+        return lit, g.head[:, None] / 255
 
 # %% ../../nbs/train/14_faces.ipynb #3efa84a8
 def _weights(rng, n, lights):
@@ -154,6 +158,7 @@ class Traced(StoredFaces):
         n: int,  # how many pictures
         envs: np.ndarray = None,  # not needed: the light is in the pictures
         lights: int = 1,  # of each face: n/lights faces in one light, then the same in the next, …
+        shadows: bool = True,  # they are in the pictures
     ) -> tuple:  # lighting.Lit, coverage of the head (n, 1, S, S)
         "Draw a random batch, each picture in a light of its own, half of the faces mirrored."
         faces = n // lights

@@ -54,9 +54,10 @@ class SyntheticPairs(Batches):
         seed: int = 0,
         split: str = "train",  # or "test": the people held out
         memory: float = 8.0,  # GB for faces
+        worn: bool = True,  # see `photograph`
     ):
         super().__init__(opened(People, folders, memory, split), batch, steps, seed)
-        self.envs = envs
+        self.envs, self.worn = envs, worn
 
     def __getitem__(self, i):
         rng = self.rng(i)
@@ -64,7 +65,7 @@ class SyntheticPairs(Batches):
         where = people.pairs(rng, self.batch)
         mirrored = np.tile(rng.random(self.batch) < 0.5, 2)
         lit, head = people.mixed(rng, where, torch.from_numpy(mirrored))
-        b = photograph(lit, head, self.envs, rng, lights=2)
+        b = photograph(lit, head, self.envs, rng, lights=2, worn=self.worn)
         points = np.stack([people.full[k]["landmarks"][m] for k, m in where])
         points = _mirrored_points(points, mirrored, self.size)
         contours, face = (draw(points, self.size) for draw in (drawn_contours, drawn_masks))

@@ -269,7 +269,7 @@ def _without_colour(x):
 
 
 def _developed(image, mask, head, envs, rng, is_grey):
-    "Develop a picture (S, S, 3) in linear light; return sRGB, and the mask of what is still seen."
+    "Develop a picture (S, S, 3) in sRGB; return it worn, and the mask of what is still seen."
     tone = _without_colour if is_grey else np.asarray
     mask = mask.copy()
     behind = (1 - head[..., None]) * tone(background(rng, len(image), envs))
@@ -288,16 +288,17 @@ def photograph(
     envs: np.ndarray,  # (n, H, W, 3) environments for backgrounds
     rng: np.random.Generator,  # source of randomness
     lights: int = 1,  # pictures of each face (see `Pool.lit`): they are in colour or grey together
+    worn: bool = True,  # False: as they are rendered, on black
 ) -> Batch:
     """Expose and develop: one random photograph of every picture, with its true layers in the
     photograph's own exposure."""
-    grey = np.tile(rng.random(len(head) // lights) < 0.2, lights)
+    grey = np.tile(rng.random(len(head) // lights) < 0.2 * worn, lights)
     lit = expose(grey_lit(lit, grey), grey, rng)
     pictures, masks = [], []
     for image, mask, covered, is_grey in zip(lit.image, lit.mask, head, grey):
         encoded = linear_to_srgb(image).clamp(0, 1).permute(1, 2, 0).numpy()
         given = encoded, mask[0].numpy(), covered[0].numpy()
-        picture, mask = _developed(*given, envs, rng, is_grey)
+        picture, mask = _developed(*given, envs, rng, is_grey) if worn else given[:2]
         pictures.append(picture)
         masks.append(mask)
     image = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
@@ -305,7 +306,7 @@ def photograph(
     return Batch(image, lit.albedo, lit.normals, lit.light, lit.residual, mask)
 
 # %% ../../nbs/train/16_photograph.ipynb #21411558
-KINDS = {"sfsnet-syn": Pool, "expre-syn": Traced, "caric-syn": Traced}
+KINDS = {"sfsnet-syn": Pool, "expre-syn": Traced, "caric-syn": Traced, "sfsnet": Traced}
 
 
 def open_sets(
@@ -329,7 +330,8 @@ def open_sets(
                 f"{folders[0]} of {size}²: all must have one size."
             )
     kinds = [KINDS[about["recipe"]] for about in sets]
-    needed = np.array([k.bytes_per_pixel * about["samples"] for k, about in zip(kinds, sets)])
+    counts = [max(1, about["samples"]) for about in sets]  # 0 while a set of others' data grows
+    needed = np.array([k.bytes_per_pixel * n for k, n in zip(kinds, counts)])
     opened = []
     for kind, folder, share in zip(kinds, folders, needed / needed.sum()):
         people = split if kind is Traced else "train"  # a rasterised set holds nobody out
@@ -349,14 +351,16 @@ class Photographs(Batches):
         seed: int = 0,
         traced: float = 0.25,  # share of path-traced batches, where there are both kinds
         memory: float = 8.0,  # GB for faces
+        shadows: bool = True,  # of rasterised faces, see `Pool.lit`
+        worn: bool = True,  # see `photograph`
     ):
         super().__init__(open_sets(folders, memory=memory), batch, steps, seed)
-        self.envs, self.traced = envs, traced
+        self.envs, self.traced, self.shadows, self.worn = envs, traced, shadows, worn
 
     @property
     def shares(self):
         "Return each set's share of the batches."
-        is_traced = np.array([isinstance(s, Traced) for s in self.sets])
+        is_traced = np.array([s.set.about["recipe"] in Traced.recipes for s in self.sets])
         if is_traced.all() or not is_traced.any():
             return super().shares
         counts = np.array([len(s) for s in self.sets], float)
@@ -366,8 +370,9 @@ class Photographs(Batches):
 
     def __getitem__(self, i):
         rng = self.rng(i)
-        lit, head = self.any_set(rng).lit(rng, self.batch, self.envs)
-        return photograph(lit, head, self.envs, rng)
+        faces = self.any_set(rng)
+        lit, head = faces.lit(rng, self.batch, self.envs, shadows=self.shadows)
+        return photograph(lit, head, self.envs, rng, worn=self.worn)
 
 # %% ../../nbs/train/16_photograph.ipynb #0f35905c
 def held_out_photographs(
@@ -393,8 +398,9 @@ class MultiLit(Photographs):
                 f"{self.batch} pictures cannot be faces in two lights each: make the batch even."
             )
         rng = self.rng(i)
-        lit, head = self.any_set(rng).lit(rng, self.batch, self.envs, lights=2)
-        both, n = photograph(lit, head, self.envs, rng, lights=2), self.batch // 2
+        faces, n = self.any_set(rng), self.batch // 2
+        lit, head = faces.lit(rng, self.batch, self.envs, lights=2, shadows=self.shadows)
+        both = photograph(lit, head, self.envs, rng, lights=2, worn=self.worn)
         tensors = [getattr(both, f.name) for f in fields(Batch)]
         first, second = [x[:n] for x in tensors], [x[n:] for x in tensors]
         return Batch(*first), Batch(*second)

@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['STREAMS', 'Stream', 'PhotographStream', 'MultiLitStream', 'SyntheticPairStream', 'VideoPairStream', 'AlbedoStream',
-           'NormalsStream', 'PhotoStream', 'LandmarkStream']
+           'NormalsStream', 'PhotoStream', 'MeasuredStream', 'LandmarkStream']
 
 # %% ../../nbs/train/48_streams.ipynb #a77cd7b9
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
@@ -27,18 +29,25 @@ from illures_nb.train.landmarks import (
     misreadings,
 )
 from illures_nb.train.losses import (
+    GUARDS,
     LANDMARK_WEIGHT,
     align_loss,
     angular_error,
+    as_is,
     carry,
     cross_loss,
     decomposition_loss,
+    encode,
     landmark_loss,
+    masked_mean,
+    normal_loss,
     pair_loss,
+    srgb_batch,
+    srgb_maps,
 )
 from .pairs import AlignPairs, SyntheticPairs
 from .photograph import MultiLit, Photographs, held_out_photographs
-from .photos import Photos, VideoPairs
+from .photos import MeasuredFaces, Photos, VideoPairs
 from .roles import ROLES, Networks
 from .stage import Stage
 
@@ -122,6 +131,22 @@ def _angle(maps, truth):
     "Return the angular error of predicted normals, which is logged and not minimised."
     return {"angle": angular_error(maps.normals.detach(), truth.normals, truth.mask)}
 
+
+def _how(stage):
+    "Say how layers are compared: by norms alone, and as they are shown."
+    return {"plain": stage.plain, "shown": encode if stage.linear else as_is}
+
+
+def _learnt(nets, image, role="decomposer"):
+    "Decompose pictures in the colours in which the stage's equations hold."
+    maps = nets.maps(image, role)
+    return maps if nets.stage.linear else srgb_maps(maps)
+
+
+def _true(stage, batch):
+    "Return true layers in the colours in which the stage's equations hold."
+    return batch if stage.linear else srgb_batch(batch)
+
 # %% ../../nbs/train/48_streams.ipynb #1f98f3b5
 def _shaded(layers):
     "Return albedo times shading as sRGB, of maps or of a batch."
@@ -148,11 +173,12 @@ class PhotographStream(Stream):
     "Photographs of synthetic faces whose layers are known."
 
     name = "photographs"
-    recipes = ("sfsnet-syn", "expre-syn", "caric-syn")
+    recipes = ("sfsnet-syn", "expre-syn", "caric-syn", "sfsnet")
 
     def batches(self, stage, folders, envs, part, count):
         "Open the sets photographs are made of."
-        return Photographs(folders, envs, part, count, stage.seed, stage.traced)
+        drawn = {"shadows": stage.shadows, "worn": stage.worn}
+        return Photographs(folders, envs, part, count, stage.seed, stage.traced, **drawn)
 
     def held_out(self, stage, folders, envs, n):
         "Yield photographs from one set after the other."
@@ -160,8 +186,9 @@ class PhotographStream(Stream):
 
     def loss(self, nets, batch):
         "Compute equation 3 or 4."
-        maps = nets.maps(batch.image)
-        terms = decomposition_loss(maps, batch, nets.stage.layer_weights)
+        stage, maps = nets.stage, _learnt(nets, batch.image)
+        truth = _true(stage, batch)
+        terms = decomposition_loss(maps, truth, stage.layer_weights, **_how(stage))
         return terms | _angle(maps, batch)
 
     def rows(self, nets, batch):
@@ -183,7 +210,8 @@ class MultiLitStream(PhotographStream):
 
     def batches(self, stage, folders, envs, part, count):
         "Open the sets photographs are made of."
-        return MultiLit(folders, envs, part, count, stage.seed, stage.traced)
+        drawn = {"shadows": stage.shadows, "worn": stage.worn}
+        return MultiLit(folders, envs, part, count, stage.seed, stage.traced, **drawn)
 
     def held_out(self, stage, folders, envs, n):
         "Yield nothing: photographs show the same."
@@ -191,10 +219,10 @@ class MultiLitStream(PhotographStream):
 
     def loss(self, nets, batch):
         "Compute equation 3 or 4 on both, and explain each by the other."
-        both = joined(list(batch))
-        maps = nets.maps(both.image)
-        terms = decomposition_loss(maps, both, nets.stage.layer_weights)
-        cross = cross_loss(*_halves(maps), *batch, nets.stage.cross_weights)
+        stage, both = nets.stage, joined(list(batch))
+        maps, how = _learnt(nets, both.image), _how(stage)
+        terms = decomposition_loss(maps, _true(stage, both), stage.layer_weights, **how)
+        cross = cross_loss(*_halves(maps), *batch, stage.cross_weights, how["shown"])
         return _beside(terms, cross) | _angle(maps, both)
 
     def rows(self, nets, batch):
@@ -213,17 +241,25 @@ class _PairStream(Stream):
     def loss(self, nets, batch):
         "Compute equation 7 in both directions; equation 3 or 4 too where the layers are known."
         stage = nets.stage
-        image = torch.cat([batch.image_i, batch.image_j])
-        maps = nets.maps(image)
+        image, how = torch.cat([batch.image_i, batch.image_j]), _how(stage)
+        maps = _learnt(nets, image)
         aligners = {kind: aligner.frozen() for kind, aligner in nets.aligners.items()}
-        anchors = _halves(nets.teacher_maps(image))
+        anchors = self.anchors(nets, image)
         weights, size = stage.pair_weights, stage.align_size
-        terms = pair_loss(*_halves(maps), batch, aligners, weights, anchors, size)
+        how["one_sided"] = stage.one_sided
+        terms = pair_loss(*_halves(maps), batch, aligners, weights, anchors, size, **how)
         if batch.truth_i is None:
             return terms
-        truth = joined([batch.truth_i, batch.truth_j])
-        known = decomposition_loss(maps, truth, stage.layer_weights)
+        truth = _true(stage, joined([batch.truth_i, batch.truth_j]))
+        known = decomposition_loss(maps, truth, stage.layer_weights, **_how(stage))
         return _beside(terms, known, "known_") | _angle(maps, truth)
+
+    def anchors(self, nets, image):
+        "Decompose both frames by the network of stage 1, where a guard asks for it."
+        if not any(nets.stage.pair_weights.get(name) for name in GUARDS):
+            return None
+        with torch.no_grad():
+            return _halves(_learnt(nets, image, "teacher"))
 
     def rows(self, nets, batch):
         "Show both frames; j's maps above i's carried there; shaded albedo and residual of j."
@@ -252,7 +288,7 @@ class SyntheticPairStream(_PairStream):
 
     def batches(self, stage, folders, envs, part, count):
         "Open path-traced sets."
-        return SyntheticPairs(folders, envs, part, count, stage.seed)
+        return SyntheticPairs(folders, envs, part, count, stage.seed, worn=stage.worn)
 
     def held_out(self, stage, folders, envs, n):
         "Yield pairs of the people held out."
@@ -290,9 +326,25 @@ class _AlignStream(Stream):
 
     def loss(self, nets, batch):
         "Compute equation 5 or 6, and how far from the landmarks the network reads."
-        x = smaller(batch, nets.stage.align_size)
+        x = self.shown(nets.stage, smaller(batch, nets.stage.align_size))
         aligner, is_normals = nets.aligners[self.kind], self.kind == "normals"
-        frames = x.mask_i, x.contours_i, x.contours_j
+        frames, plain = (x.mask_i, x.contours_i, x.contours_j), nets.stage.plain
+        if plain or nets.stage.painting:
+            pred = carry(aligner, x.map_i, *frames)
+            terms = align_loss(pred, x.map_j, x.mask_j, is_normals, plain)
+        else:
+            pred, terms = self.moved(aligner, x, frames)
+        if is_normals:
+            terms["angle"] = angular_error(pred.detach(), x.map_j, x.mask_j)
+        return terms
+
+    def shown(self, stage, batch):
+        "Return maps as the stage's equations have them: normals are the same in any colours."
+        return batch
+
+    def moved(self, aligner, x, frames):
+        "Compare a moved map, and the places it was read at with the landmarks."
+        is_normals = self.kind == "normals"
         displacement, correction, axis = carry(aligner.look, x.map_i, *frames)
         pred = aligner.redraw(x.map_i * x.mask_i, displacement, correction, axis)
         terms = align_loss(pred, x.map_j, x.mask_j, is_normals)
@@ -300,13 +352,11 @@ class _AlignStream(Stream):
         distance = landmark_loss(displacement, *points, x.mask_i, x.mask_j)
         terms["landmarks"] = distance
         terms["total"] = terms["total"] + LANDMARK_WEIGHT * distance
-        if is_normals:
-            terms["angle"] = angular_error(pred.detach(), x.map_j, x.mask_j)
-        return terms
+        return pred, terms
 
     def watch(self, nets, batch):
         "Measure how far the network moves things and whether it reads the map, see `39_align`."
-        x = smaller(batch, nets.stage.align_size)
+        x = self.shown(nets.stage, smaller(batch, nets.stage.align_size))
         use = contour_use(nets.aligners[self.kind], [x], self.kind == "normals")
         return {name: use[name] for name in ("moved", "reads")}
 
@@ -324,6 +374,12 @@ class AlbedoStream(_AlignStream):
 
     name, kind, network = "align-albedo", "albedo", "align_albedo"
     recipes = ("align-albedo",)
+
+    def shown(self, stage, batch):
+        "Return albedos in sRGB where the stage's equations hold there."
+        if stage.linear:
+            return batch
+        return replace(batch, map_i=encode(batch.map_i), map_j=encode(batch.map_j))
 
     def picture(self, albedo):
         "Return linear albedo as sRGB."
@@ -358,8 +414,13 @@ class PhotoStream(Stream):
 
     def loss(self, nets, batch):
         "Compare with the teacher's layers, and the shaded result with the picture itself."
-        weights = nets.stage.weights | {"local": 0.0, "residual": 0.0}
-        return decomposition_loss(nets.maps(batch.image), self.labels(nets, batch), weights)
+        stage = nets.stage
+        weights = stage.weights | {"local": 0.0, "residual": 0.0}
+        labels = self.labels(nets, batch)
+        if not stage.linear:  # the teacher learnt in sRGB, too
+            labels = replace(labels, albedo=encode(labels.albedo))
+        maps = _learnt(nets, batch.image)
+        return decomposition_loss(maps, labels, weights, **_how(stage))
 
     def labels(self, nets, batch):
         "Label pictures with the mean of the teacher's answers to them and to their mirrors."
@@ -378,6 +439,40 @@ class PhotoStream(Stream):
         rows += [_coloured(maps.normals), _coloured(teacher.normals)]
         rows += [_shaded(maps)]
         return rows
+
+# %% ../../nbs/train/48_streams.ipynb #d05f00b6
+class MeasuredStream(Stream):
+    "Pictures of faces whose normals are known: `batches.Measured`."
+
+    name, recipes = "measured", ("measured",)
+    command = "illures sets synthhuman"
+
+    def batches(self, stage, folders, envs, part, count):
+        "Open sets of pictures with normals."
+        return MeasuredFaces(folders, part, count, stage.seed)
+
+    def held_out(self, stage, folders, envs, n):
+        "Yield pictures of the faces held out."
+        yield from _each(MeasuredFaces(folders, stage.batch, n, 1, "test"))
+
+    def loss(self, nets, batch):
+        "Compare normals with the true ones, and the layers' picture with the picture."
+        stage, how = nets.stage, _how(nets.stage)
+        maps, mask = _learnt(nets, batch.image), batch.mask
+        explained = maps.albedo * shade_maps(maps.normals, maps.light) + maps.residual
+        plain = masked_mean((maps.normals - batch.normals).abs(), mask)
+        terms = {
+            "normals": plain if stage.plain else normal_loss(maps.normals, batch.normals, mask),
+            "image": masked_mean((how["shown"](explained) - batch.image).abs(), mask),
+        }
+        total = sum(stage.weights[name] * term for name, term in terms.items())
+        return terms | _angle(maps, batch) | {"total": total}
+
+    def rows(self, nets, batch):
+        "Show the picture, normals, predicted above true, and the shaded albedo."
+        maps = nets.maps(batch.image)
+        normals = [_coloured(maps.normals), _coloured(batch.normals)]
+        return [batch.image, *normals, _shaded(maps)]
 
 # %% ../../nbs/train/48_streams.ipynb #2325fc08
 class LandmarkStream(Stream):
@@ -428,6 +523,7 @@ _STREAMS = (
     SyntheticPairStream(),
     VideoPairStream(),
     PhotoStream(),
+    MeasuredStream(),
     AlbedoStream(),
     NormalsStream(),
     LandmarkStream(),
