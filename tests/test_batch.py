@@ -152,6 +152,7 @@ class Slow:
         return [], {}
 
 
+@pytest.mark.slow
 def test_who_stops_a_batch_need_not_wait_for_all_of_it(tmp_path):
     photos = [str(k) for k in range(40)]
     results = side_by_side(Slow(tmp_path), photos, workers=2)

@@ -539,6 +539,7 @@ def test_bad_photos_are_said_beside_the_photo(visit, broken_files, tmp_path, wal
     assert v.js("illures.photo.visit") == before and v.js("Boolean(illures.seen)")
 
 
+@pytest.mark.slow
 def test_two_tabs_do_not_mix(visit, astronaut_path):
     a, b = visit(), visit()
     a.bring(astronaut_path)

@@ -132,7 +132,8 @@ def test_axe_on_a_desktop(faults, scheme, wall, tmp_path, two_faces):
     assert not look(), "several faces"
 
 
-@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_on_a_phone(faults, scheme):
     through(
         *faults(

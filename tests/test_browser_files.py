@@ -76,6 +76,7 @@ def served(app):
     thread.join(10)
 
 
+@pytest.mark.slow
 def test_page_in_another_app(visit, app, decomposer, astronaut_path, tmp_path):
     "Mounted without a word about looks, it has its style, its scripts and its files."
     site = fastapi.FastAPI()
@@ -158,6 +159,7 @@ def unnamed(path):
     return {"name": path.name, "mimeType": "", "buffer": path.read_bytes()}
 
 
+@pytest.mark.slow
 def test_photos_whose_type_the_browser_does_not_know(visit, odd_photos, face):
     v = visit()
     for name in ("grey16.png", "radiance.hdr", "linear.exr", "cutout.png", "IMG_0001.HEIC"):
@@ -267,6 +269,7 @@ def test_whatever_goes_wrong_the_page_is_not_busy(visit, astronaut_path, tmp_pat
     opened(v, lambda: choose(v, astronaut_path))
 
 
+@pytest.mark.slow
 def test_the_last_choice_wins(visit, astronaut_path):
     v = visit()
     choose(v, astronaut_path)
@@ -275,6 +278,7 @@ def test_the_last_choice_wins(visit, astronaut_path):
     v.wait("illures.photo?.name === 'ada' && illures.seen && illures.face.paint && !illures.busy")
 
 
+@pytest.mark.slow
 def test_films_tell_how_far_they_are_and_can_be_stopped(visit, app, monkeypatch, tmp_path):
     saving = app.illures_demo.saving
     monkeypatch.setattr(saving, "write_turn", partial(saving.write_turn, seconds=20))
@@ -309,6 +313,7 @@ def test_saving_that_fails_says_so_beside_its_button(visit):
 # ---- what is kept
 
 
+@pytest.mark.slow
 def test_png_or_jpeg_is_remembered(visit, astronaut_path, tmp_path):
     v = visit(accept_downloads=True)
     assert v.page.get_by_label("JPEG").is_checked()  # as the example is

@@ -215,6 +215,11 @@ def test_a_taken_port_is_said(empty):
     assert taken.stderr.startswith("illures: ") and taken.stderr.count("\n") == 1
 
 
+def heeds_interrupts():
+    "A child of a job in the background ignores Ctrl-C, unless told otherwise."
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_the_demo_is_there(empty):
     "`illures app` where it is told to, with its first example taken apart."
     with socket.socket() as s:
@@ -225,6 +230,7 @@ def test_the_demo_is_there(empty):
     p = subprocess.Popen(
         [sys.executable, *words],
         env=empty | {"BROWSER": "true"},  # with nothing to show a page, none is opened
+        preexec_fn=heeds_interrupts if os.name == "posix" else None,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

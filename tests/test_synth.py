@@ -82,6 +82,7 @@ def test_a_set_needs_no_file_and_describes_itself(toy, illures):
     assert code == 0 and "66 samples" in out and not err
 
 
+@pytest.mark.slow
 def test_killed_and_continued_it_is_the_same(toy, tmp_path):
     """Shards have the same bytes, those that were whole are not written again, and nothing
     half-written stays."""
@@ -100,6 +101,7 @@ def test_killed_and_continued_it_is_the_same(toy, tmp_path):
     assert all(f.stat().st_mtime_ns == t for f, t in first.items())
 
 
+@pytest.mark.slow
 def test_a_cluster_makes_the_same_set(toy, tmp_path, illures):
     "Two workers of a local Dask cluster, each a process, asked by `--cluster`."
     missing = "clusters need dask and distributed: pip install 'illures_nb[dev]'"
