@@ -4,7 +4,8 @@ PYTHON   ?= python3
 TORCH    ?= torch==2.13.0
 VENV     ?= .venv
 PIPFLAGS ?= -q
-WORKERS  ?= 2
+# two processes; up to four where there are as many cores
+WORKERS  ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; [ $$n -gt 4 ] && n=4; echo $$n)
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install $(PIPFLAGS) --disable-pip-version-check

@@ -193,6 +193,7 @@ def test_photos_are_dropped_and_pasted(visit, odd_photos):
         assert said(v) == ""
 
 
+@pytest.mark.slow
 def test_messages_belong_to_what_was_done_last(visit, wall, astronaut_path, broken_files, tmp_path):
     Image.fromarray(wall).save(tmp_path / "wall.png")
     v = visit()
@@ -224,6 +225,7 @@ def slow(v, rate):
     )
 
 
+@pytest.mark.slow
 def test_a_slow_line_is_seen_and_can_be_cut(visit, astronaut_path):
     v = visit()
     before = v.js("illures.photo.visit")

@@ -436,6 +436,7 @@ def shell(weights, astronaut_path, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_streams_of_a_process(shell, tmp_path):
     "`… | head`, closed streams, a full disk, an ASCII console: the picture is made."
     plain = tmp_path / "plain山.png"

@@ -411,11 +411,12 @@ def distance(tensors, others):
     return sum(x.sum() for x in squares) ** 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, recipe",
     [
         ("stage1b", "sfsnet-syn"),
-        pytest.param("align-albedo", "align-albedo", marks=pytest.mark.slow),
+        ("align-albedo", "align-albedo"),
     ],
 )
 def test_two_processes_do_what_one_does(kind, recipe, sets, tmp_path):
