@@ -173,6 +173,23 @@ def test_two_people_each_have_their_folder(portrait, other, tmp_path, illures):
     assert record["frames"] == 4 and record["shots"][0]["people"]["person2"] == [1, 4]
 
 
+def test_another_clip_replaces_what_is_in_a_folder(portrait, other, tmp_path, illures):
+    long = film(tmp_path / "long.mp4", [moved(portrait, k) for k in range(4)])
+    short = film(tmp_path / "short.mp4", [moved(other, k) for k in range(3)])
+    out, what = tmp_path / "layers", ("--maps", "albedo", "--face-only")
+    albedo = out / "person1/albedo"
+    for clip, frames, note in (long, 4, ""), (short, 3, " (replaced)"):
+        code, said, err = illures("decompose", clip, *what, "--out", out)
+        assert (code, said.strip()) == (0, f"{out}{note}"), err
+        assert len(list(albedo.iterdir())) == frames
+    assert json.loads((out / "clip.json").read_text())["clip"] == "short.mp4"
+    seen = cv2.imread(str(albedo / "000001.png"))
+    assert illures("decompose", long, *what, "--out", out)[0] == 0
+    assert apart(seen, cv2.imread(str(albedo / "000001.png"))) > 5
+    assert illures("decompose", long, "--maps", "normals", "--face-only", "--out", out)[0] == 0
+    assert not list(albedo.iterdir()) and len(list((out / "person1/normals").iterdir())) == 4
+
+
 def killed_while(command, until):
     "Run a command in a process of its own until something is there, then kill it."
     run = [sys.executable, "-m", "illures_nb", *map(str, command)]

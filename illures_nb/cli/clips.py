@@ -75,7 +75,9 @@ def begun(
     "Make the folder of a run; what another run left there goes."
     path, text = work / "settings.json", json.dumps(facts)
     goes_on = path.is_file() and path.read_text() == text
-    if not goes_on:
+    if goes_on:
+        print("illures: going on where an earlier run stopped", file=sys.stderr)
+    else:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         with whole_file(path) as part:
@@ -119,10 +121,8 @@ class Bars:
             self.bar.close()
 
 # %% ../../nbs/cli/43_clips.ipynb #81b0ac81
-def _faces(clip, args, decomposer, work, facts):
-    "A clip whose people are known; an earlier run's findings are used."
-    if begun(work, facts):
-        print("illures: going on where an earlier run stopped", file=sys.stderr)
+def _faces(clip, args, decomposer, work):
+    "A clip whose people are known; what an earlier run found in the folder is used."
     try:
         return SteadyClip(clip, decomposer, work, args.face, Bars())
     except ClipError:
@@ -177,14 +177,16 @@ def relight_clip(
     Footage(clip)  # refuses what is no clip
     relighter = Relighter.from_arguments(args)
     work = args.out.with_name(f".{args.out.name}.illures")
-    found = _faces(clip, args, relighter.decomposer, work, _facts(args, clip, _LIT))
+    begun(work, _facts(args, clip, _LIT))
+    found = _faces(clip, args, relighter.decomposer, work)
 
     def change(moment, seconds):
         return _relit_frame(relighter, moment, args.turn * seconds)
 
+    note = " (replaced)" if args.out.exists() else ""
     write_clip(found, args.out, change)
     shutil.rmtree(work)
-    print(args.out)
+    print(f"{args.out}{note}")
     return 0
 
 # %% ../../nbs/cli/43_clips.ipynb #81d946aa
@@ -213,6 +215,12 @@ def _write_entry(entry, path):
         entry.write(file)
 
 # %% ../../nbs/cli/43_clips.ipynb #abdde167
+def _clear(out):
+    "Remove the layers that another run left in a folder: they may be another clip's."
+    for file in out.glob("person[0-9]*/**/[0-9]*.*"):
+        file.unlink()
+
+
 def _done(found, out):
     "The first frame that is missing, of somebody."
     for shot, people in zip(found.shots, found.people):
@@ -261,18 +269,22 @@ def decompose_clip(
         raise Usage("--aces says in which colours the layers are: it goes with --layers")
     Footage(clip)  # refuses what is no clip
     check_folder(args.out)
-    work = args.out / ".illures"
-    found = _faces(clip, args, load(args), work, _facts(args, clip, _APART))
-    first = 0 if args.overwrite else _done(found, args.out)
+    work, record = args.out / ".illures", args.out / "clip.json"
+    there = work.exists() or record.exists()
+    goes_on = begun(work, _facts(args, clip, _APART))
+    if there and not goes_on:
+        _clear(args.out)
+    found = _faces(clip, args, load(args), work)
+    first = _done(found, args.out) if goes_on and not args.overwrite else 0
     for moment in found.moments(first) if first < len(found) else ():
         for number, face in moment.people.items():
             for entry in _entries(args, clip, number, face):
                 place = args.out / f"person{number}"
                 _write_entry(entry, place / _numbered(entry.name, moment.frame.number))
-    record = Entry("clip.json", "", partial(write_json, record=_clip_record(found, clip)))
-    _write_entry(record, args.out / "clip.json")
+    written = partial(write_json, record=_clip_record(found, clip))
+    _write_entry(Entry(record.name, "", written), record)
     shutil.rmtree(work)
-    print(args.out)
+    print(f"{args.out} (replaced)" if there and not goes_on else args.out)
     return 0
 
 # %% ../../nbs/cli/43_clips.ipynb #f8ad8a76
