@@ -143,7 +143,7 @@ class Clips(Benchmark):
 
         paths = {}
         for folder in args.folders:
-            paths |= some_clips(folder, args.most)
+            paths |= {str(path): path for path in some_clips(folder, args.most).values()}
         assets = Assets.find(args.assets) if args.assets else Assets()
         result = clips(_decomposer(args), paths, args.heads, assets, progress=args.progress)
         return clips_page(result, _method_name(args))

@@ -124,9 +124,8 @@ class VoxCeleb(ClipSource):
         "List the clips below a folder called like a person."
         clips = files(folder, CLIPS, "videos")
         people = {name: re.search(r"(?:^|/)(id\d{5})/", name) for name in clips}
-        return {n: Found(clips[n], who[1]) for n, who in people.items() if who} or self.refuse(
-            folder
-        )
+        found = {n: Found(clips[n], who[1]) for n, who in people.items() if who}
+        return found or self.refuse(folder)
 
 # %% ../../nbs/train/35_sources.ipynb #e7c3fb58
 class PictureSource(Source):

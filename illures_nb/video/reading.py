@@ -34,7 +34,7 @@ def library():  # the module `av`
 def is_clip(
     path,  # of a file
 ) -> bool:
-    "Whether a file's name says that it is a clip."
+    "Say whether a file is a clip, by its name."
     return Path(path).suffix.lower() in CLIPS
 
 # %% ../../nbs/video/10_reading.ipynb #90669c4f

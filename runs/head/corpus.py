@@ -43,8 +43,8 @@ def drawn(model, assets, kind, number):
     "One file's pictures (N, 3, S, S) bytes and rows (N, numbers)."
     draw = dressed if kind.endswith("dressed") else bare
     pictures, rows = zip(*draw(model, assets, kind, number))
-    bytes_ = (torch.stack(pictures) * 255).round().to(torch.uint8)
-    return {"image": bytes_.numpy(), "row": torch.stack(rows).float().numpy()}
+    rounded = (torch.stack(pictures) * 255).round().to(torch.uint8)
+    return {"image": rounded.numpy(), "row": torch.stack(rows).float().numpy()}
 
 
 def main():
