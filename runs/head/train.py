@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from illures_nb.head.distance import ModelDistance, face_error, geodesic
 from illures_nb.head.model import load_model
 from illures_nb.head.network import SIDE, HeadNet
-from illures_nb.head.vector import Parameters, length, unpack
-from illures_nb.networks import save_weights
+from illures_nb.head.render import logarithm
+from illures_nb.head.vector import Parameters, length, pack, unpack
+from illures_nb.networks import save_weights, turns
 
 EVERY = 100  # steps between checkpoints
 WHAT = ("", "-dressed")  # the model's own heads, people with hair and clothes
@@ -59,6 +61,39 @@ def in_other_colours(image, rng):
     shape = len(image), 1, 1, 1
     gamma = torch.from_numpy(np.exp(rng.normal(0, 0.08, shape))).float()
     return image.clamp_min(1e-4) ** gamma
+
+
+def rolled_light(light, turn):
+    "Lights (B, 27) turned about the viewing axis, anticlockwise by `turn` (B,) radians."
+    light = light.view(-1, 9, 3).clone()
+    for first, second, times in ((2, 3, 1), (5, 6, 1), (7, 8, 2)):  # pairs that turn together
+        cos, sin = (f(times * turn)[:, None] for f in (torch.cos, torch.sin))
+        a, b = light[:, first].clone(), light[:, second].clone()
+        light[:, first], light[:, second] = cos * a - sin * b, sin * a + cos * b
+    return light.flatten(1)
+
+
+def reframed(model, image, row, rng):
+    "The same heads in crops that are a little turned, larger and aside; pictures and rows."
+    truth, many = unpack(model, row), len(row)
+    turn, grow = (torch.from_numpy(rng.normal(0, s, many)).float() for s in (0.06, 0.04))
+    aside = torch.from_numpy(rng.normal(0, 0.02, (many, 2))).float()
+    cos, sin = torch.cos(turn), torch.sin(turn)
+    clockwise = torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)  # right and down
+    larger = grow.exp()[:, None, None]
+    centre = ((clockwise * larger) @ (truth.centre - 0.5)[..., None])[..., 0] + 0.5 + aside
+    back = clockwise.mT / larger
+    grid = F.affine_grid(torch.cat([back, -2 * back @ aside[..., None]], 2), image.shape, False)
+    image = F.grid_sample(image, grid, "bilinear", "border", False)
+    still = torch.zeros(many)
+    roll = turns(torch.stack([still, still, -turn], 1))
+    truth = truth._replace(
+        rotation=logarithm(roll @ turns(truth.rotation)),
+        centre=centre,
+        scale=truth.scale + grow[:, None],
+        light=rolled_light(truth.light, -turn),
+    )
+    return image, pack(model, truth)
 
 
 @torch.no_grad()
@@ -149,7 +184,7 @@ def main():
     run, begun = Run(args.out, model, args), time.time()
     while run.step < run.steps:
         rng = np.random.default_rng([1, run.step])
-        image, row = together(train, rng, run.batch)
+        image, row = reframed(model, *together(train, rng, run.batch), rng)
         run.learn(in_other_colours(image, rng), row)
         if run.step % EVERY == 0 or run.step == run.steps:
             minutes = (time.time() - begun) / 60
