@@ -21,7 +21,8 @@ demo: $(VENV)/run.done  ## decompose and relight an example portrait, write demo
 app: $(VENV)/run.done  ## open the demo in the browser
 	@$(BIN)/python app.py
 
-test: lint notebooks pytest  ## everything below, as the continuous integration does (.ci/run)
+test: lint  ## everything below, as the continuous integration does (.ci/run); notebooks and pytest side by side
+	@$(MAKE) --no-print-directory -j2 notebooks pytest
 
 lint: $(VENV)/dev.done  ## ruff over code and notebooks
 	$(BIN)/ruff check .
@@ -32,7 +33,8 @@ notebooks: $(VENV)/dev.done  ## run every notebook's tests; the lessons are run 
 pytest: $(VENV)/dev.done  ## app, command line, repository (notebooks and package in step)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-slow: $(VENV)/dev.done  ## the tests that `make pytest` leaves out, before a release
+slow: $(VENV)/dev.done  ## what `make notebooks` and `make pytest` leave out, before a release
+	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers $(WORKERS) --do_print --flags slow --skip_folder_re '^([_.]|lessons$$)'
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow
 
 lowest:  ## the tests against the lowest versions that settings.ini allows, in an environment of their own (gigabytes; tests/lowest.py)

@@ -61,7 +61,10 @@ def test_what_is_done_is_not_done_again(illures, folder, tmp_path):
     assert "2 of 4 photos were done before" in err and times(out) == before
 
 
-@pytest.mark.parametrize("change", ["photo", "settings", "gone", "overwrite"])
+SLOW = [pytest.param(change, marks=pytest.mark.slow) for change in ("settings", "gone")]
+
+
+@pytest.mark.parametrize("change", ["photo", *SLOW, "overwrite"])
 def test_what_has_changed_is_done_again(change, illures, folder, astronaut, tmp_path):
     out = tmp_path / "out"
     for name in ("wall.png", "broken.jpg"):

@@ -304,6 +304,7 @@ def test_a_background_is_what_the_package_puts_there(script, visit, astronaut_pa
     assert change(v.seen(), bare) == 0
 
 
+@pytest.mark.slow
 def test_a_picture_behind_lights_the_person(visit, astronaut_path, tmp_path):
     v = visit(accept_downloads=True)
     v.bring(astronaut_path)

@@ -173,6 +173,7 @@ def test_two_people_each_have_their_folder(portrait, other, tmp_path, illures):
     assert record["frames"] == 4 and record["shots"][0]["people"]["person2"] == [1, 4]
 
 
+@pytest.mark.slow
 def test_another_clip_replaces_what_is_in_a_folder(portrait, other, tmp_path, illures):
     long = film(tmp_path / "long.mp4", [moved(portrait, k) for k in range(4)])
     short = film(tmp_path / "short.mp4", [moved(other, k) for k in range(3)])
@@ -220,6 +221,7 @@ def test_a_killed_run_goes_on(portrait, tmp_path, illures):
     assert len({(tmp_path / path).read_bytes() for path in last}) == 1
 
 
+@pytest.mark.slow
 def test_parts_that_were_written_are_kept(portrait, tmp_path, illures, monkeypatch):
     import illures_nb.video as video
 

@@ -228,6 +228,7 @@ def test_what_no_stage_reads_is_refused(portraits, tmp_path, illures):
         assert code != 0 and words in err and "Traceback" not in err, err
 
 
+@pytest.mark.slow
 def test_misreadings_of_the_first_weights_are_shown(trained, portraits, monkeypatch):
     "A barely trained network misreads faces; without weights nothing is known to be misread."
     monkeypatch.setattr("illures_nb.train.landmarks.misreadings.__defaults__", (60,))

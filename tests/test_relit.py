@@ -180,6 +180,7 @@ def test_every_pair_of_lights_is_measured_once_a_way(result):
     assert all(row["source"] != row["target"] for row in result.rows)
 
 
+@pytest.mark.slow
 def test_no_way_profits_from_a_face_that_is_not_found(folder):
     blind = relit(lambda picture: [], folder, progress=False)
     means = {way: blind.mean(rows) for way, rows in blind.by_way().items()}
