@@ -223,3 +223,22 @@ def test_a_head_is_read_from_a_face_wherever_it_is(model):
         assert np.linalg.norm(head.landmarks() - expected, axis=1).mean() < 0.05 * eyes
     off = upright.parameters.rotation - inverted.parameters.rotation
     assert off.norm() < np.radians(3)
+    lights = [head.parameters.light for head in (upright, inverted)]
+    assert (lights[0] - lights[1]).norm() < 0.15 * lights[0].norm()
+    both = torch.minimum(upright.seen, inverted.seen) > 0.9
+    rows = len(both)
+    apart = (upright.albedo[:, :rows] / inverted.albedo[:, :rows]).log().abs().mean(0)
+    assert apart[both].median() < 0.1
+
+
+def test_a_face_alone_gives_a_head_too(astronaut):
+    "Without the person around it, what is outside the face is completed."
+    from illures_nb import Decomposer
+    from illures_nb.head import HeadFitter
+
+    fitter = HeadFitter(load_net(), Decomposer.from_pretrained(portrait=False))
+    (head,) = fitter(astronaut)
+    assert head.albedo.isfinite().all() and 0.1 < float(head.seen.mean()) < 0.5
+    back = head.render(pose=(180, 0, 0), size=64)
+    front = head.render(pose=(0, 0, 0), size=64)
+    assert np.abs(np.int16(back) - front).mean() > 5

@@ -9,21 +9,30 @@ __all__ = ['Head', 'HeadFitter']
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from ..crop import crop, crop_transform, invert_transform, transform_points
+from illures_nb.crop import (
+    compose,
+    crop,
+    crop_transform,
+    invert_transform,
+    roll,
+    transform_points,
+)
+from ..decompose import Decomposer, Decomposition
 from ..detect import Face
-from ..face import detect_faces
+from .completion import complete
 from .mesh import HeadMesh, head_glb, head_mesh, write_head_glb
 from .model import HeadModel, load_model
 from .network import SIDE, HeadNet, load_net, read_heads
 from .render import Camera, logarithm
 from .render import render as draw_heads
-from .settling import settle
+from .settling import Surface, settle
+from .unwrap import unwrap
 from .vector import Parameters
-from ..image import linear_to_srgb, quantise, read_image
+from ..image import linear_to_srgb, quantise
 from ..light import SHLight, rotation_matrix
 
 # %% ../../nbs/head/70_fitter.ipynb #66d5c19c
@@ -39,6 +48,8 @@ class Head:
     parameters: Parameters  # of this one head, B = 1, in its crop
     face: Face  # as the finder found it
     transform: np.ndarray  # (2, 3) photo px → crop px
+    albedo: torch.Tensor  # (3, T, T) linear: the whole texture
+    seen: torch.Tensor  # (R, T) in [0, 1]: how surely the photo shows the skin's texels
 
     @property
     def expression(self) -> dict:  # ARKit name → 0 … 1
@@ -72,8 +83,11 @@ class Head:
         self,
         side: int = 512,  # texels; divisible by 8
     ) -> torch.Tensor:  # (3, side, side) linear albedo
-        "Return the colours without light."
-        return self.model.texture(self.parameters.reflectance, side)[0]
+        "Return the colours without light: what the photo shows, and the rest completed."
+        if side == self.albedo.shape[-1]:
+            return self.albedo
+        how = {"mode": "bilinear", "align_corners": False, "antialias": True}
+        return F.interpolate(self.albedo[None], (side, side), **how)[0]
 
     def landmarks(self) -> np.ndarray:  # (68, 2) px in the photo
         "Return where the head's landmarks are seen."
@@ -113,14 +127,32 @@ class Head:
         write_head_glb(path, data)
 
 # %% ../../nbs/head/70_fitter.ipynb #5012c389
+def _in_crop(transform):
+    "The rotation that takes directions in the photo to directions in its crop, (3, 3)."
+    return rotation_matrix(roll=-roll(transform)).astype(np.float32)
+
+
+def _surface(face, turn):
+    "The normals of a face in the frame of its crop."
+    normals = torch.from_numpy(face.normals @ turn.T).permute(2, 0, 1)
+    return Surface(normals, torch.from_numpy(face.mask))
+
+
+def _to_sides(transform):
+    "Photo px to sides of a crop that a transform cuts."
+    half = 0.5 / SIDE
+    return compose(transform, np.array([[1 / SIDE, 0, half], [0, 1 / SIDE, half]]))
+
+
 class HeadFitter:
     "Photo in, heads out."
 
     def __init__(
         self,
         net: HeadNet,  # in eval mode, from `load_net`
+        decomposer: Decomposer,
     ):
-        self.net, self.model = net, load_model()
+        self.net, self.decomposer, self.model = net, decomposer, load_model()
 
     @classmethod
     def from_pretrained(
@@ -128,7 +160,7 @@ class HeadFitter:
         path: str | Path = None,  # a weights file; None: the bundled one
     ) -> "HeadFitter":
         "Make a fitter with trained weights."
-        return cls(load_net(path))
+        return cls(load_net(path), Decomposer.from_pretrained())
 
     def __call__(
         self,
@@ -136,18 +168,22 @@ class HeadFitter:
         faces: list = None,  # of `Face`, when they are known already
     ) -> list:  # of `Head`, biggest face first; [] when there is none
         "Read the head of every face of a photo."
-        x = read_image(image)
-        faces = detect_faces(cv2.convertScaleAbs(x, alpha=255)) if faces is None else faces
-        if not faces:
-            return []
-        transforms = [crop_transform(face.landmarks, SIDE) for face in faces]
-        crops = np.stack([crop(x, transform, SIDE) for transform in transforms])
-        batch = torch.from_numpy(np.float32(crops)).permute(0, 3, 1, 2).contiguous()
-        found = read_heads(self.net, batch)
-        heads = []
-        for i, (face, transform) in enumerate(zip(faces, transforms)):
-            answer = Parameters(*(part[i : i + 1] for part in found))
-            places = (transform_points(face.landmarks, transform) + 0.5) / SIDE
-            settled = settle(self.model, answer, torch.from_numpy(places))
-            heads.append(Head(self.model, settled, face, transform))
-        return heads
+        return [self.fit(face) for face in self.decomposer(image, faces)]
+
+    def fit(
+        self,
+        face: Decomposition,  # as it was found
+    ) -> Head:
+        "Read the head of a face that has been taken apart."
+        model, landmarks = self.model, face.photo.face.landmarks
+        transform = crop_transform(landmarks, SIDE)
+        picture = np.float32(crop(face.photo.picture, transform, SIDE)) / 255
+        answer = read_heads(self.net, torch.from_numpy(picture).permute(2, 0, 1)[None])
+        turn, to_sides = _in_crop(transform), _to_sides(transform)
+        light = torch.tensor(face.light.rotate(roll=-roll(transform)).coeffs)
+        places = torch.from_numpy(transform_points(landmarks, to_sides))
+        head = settle(model, answer, places, _surface(face, turn))
+        unwrapped = unwrap(model, head, face, to_sides)
+        reflectance, albedo = complete(model, unwrapped)
+        head = head._replace(reflectance=reflectance, light=light.reshape(1, 27))
+        return Head(model, head, face.photo.face, transform, albedo, unwrapped.share)

@@ -6,6 +6,7 @@
 __all__ = ['logarithm', 'Camera', 'Seen', 'Rendered', 'see', 'look', 'render']
 
 # %% ../../nbs/head/20_render.ipynb #d27d1da0
+import math
 from typing import NamedTuple
 
 import torch
@@ -17,15 +18,24 @@ from ..networks import turns
 from ..triangles import interpolate, unit, zbuffer
 
 # %% ../../nbs/head/20_render.ipynb #173a4183
+def _half_turn_axis(rotation):
+    "The axes (B, 3) of turns by 180°: twice an axis times itself is the rotation and 1."
+    product = (rotation + torch.eye(3)) / 2
+    longest = product.diagonal(dim1=1, dim2=2).argmax(1)
+    return F.normalize(product[torch.arange(len(product)), longest], dim=1)
+
+
 def logarithm(
-    rotation: torch.Tensor,  # (B, 3, 3), turned by less than 180°
+    rotation: torch.Tensor,  # (B, 3, 3)
 ) -> torch.Tensor:  # (B, 3) axis times angle
     "Return the axes and angles of rotations, the inverse of `networks.turns`."
     skew = (rotation - rotation.mT) / 2
     axis = torch.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], 1)
     sine = axis.norm(dim=1, keepdim=True)
     cosine = (rotation.diagonal(dim1=1, dim2=2).sum(1, keepdim=True) - 1) / 2
-    return axis * torch.atan2(sine, cosine) / sine.clamp_min(1e-9)
+    turned = axis * torch.atan2(sine, cosine) / sine.clamp_min(1e-9)
+    is_half_turn = (sine < 1e-4) & (cosine < 0)
+    return torch.where(is_half_turn, math.pi * _half_turn_axis(rotation), turned)
 
 
 class Camera(NamedTuple):

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from .model import HeadModel
-from .render import Camera
+from .render import logarithm
 from .vector import Parameters, pack, spreads, unpack
 from ..networks import turns
 
@@ -29,32 +29,43 @@ class Equations(NamedTuple):
     missing: torch.Tensor  # (R,)
 
 
-def _pose(head):
-    "The numbers of one head's pose, (7,)."
-    return torch.cat([getattr(head, name)[0] for name in _MOVES[:4]])
-
-
 def _shape(head):
     "The numbers of one head's shape, (n - 7,)."
     return torch.cat([head.identity[0], head.expression[0]])
+
+
+def _by_turning(points):
+    "How points (N, 3) move when they are turned about x, y or z, (N, 3, 3)."
+    x, y, z = points.unbind(1)
+    none = torch.zeros_like(x)
+    turned = torch.stack([none, -z, y, z, none, -x, -y, x, none], 1)
+    return turned.view(-1, 3, 3).mT
 
 # %% ../../nbs/head/65_settling.ipynb #6b0de5a3
 _OFF = 0.03  # sides: how far landmarks are from the head's, and not each by itself
 _JAW = 0.4  # how much the jaw's 17 count
 
 
-def _seen(pose, points):
-    "Where points (N, 3) of a head in a pose (7,) are seen, (N, 2) sides."
-    rotation, centre, scale, nearness = pose.split((3, 2, 1, 1))
-    camera = Camera(rotation[None], centre[None], scale.exp(), nearness.clamp(0, 0.05))
-    return camera.seen(points[None])[0][0]
-
-
 @lru_cache(maxsize=2)
 def _landmark_modes(model):
     "Mean (68, 3) and modes (n, 68, 3) of the landmarks."
-    mean, *modes = (model.landmarks(x) for x in (model.mean[None], model.identity, model.expression))
-    return mean[0], torch.cat(modes)
+    modes = torch.cat([model.identity, model.expression])
+    return model.landmarks(model.mean[None])[0], model.landmarks(modes)
+
+
+def _seen(head, turned):
+    "Where turned points (N, 3) are seen (N, 2); how that changes with them and with the camera."
+    camera = head.camera
+    nearer = 1 / (1 - camera.nearness * turned[:, 2]).clamp_min(0.1)
+    size = (camera.scale * nearer)[:, None]
+    flat = turned[:, :2] * size * turned.new_tensor([1.0, -1.0])
+    by_point = torch.zeros(len(turned), 2, 3)
+    by_point[:, 0, 0], by_point[:, 1, 1] = size[:, 0], -size[:, 0]
+    by_point[:, :, 2] = flat * (camera.nearness * nearer)[:, None]
+    by_centre = torch.eye(2).expand(len(turned), 2, 2)
+    by_nearness = flat * (turned[:, 2] * nearer)[:, None]
+    by_camera = torch.cat([by_centre, flat[..., None], by_nearness[..., None]], 2)
+    return camera.centre + flat, by_point, by_camera
 
 
 def landmark_equations(
@@ -64,18 +75,15 @@ def landmark_equations(
 ) -> Equations:  # 136
     "Let the head's landmarks lie where they are."
     mean, modes = _landmark_modes(model)
-    pose, points = _pose(head), mean + torch.einsum("k,knd->nd", _shape(head), modes)
+    turn = turns(head.rotation)[0]
+    turned = (mean + torch.einsum("k,knd->nd", _shape(head), modes)) @ turn.T
     weights = torch.full((68, 1), 1 / _OFF)
     weights[:17] *= _JAW
-
-    def place(point):
-        return _seen(pose, point[None])[0]
-
-    by_pose = torch.func.jacfwd(_seen)(pose, points)
-    by_point = torch.func.vmap(torch.func.jacfwd(place))(points)
-    by_shape = torch.einsum("npd,knd->npk", by_point, modes)
-    slopes = torch.cat([by_pose, by_shape], 2) * weights[..., None]
-    missing = (landmarks - _seen(pose, points)) * weights
+    places, by_point, by_camera = _seen(head, turned)
+    by_turn = by_point @ _by_turning(turned)
+    by_shape = torch.einsum("npd,knd->npk", by_point @ turn, modes)
+    slopes = torch.cat([by_turn, by_camera, by_shape], 2) * weights[..., None]
+    missing = (landmarks - places) * weights
     return Equations(slopes.flatten(0, 1), missing.flatten())
 
 # %% ../../nbs/head/65_settling.ipynb #6b0de5a5
@@ -121,23 +129,18 @@ def normal_equations(
 ) -> Equations:
     "Let the head's edges lie in the surface that is seen."
     ends, mean, modes = _edges(model)
-    vertices, rotation = head.shape(model), head.rotation[0]
-    turn = turns(rotation[None])[0]
+    vertices, turn = head.shape(model), turns(head.rotation)[0]
     facing = (model.normals(vertices)[0] @ turn[2])[ends].mean(1)
     places = head.camera.seen(vertices)[0][0][ends].mean(1)
     normals, share = surface.at(places)
-    edges = mean + torch.einsum("k,ked->ed", _shape(head), modes)
+    edges = (mean + torch.einsum("k,ked->ed", _shape(head), modes)) @ turn.T
     lengths = edges.norm(dim=1).clamp_min(1e-3)
-
-    def heights(axis):
-        return ((edges @ turns(axis[None])[0].T) * normals).sum(1)
-
-    slope = heights(rotation) / lengths
+    slope = (edges * normals).sum(1) / lengths
     sure = share * (2 * facing).clamp(0, 1) * (normals[:, 2] / 0.3).clamp(0, 1)
     sure = sure / (1 + (slope / _OTHER) ** 2)
     weights = sure.sqrt() / (_BENT * lengths)
     slopes = torch.zeros(len(ends), _POSE + len(modes))
-    slopes[:, :3] = torch.func.jacfwd(heights)(rotation)
+    slopes[:, :3] = torch.linalg.cross(edges, normals)
     slopes[:, _POSE:] = torch.einsum("ked,ed->ek", modes, normals @ turn)
     return Equations(slopes * weights[:, None], -slope * lengths * weights)
 
@@ -174,6 +177,11 @@ _TRUST = {  # how far numbers may be from the network's, standard deviations
 }
 
 
+def _turned(rotation, step):
+    "An axis and angle (1, 3) turned on by another one (3,), (3,)."
+    return logarithm(turns(step[None]) @ turns(rotation))[0]
+
+
 def settle(
     model: HeadModel,
     answer: Parameters,  # of one head, B = 1
@@ -196,6 +204,8 @@ def settle(
         missing = torch.cat([each.missing for each in equations])
         pull = (first - row)[:moves] / trust**2
         matrix = slopes.T @ slopes + torch.diag(trust**-2)
-        row[:moves] += torch.linalg.solve(matrix, slopes.T @ missing + pull)
+        step = torch.linalg.solve(matrix, slopes.T @ missing + pull)
+        row[:moves] += step
+        row[:3] = _turned(head.rotation, step[:3] * wide[:3]) / wide[:3]
     settled = unpack(model, row[None])
     return settled._replace(expression=settled.expression.clamp(0, 1))
