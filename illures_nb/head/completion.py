@@ -6,13 +6,16 @@
 __all__ = ['DARKEST', 'BRIGHTEST', 'read_reflectance', 'with_mirror', 'carried_on', 'complete']
 
 # %% ../../nbs/head/68_complete.ipynb #53ff9cb7
+from functools import lru_cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from .distance import face_texels
 from .model import HeadModel
-from .unwrap import Unwrapped
+from .unwrap import Unwrapped, texels
+from ..triangles import interpolate
 
 # %% ../../nbs/head/68_complete.ipynb #e993bca8
 DARKEST, BRIGHTEST = 0.004, 0.95  # linear albedo
@@ -62,8 +65,18 @@ def with_mirror(
 # %% ../../nbs/head/68_complete.ipynb #8203bb98
 _KNOWN = 0.3  # share from which on a texel tells something
 _COARSE = 4  # texels of the texture in one of the grid
+_HAIRLINE = 7.2, 0.68  # centimetres above the pupils, and how much it rises towards the front
 _NEAR = 6  # its texels: from what is known, everything goes on so far
 _FADES = 8  # its texels: farther away, means over so many each way
+
+
+@lru_cache(maxsize=4)
+def _hair(model, side):
+    "Where hair grows on a texture's coarse grid, (R, T) in [0, 1]."
+    skin, triangle, weights = texels(model, side // _COARSE)
+    points = interpolate(model.mean[None], skin, triangle, weights)[0]
+    height, slope = _HAIRLINE
+    return torch.sigmoid(points[..., 1] - height - slope * points[..., 2])
 
 
 def _mean_around(x, reach):
@@ -79,23 +92,33 @@ def _across(row, known):
     return np.stack([np.interp(np.arange(wide), places, x[places], period=wide) for x in row])
 
 
-def carried_on(
-    log: torch.Tensor,  # (3, R, T)
-    share: torch.Tensor,  # (R, T)
-) -> torch.Tensor:  # (3, R, T)
-    "Carry what is known on to everywhere, smoothly."
-    small = [F.avg_pool2d(x[None], _COARSE)[0] for x in (log * share, share[None])]
-    grid = (small[0] / small[1].clamp_min(1e-4)).numpy()
-    known = small[1][0].numpy() > _KNOWN
+def _spread(grid, known):
+    "Places (C, R, T) of which some are known (R, T) with all of them, (1, C, R, T); None: none is."
     rows = np.flatnonzero(known.any(1))
     if not len(rows):
-        return torch.zeros_like(log)
+        return None
     filled = np.stack([_across(grid[:, row], known[row]) for row in rows], 1)
     nearest = np.abs(np.arange(len(known))[:, None] - rows).argmin(1)
     whole = torch.from_numpy(np.float32(filled[:, nearest]))[None]
     near = _mean_around(torch.from_numpy(np.float32(known))[None, None], _NEAR)
     far = _mean_around(_mean_around(whole, _FADES), _FADES)
-    whole = far + (2 * near).clamp_max(1) * (_mean_around(whole, 1) - far)
+    return far + (2 * near).clamp_max(1) * (_mean_around(whole, 1) - far)
+
+
+def carried_on(
+    log: torch.Tensor,  # (3, R, T)
+    share: torch.Tensor,  # (R, T)
+    hair: torch.Tensor,  # (R / 4, T / 4) in [0, 1]: where hair grows
+) -> torch.Tensor:  # (3, R, T)
+    "Carry what is known on to everywhere, smoothly, hair apart from skin."
+    small = [F.avg_pool2d(x[None], _COARSE)[0] for x in (log * share, share[None])]
+    grid = (small[0] / small[1].clamp_min(1e-4)).numpy()
+    known, grows = small[1][0].numpy() > _KNOWN, hair.numpy() > 0.5
+    parts = [_spread(grid, known & where) for where in (grows, ~grows)]
+    there = [part for part in parts if part is not None]
+    if not there:
+        return torch.zeros_like(log)
+    whole = there[-1] + hair * (there[0] - there[-1])
     return F.interpolate(whole, log.shape[1:], mode="bilinear", align_corners=False)[0]
 
 # %% ../../nbs/head/68_complete.ipynb #fdc9d608
@@ -117,6 +140,6 @@ def complete(
     prior = _logarithm(texture[:, :rows])
     log = _logarithm(unwrapped.albedo) - prior
     log, share = with_mirror(log, _falling_off(unwrapped.share))
-    log = share * log + (1 - share) * carried_on(log, share)
+    log = share * log + (1 - share) * carried_on(log, share, _hair(model, side))
     skin = (prior + log).exp().clamp(DARKEST, BRIGHTEST)
     return reflectance, torch.cat([skin, texture[:, rows:]], 1)
