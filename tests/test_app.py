@@ -247,6 +247,7 @@ def test_light_that_was_returned_can_be_passed_back(client, astronaut_path):
         assert is_sentence(ask(client, light=bad, api_name="/relight")), bad
 
 
+@pytest.mark.slow
 def test_endpoints_read_odd_photos(client, odd_photos, face):
     for name in {"linear.exr", "turned.jpg", "deep.tif", "IMG_0001.HEIC"} & set(odd_photos):
         *_, light = client.predict(handle_file(odd_photos[name]), api_name="/decompose")

@@ -27,7 +27,10 @@ def people(astronaut):
     return {name: (x, detect_faces(x)[0].landmarks) for name, x in pictures.items()}
 
 
-@pytest.mark.parametrize("name", ["astronaut", "ada", "ben", "chi"])
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("ada", "ben")]
+
+
+@pytest.mark.parametrize("name", ["astronaut", *OTHERS, "chi"])
 def test_a_turned_face_is_found_turned_or_not_at_all(people, name):
     image, points = people[name]
     found = {}

@@ -132,6 +132,7 @@ def test_training_teaches(sets, tmp_path, illures):
     assert (run / "report.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_stages_build_on_each_other(sets, tmp_path, illures):
     "AlignNets, then pairs of frames with their help, through the command."
 
