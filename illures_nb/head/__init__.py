@@ -126,7 +126,7 @@ class Head:
         data = head_glb(self.model, numbers.identity[0], numbers.expression[0], self.texture(1024))
         write_head_glb(path, data)
 
-# %% ../../nbs/head/70_fitter.ipynb #5012c389
+# %% ../../nbs/head/70_fitter.ipynb #7d0a11e5
 def _in_crop(transform):
     "The rotation that takes directions in the photo to directions in its crop, (3, 3)."
     return rotation_matrix(roll=-roll(transform)).astype(np.float32)
@@ -143,7 +143,7 @@ def _to_sides(transform):
     half = 0.5 / SIDE
     return compose(transform, np.array([[1 / SIDE, 0, half], [0, 1 / SIDE, half]]))
 
-
+# %% ../../nbs/head/70_fitter.ipynb #5012c389
 class HeadFitter:
     "Photo in, heads out."
 
