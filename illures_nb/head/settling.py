@@ -42,7 +42,7 @@ def _by_turning(points):
     return turned.view(-1, 3, 3).mT
 
 # %% ../../nbs/head/65_settling.ipynb #6b0de5a3
-_OFF = 0.03  # sides: how far landmarks are from the head's, and not each by itself
+_OFF = 0.045  # sides: how far landmarks are from the head's, and not each by itself
 _JAW = 0.4  # how much the jaw's 17 count
 
 
@@ -87,7 +87,7 @@ def landmark_equations(
     return Equations(slopes.flatten(0, 1), missing.flatten())
 
 # %% ../../nbs/head/65_settling.ipynb #6b0de5a5
-_BENT = 0.6  # how far an edge's slope is off the normal's
+_BENT = 0.5  # how far an edge's slope is off the normal's
 _OTHER = 0.3  # slope from which on something else is seen
 _EACH = 4  # one edge of so many
 
@@ -173,8 +173,8 @@ _TRUST = {  # how far numbers may be from the network's, standard deviations
     "centre": 3.0,
     "scale": 3.0,
     "nearness": 0.7,
-    "identity": 1.0,
-    "expression": 0.7,
+    "identity": 0.8,
+    "expression": 0.5,
 }
 
 
