@@ -1,0 +1,31 @@
+// The engine, on a thread of its own: calls come in, answers, refusals and progress go out.
+import {Networks} from "./networks.js"
+import {lightOf, openPhoto} from "./open.js"
+import {Refusal} from "./refusal.js"
+
+let networks = null
+let last = Promise.resolve() // calls are done one after the other
+
+const CALLS = {
+  async load({engine}, tell) {
+    networks = await Networks.load(engine, share => tell("Loading the networks", share))
+    return {engine, threads: networks.threads}
+  },
+  open: ({file, alone}, tell) => openPhoto(networks, file, {alone, tell}),
+  light: ({file, alone}, tell) => lightOf(networks, file, {alone, tell}),
+}
+
+async function answer({id, call, args}) {
+  const tell = (what, share) => postMessage({id, progress: {what, share}})
+  try {
+    postMessage({id, answer: await CALLS[call](args, tell)})
+  } catch (error) {
+    const expected = error instanceof Refusal
+    postMessage({id, error: error.message, expected})
+    if (!expected) console.error(error)
+  }
+}
+
+addEventListener("message", ({data}) => {
+  last = last.then(() => answer(data))
+})
