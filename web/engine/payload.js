@@ -12,24 +12,23 @@ import {movedAll} from "./points.js"
 
 // ---- what of a face no rendering explains
 
-const NEIGHBOURS = [
-  [0, 0],
-  [-1, 0],
-  [1, 0],
-  [0, -1],
-  [0, 1],
-]
-
 // of each pixel and its four neighbours the highest or the lowest
-function among(x, does) {
-  return x.map((_, i) => {
-    const p = Math.floor(i / 3)
-    const [u, v] = [p % SIZE, Math.floor(p / SIZE)]
-    const near = NEIGHBOURS.filter(
-      ([a, b]) => u + a >= 0 && v + b >= 0 && u + a < SIZE && v + b < SIZE,
-    )
-    return does(...near.map(([a, b]) => x[i + 3 * (b * SIZE + a)]))
-  })
+function among(x, choose) {
+  const row = 3 * SIZE
+  const out = x.slice()
+  for (let y = 0, i = 0; y < SIZE; y++) {
+    for (let u = 0; u < SIZE; u++) {
+      for (let c = 0; c < 3; c++, i++) {
+        let v = x[i]
+        if (u > 0) v = choose(v, x[i - 3])
+        if (u < SIZE - 1) v = choose(v, x[i + 3])
+        if (y > 0) v = choose(v, x[i - row])
+        if (y < SIZE - 1) v = choose(v, x[i + row])
+        out[i] = v
+      }
+    }
+  }
+  return out
 }
 
 // logarithm of the photo over its own rendering, but for its tone and its fine dark lines

@@ -90,16 +90,18 @@ export function byLines(from, to) {
 export function resized(x, width, height, how) {
   const {channels, data} = x
   const stride = strideOf(x)
-  const across = how(x.width, width)
+  const {count, index, weight} = how(x.width, width)
   const narrow = empty(width, x.height, channels)
-  for (let y = 0, o = 0; y < x.height; y++) {
-    const row = y * x.width * stride
-    for (let u = 0; u < width; u++, o += channels) {
-      for (let k = u * across.count; k < (u + 1) * across.count; k++) {
-        const weight = across.weight[k]
-        if (weight === 0) continue
-        const p = row + across.index[k] * stride
-        for (let c = 0; c < channels; c++) narrow.data[o + c] += weight * data[p + c]
+  const row = width * channels
+  for (let y = 0; y < x.height; y++) {
+    const start = y * x.width * stride
+    for (let c = 0; c < channels; c++) {
+      for (let u = 0, k = 0, o = y * row + c; u < width; u++, o += channels) {
+        let sum = 0
+        for (const end = k + count; k < end; k++) {
+          sum += weight[k] * data[start + index[k] * stride + c]
+        }
+        narrow.data[o] = sum
       }
     }
   }
@@ -107,17 +109,17 @@ export function resized(x, width, height, how) {
 }
 
 function shortened({width, channels, data, ...x}, height, how, Kind) {
-  const down = how(x.height, height)
+  const {count, index, weight} = how(x.height, height)
   const out = empty(width, height, channels, Kind)
   const row = width * channels
-  const sum = new Float64Array(row)
+  const sum = new Float32Array(row)
   for (let y = 0; y < height; y++) {
     sum.fill(0)
-    for (let k = y * down.count; k < (y + 1) * down.count; k++) {
-      const weight = down.weight[k]
-      if (weight === 0) continue
-      const start = down.index[k] * row
-      for (let i = 0; i < row; i++) sum[i] += weight * data[start + i]
+    for (let k = y * count; k < (y + 1) * count; k++) {
+      const share = weight[k]
+      if (share === 0) continue
+      const start = index[k] * row
+      for (let i = 0; i < row; i++) sum[i] += share * data[start + i]
     }
     out.data.set(sum, y * row)
   }
@@ -130,74 +132,47 @@ function shortened({width, channels, data, ...x}, height, how, Kind) {
 // what is given. `Kind` of the new one's numbers: whole ones are rounded.
 export function warped(x, M, width, height, beyond = null, Kind = x.data.constructor) {
   const [[a, b, c], [d, e, f]] = inverse(M)
-  const {channels} = x
+  const {channels, data} = x
+  const stride = strideOf(x)
   const out = empty(width, height, channels, Kind)
-  const place = new Place(x, beyond)
+  const to = out.data
   for (let y = 0, o = 0; y < height; y++) {
     for (let u = 0; u < width; u++, o += channels) {
-      place.go(a * u + b * y + c, d * u + e * y + f)
-      for (let n = 0; n < channels; n++) out.data[o + n] = place.value(n)
+      const left = a * u + b * y + c
+      const top = d * u + e * y + f
+      const i = Math.floor(left)
+      const j = Math.floor(top)
+      const right = left - i
+      const down = top - j
+      if (i < 0 || j < 0 || i >= x.width - 1 || j >= x.height - 1) {
+        for (let n = 0; n < channels; n++) to[o + n] = atBorder(x, left, top, n, beyond)
+        continue
+      }
+      const p = (j * x.width + i) * stride
+      const q = p + x.width * stride
+      for (let n = 0; n < channels; n++) {
+        const above = data[p + n] + right * (data[p + stride + n] - data[p + n])
+        const below = data[q + n] + right * (data[q + stride + n] - data[q + n])
+        to[o + n] = above + down * (below - above)
+      }
     }
   }
   return out
 }
 
-// A place between the pixels of a picture
-class Place {
-  constructor(x, beyond) {
-    this.x = x
-    this.stride = strideOf(x)
-    this.beyond = beyond
+// one channel of a picture at a place at its border or beyond
+function atBorder(x, left, top, n, beyond) {
+  const {width, height, data} = x
+  const stride = strideOf(x)
+  const [i, j] = [Math.floor(left), Math.floor(top)]
+  const [right, down] = [left - i, top - j]
+  const pixel = (u, v) => {
+    const isInside = u >= 0 && v >= 0 && u < width && v < height
+    if (!isInside && beyond) return beyond[n]
+    return data[(within(v, height) * width + within(u, width)) * stride + n]
   }
-
-  go(left, top) {
-    const {stride} = this
-    const {width, height} = this.x
-    const i = Math.floor(left)
-    const j = Math.floor(top)
-    const right = left - i
-    const down = top - j
-    this.w00 = (1 - right) * (1 - down)
-    this.w10 = right * (1 - down)
-    this.w01 = (1 - right) * down
-    this.w11 = right * down
-    this.isInside = i >= 0 && j >= 0 && i < width - 1 && j < height - 1
-    const row = within(j, height) * width
-    const next = within(j + 1, height) * width
-    const first = within(i, width)
-    const second = within(i + 1, width)
-    this.p00 = (row + first) * stride
-    this.p10 = (row + second) * stride
-    this.p01 = (next + first) * stride
-    this.p11 = (next + second) * stride
-    if (!this.isInside && this.beyond) this.fade(i, j)
-  }
-
-  // corners beyond the picture are none of its pixels
-  fade(i, j) {
-    const {width, height} = this.x
-    const left = i >= 0 && i < width
-    const right = i + 1 >= 0 && i + 1 < width
-    const above = j >= 0 && j < height
-    const below = j + 1 >= 0 && j + 1 < height
-    if (!left || !above) this.w00 = 0
-    if (!right || !above) this.w10 = 0
-    if (!left || !below) this.w01 = 0
-    if (!right || !below) this.w11 = 0
-  }
-
-  // of one channel
-  value(n) {
-    const {data} = this.x
-    const {w00, w10, w01, w11, beyond} = this
-    const seen =
-      w00 * data[this.p00 + n] +
-      w10 * data[this.p10 + n] +
-      w01 * data[this.p01 + n] +
-      w11 * data[this.p11 + n]
-    if (this.isInside || !beyond) return seen
-    return seen + (1 - w00 - w10 - w01 - w11) * beyond[n]
-  }
+  const above = pixel(i, j) * (1 - right) + pixel(i + 1, j) * right
+  return above * (1 - down) + (pixel(i, j + 1) * (1 - right) + pixel(i + 1, j + 1) * right) * down
 }
 
 // The square of a face, as `crop` of illures_nb/crop.py: one bigger than it is averaged down

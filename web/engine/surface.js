@@ -6,30 +6,33 @@ const ACCURACY = 1e-4 // relative, of the solution
 
 // ---- the cosine transform, by its matrix
 
-const matrices = new Map() // N → rows of cosines, orthonormal
+const matrices = new Map() // N → rows of cosines, orthonormal; and the same turned over
 
 function cosines(n) {
   if (!matrices.has(n)) {
-    const rows = new Float64Array(n * n)
+    const [rows, columns] = [new Float64Array(n * n), new Float64Array(n * n)]
     for (let k = 0; k < n; k++) {
       const norm = Math.sqrt((k ? 2 : 1) / n)
       for (let i = 0; i < n; i++) {
-        rows[k * n + i] = norm * Math.cos((Math.PI * (i + 0.5) * k) / n)
+        const v = norm * Math.cos((Math.PI * (i + 0.5) * k) / n)
+        rows[k * n + i] = v
+        columns[i * n + k] = v
       }
     }
-    matrices.set(n, rows)
+    matrices.set(n, [rows, columns])
   }
   return matrices.get(n)
 }
 
-// A·B, or A·Bᵀ, or Aᵀ·B, of N² numbers each
-function product(A, B, n, {first = false, second = false} = {}) {
+// A·B, of N² numbers each
+function product(A, B, n) {
   const out = new Float64Array(n * n)
-  const [a, b] = [first ? [1, n] : [n, 1], second ? [1, n] : [n, 1]]
   for (let i = 0; i < n; i++) {
+    const o = i * n
     for (let k = 0; k < n; k++) {
-      const v = A[i * a[0] + k * a[1]]
-      for (let j = 0; j < n; j++) out[i * n + j] += v * B[k * b[0] + j * b[1]]
+      const v = A[o + k]
+      const b = k * n
+      for (let j = 0; j < n; j++) out[o + j] += v * B[b + j]
     }
   }
   return out
@@ -37,15 +40,16 @@ function product(A, B, n, {first = false, second = false} = {}) {
 
 // what solves Δz = -r on a square with weights of 1, the constant left out
 function poisson(r, n) {
-  const C = cosines(n)
-  const spectrum = product(product(C, r, n), C, n, {second: true})
+  const [C, T] = cosines(n)
+  const spectrum = product(product(C, r, n), T, n)
   const second = k => 2 - 2 * Math.cos((Math.PI * k) / n)
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) {
-      spectrum[i * n + j] = i + j ? spectrum[i * n + j] / (second(i) + second(j)) : 0
+  const seconds = Float64Array.from({length: n}, (_, k) => second(k))
+  for (let i = 0, p = 0; i < n; i++) {
+    for (let j = 0; j < n; j++, p++) {
+      spectrum[p] = p ? spectrum[p] / (seconds[i] + seconds[j]) : 0
     }
   }
-  return product(product(C, spectrum, n, {first: true}), C, n)
+  return product(product(T, spectrum, n), C, n)
 }
 
 // ---- differences between neighbours
@@ -77,7 +81,11 @@ function gathered(n, flow) {
 
 // ---- all of it
 
-const inner = (a, b) => a.reduce((sum, v, k) => sum + v * b[k], 0)
+function inner(a, b) {
+  let sum = 0
+  for (let k = 0; k < a.length; k++) sum += a[k] * b[k]
+  return sum
+}
 
 function conjugateGradients(matrix, b, solve) {
   const x = new Float64Array(b.length)
