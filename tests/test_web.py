@@ -150,14 +150,6 @@ def test_it_works_without_a_network(browser, built):
     visit.context.close()
 
 
-def test_it_works_where_nothing_may_be_kept(browser, host):
-    "No service worker: one thread, and each visit fetches all."
-    visit = Visit(browser, f"{host.url}?engine=wasm", service_workers="block")
-    said = visit.page.locator("#engine").text_content()
-    assert "1 thread" in said and "offline" not in said
-    visit.context.close()
-
-
 # ---- photos as people have them
 
 
@@ -233,6 +225,22 @@ def test_what_cannot_be_opened_is_said(visit, broken_files, wall, tmp_path):
     assert visit.js("illures.photo.visit") == seen  # what was open stays open
 
 
+def test_a_search_can_be_broken_off(visit, wall, tmp_path):
+    "By a button, and by a newer photo."
+    Image.fromarray(wall).save(tmp_path / "wall.png")
+    for leave in (visit.page.get_by_role("button", name="Cancel").click, None):
+        seen = visit.js("illures.photo.visit")
+        visit.page.set_input_files("#photo input", tmp_path / "wall.png")
+        visit.wait("illures.busy?.what === 'Looking harder'")
+        if leave:
+            leave()
+            visit.wait("!illures.busy")
+            assert visit.js("illures.photo.visit") == seen
+    visit.page.get_by_role("button", name="Ada").click()
+    visit.wait("illures.photo.name === 'ada' && illures.seen && !illures.busy")
+    assert not visit.page.locator("#said .bad").count()
+
+
 def test_a_light_from_another_portrait(visit, tmp_path):
     visit.page.locator("#from-file summary").click()
     visit.page.set_input_files("#file input", ROOT / "assets/examples/ben.jpg")
@@ -270,9 +278,12 @@ def test_every_control_has_a_name_and_a_keyboard_will_do(visit, astronaut_path):
     assert {"save-picture", "Eileen Collins, astronaut"} <= seen
 
 
-def test_a_phone_shows_it_all(browser, host):
+def test_a_phone_where_nothing_may_be_kept(browser, host):
+    "No service worker: one thread, and each visit fetches all; all of it fits, and fingers do."
     screen = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-    visit = Visit(browser, f"{host.url}?engine=wasm", **screen)
+    visit = Visit(browser, f"{host.url}?engine=wasm", service_workers="block", **screen)
+    said = visit.page.locator("#engine").text_content()
+    assert "1 thread" in said and "offline" not in said
     assert visit.js("document.documentElement.scrollWidth") <= 390
     small = """() => [...document.querySelectorAll("#page button")]
         .filter(o => o.checkVisibility() && o.getBoundingClientRect().height < 40)

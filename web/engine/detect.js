@@ -146,6 +146,7 @@ const SURE = Math.log(0.9 / 0.1) // margin from which on no further attempt is m
 const MARGIN = {upright: 1, padded: 1.5, small: 2, grid: 2.5, turned: 3} // that a face must have
 const TURNS = [45, -45, 90, -90, 180, 135, -135]
 const EVENED_TURNS = [60, -60, 120, -120, 180]
+const ATTEMPTS = 5 + TURNS.length + EVENED_TURNS.length
 const LONG = 480 // px of the long side of the level that is looked at first
 const LOW = 400 // and of the one that later attempts work on
 
@@ -165,11 +166,13 @@ async function* attempts(networks, {small, full}) {
   yield [MARGIN.grid, grid(small)]
 }
 
-async function firstFound(networks, levels) {
+async function firstFound(networks, levels, tell) {
   let found = []
+  let count = 0
   for await (const [least, views] of attempts(networks, levels)) {
     found = oneAHead([...found, ...(await judge(networks, levels, views, least))])
     if (found.some(({margin}) => margin > SURE)) break
+    await tell(++count / ATTEMPTS)
   }
   return found
 }
@@ -247,9 +250,9 @@ const extent = ({landmarks}) => {
   return Math.max(x1 - x0, y1 - y0)
 }
 
-// faces of a photo, the biggest first
-export async function findFaces(networks, photo) {
+// faces of a photo, the biggest first; `tell` hears how far a longer search is
+export async function findFaces(networks, photo, tell = () => {}) {
   const levels = {small: shrunk(photo, LONG), full: {picture: photo, transform: SAME}}
-  const found = await withSmaller(networks, levels, await firstFound(networks, levels))
+  const found = await withSmaller(networks, levels, await firstFound(networks, levels, tell))
   return found.sort((f, g) => extent(g) - extent(f))
 }

@@ -42,7 +42,7 @@ export class Networks {
     const names = Object.keys(FILES.networks)
     for (const [k, name] of names.entries()) {
       await networks.add(name)
-      tell((k + 1) / names.length)
+      await tell((k + 1) / names.length)
     }
     return networks
   }
@@ -57,6 +57,7 @@ export class Networks {
     this.sessions[name] = await this.runtime.InferenceSession.create(bytes, {
       executionProviders: isOnCard ? ["webgpu", "wasm"] : ["wasm"],
       extra: {session: {disable_quant_qdq: "1"}}, // weights of eight bits become floats at once
+      logSeverityLevel: 3, // errors
     })
     this[name] = (numbers, dims) => this.run(name, [[numbers, dims]])
   }

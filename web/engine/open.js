@@ -31,12 +31,12 @@ async function taken(networks, photo, landmarks, alone) {
 
 // faces and persons of a picture, the biggest first; `tell` hears what is done, and how far it is
 export async function takeApart(networks, picture, {alone = false, tell = () => {}} = {}) {
-  tell("Looking for faces", null)
-  const found = await findFaces(networks, picture)
+  await tell("Looking for faces", null)
+  const found = await findFaces(networks, picture, share => tell("Looking harder", share))
   const chosen = found.slice(0, MOST)
   const both = []
   for (const [k, {landmarks}] of chosen.entries()) {
-    tell("Taking the face apart", chosen.length > 1 ? k / chosen.length : null)
+    await tell("Taking the face apart", chosen.length > 1 ? k / chosen.length : null)
     both.push(await taken(networks, picture, landmarks, alone))
   }
   const faces = both.map(([face]) => face)

@@ -5,6 +5,7 @@ import {Refusal} from "./refusal.js"
 
 let networks = null
 let last = Promise.resolve() // calls are done one after the other
+let newest = 0 // call that opens a photo, or leaves one: older ones break off
 
 const CALLS = {
   async load({engine}, tell) {
@@ -13,10 +14,20 @@ const CALLS = {
   },
   open: ({file, alone}, tell) => openPhoto(networks, file, {alone, tell}),
   light: ({file, alone}, tell) => lightOf(networks, file, {alone, tell}),
+  leave: () => null,
+}
+
+const NEWEST = ["open", "leave"]
+
+// says how far a call is, and lets newer ones come in
+async function report(id, call, progress) {
+  postMessage({id, progress})
+  await new Promise(resolve => setTimeout(resolve))
+  if (call === "open" && id !== newest) throw new Refusal("Another photo came.")
 }
 
 async function answer({id, call, args}) {
-  const tell = (what, share) => postMessage({id, progress: {what, share}})
+  const tell = (what, share) => report(id, call, {what, share})
   try {
     postMessage({id, answer: await CALLS[call](args, tell)})
   } catch (error) {
@@ -27,5 +38,6 @@ async function answer({id, call, args}) {
 }
 
 addEventListener("message", ({data}) => {
+  if (NEWEST.includes(data.call)) newest = data.id
   last = last.then(() => answer(data))
 })

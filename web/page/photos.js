@@ -22,9 +22,9 @@ export class Photos {
 
   // an older photo that is still on its way is not wanted any more
   async open(file) {
+    studio.begin(`Opening ${file.name}`, () => this.leave())
     const visit = `photo ${++this.count}`
     const isLast = () => visit === `photo ${this.count}`
-    studio.begin(`Opening ${file.name}`)
     try {
       const found = await this.engine.ask("open", {file}, now => isLast() && show(now))
       if (!isLast()) return
@@ -37,6 +37,12 @@ export class Photos {
     } finally {
       if (isLast()) studio.end()
     }
+  }
+
+  leave() {
+    this.count++
+    this.engine.ask("leave", {})
+    studio.end()
   }
 
   // what the studio takes for the server's record of a photo
@@ -68,7 +74,7 @@ export class Photos {
 }
 
 function show({what, share}) {
-  if (studio.busy?.what !== what) studio.begin(what)
+  studio.busy.what = what
   studio.progress(share)
 }
 
