@@ -52,7 +52,8 @@ self.addEventListener("activate", event => event.waitUntil(forgetOthers()))
 // ---- handing out
 
 function isolated({body, status, statusText, headers}) {
-  return new Response(body, {status, statusText, headers: {...Object.fromEntries(headers), ...ISOLATED}})
+  const all = {...Object.fromEntries(headers), ...ISOLATED}
+  return new Response(body, {status, statusText, headers: all})
 }
 
 async function answer(request) {

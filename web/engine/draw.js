@@ -80,8 +80,8 @@ function drawLine(out, size, [ax, ay], [bx, by]) {
   }
 }
 
-// (size²) of 0 and 1: pixels whose middle is within, and those of the edges; corners are rounded to
-// eighths, those of edges to whole pixels
+// (size²) of 0 and 1: pixels whose middle is within, and those of the edges; corners are rounded
+// to eighths, those of edges to whole pixels
 export function filledHard(points, size) {
   const eighth = v => Math.round(Math.min(16 * size, Math.max(-8 * size, v)) * 8) / 8
   const corners = points.map(p => p.map(eighth))

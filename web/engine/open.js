@@ -4,7 +4,7 @@ import {assembled, lookAt} from "./layers.js"
 import {bytesOf} from "./networks.js"
 import {FILES} from "./facts.js"
 import {faceForPage} from "./payload.js"
-import {faceAlone, lookAround, parted, withFace} from "./person.js"
+import {lookAround, parted, withFace} from "./person.js"
 import {around, readPhoto, viewOf} from "./photo.js"
 import {boxAbout} from "./points.js"
 import {Refusal} from "./refusal.js"
@@ -20,28 +20,32 @@ async function toneNumbers() {
   return tone
 }
 
-// a face and its person; `alone`: nothing but the face
-async function taken(networks, photo, landmarks, alone) {
+// a face and its person
+async function taken(networks, photo, landmarks) {
   const seen = await lookAt(networks, photo, landmarks)
   const face = assembled(photo, seen)
-  if (alone) return [face, faceAlone(face)]
   const person = withFace(await lookAround(networks, photo, seen), face)
   return withTone(face, person, await toneNumbers())
 }
 
-// faces and persons of a picture, the biggest first; `tell` hears what is done, and how far it is
-export async function takeApart(networks, picture, {alone = false, tell = () => {}} = {}) {
+// the biggest faces of a picture, and how many there are; `tell` hears what is done, and how far
+async function search(networks, picture, {name}, tell) {
   await tell("Looking for faces", null)
   const found = await findFaces(networks, picture, share => tell("Looking harder", share))
-  const chosen = found.slice(0, MOST)
+  if (!found.length) throw new Refusal(`No face was found in ${name}. ${HELPS}`)
+  return {landmarks: found.slice(0, MOST).map(face => face.landmarks), count: found.length}
+}
+
+// faces and persons of a picture
+async function takeApart(networks, picture, landmarks, tell) {
   const both = []
-  for (const [k, {landmarks}] of chosen.entries()) {
-    await tell("Taking the face apart", chosen.length > 1 ? k / chosen.length : null)
-    both.push(await taken(networks, picture, landmarks, alone))
+  for (const [k, points] of landmarks.entries()) {
+    await tell("Taking the face apart", landmarks.length > 1 ? k / landmarks.length : null)
+    both.push(await taken(networks, picture, points))
   }
   const faces = both.map(([face]) => face)
   const persons = parted(both.map(([, person]) => person), faces)
-  return {faces, persons, count: found.length}
+  return {faces, persons}
 }
 
 function said(count) {
@@ -50,26 +54,32 @@ function said(count) {
   return count > 1 ? `${count} faces were found: ${choose}` : ""
 }
 
-// all that the page knows of a photo
-export async function openPhoto(networks, file, options) {
+// all that the page knows of a photo; pictures of it are packed while the networks run
+export async function openPhoto(networks, file, tell) {
   const {picture, canvas} = await readPhoto(file)
-  const {faces, persons, count} = await takeApart(networks, picture, options)
-  if (!faces.length) throw new Refusal(`No face was found in ${file.name}. ${HELPS}`)
   const photo = {width: picture.width, height: picture.height, canvas}
-  const boxes = faces.map(({landmarks}) => boxAbout(landmarks))
-  const views = {whole: await viewOf(photo)}
-  for (const [k, box] of boxes.entries()) {
-    views[`close-${k + 1}`] = await viewOf(photo, around(box, photo))
+  const views = {whole: viewOf(photo)}
+  const {landmarks, count} = await search(networks, picture, file, tell)
+  const boxes = landmarks.map(boxAbout)
+  boxes.forEach((box, k) => {
+    views[`close-${k + 1}`] = viewOf(photo, around(box, photo))
+  })
+  const {faces, persons} = await takeApart(networks, picture, landmarks, tell)
+  const names = Object.keys(views)
+  const made = await Promise.all(Object.values(views))
+  return {
+    size: [photo.width, photo.height],
+    boxes,
+    views: Object.fromEntries(made.map((view, k) => [names[k], view])),
+    faces: faces.map((face, k) => faceForPage(face, persons[k])),
+    text: said(count),
   }
-  const isAlone = Boolean(options?.alone)
-  const all = faces.map((face, k) => faceForPage(face, persons[k], isAlone))
-  return {size: [photo.width, photo.height], boxes, views, faces: all, text: said(count)}
 }
 
 // the light on the biggest face of another portrait
-export async function lightOf(networks, file, options) {
+export async function lightOf(networks, file, tell) {
   const {picture} = await readPhoto(file)
-  const {faces, persons} = await takeApart(networks, picture, options)
-  if (!faces.length) throw new Refusal(`No face was found in ${file.name}. ${HELPS}`)
-  return faceForPage(faces[0], persons[0], true).about.light
+  const {landmarks} = await search(networks, picture, file, tell)
+  const {faces, persons} = await takeApart(networks, picture, landmarks.slice(0, 1), tell)
+  return faceForPage(faces[0], persons[0]).about.light
 }

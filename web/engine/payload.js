@@ -84,14 +84,14 @@ function rows(light) {
 }
 
 // what is said of a face, and its maps by name
-export function faceForPage(face, person, alone) {
+export function faceForPage(face, person) {
   const about = {
     size: SIZE,
     margin: face.margin,
     light: {coeffs: rows(face.light), lamps: lampsBehind(face.light), known: false},
     transform: face.M,
     person: aboutPerson(person, face),
-    alone,
+    alone: false,
   }
   const maps = {
     albedo: face.albedo,

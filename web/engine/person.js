@@ -1,5 +1,5 @@
 // Everything that belongs to a face's owner, on one crop, as illures_nb/person.py: matte, albedo
-// and normals; the face alone where that is all that is asked for.
+// and normals.
 import {inverse, moved, scaleOf, then} from "../studio/affine.js"
 import {toSrgb} from "../studio/colour.js"
 import {blur, halved} from "../studio/filters.js"
@@ -133,12 +133,6 @@ export function withFace(person, {M, albedo, normals, mask}) {
     albedo: mixed(own, person.albedo),
     normals: unit(mixed(inner, person.normals)),
   }
-}
-
-// a person of a face and nothing else
-export function faceAlone({M, crop: rgb, albedo, normals, mask}) {
-  const transform = M
-  return {size: SIZE, transform, crop: rgb, matte: mask, albedo, normals, faceSide: SIZE}
 }
 
 // ---- several persons of one photo

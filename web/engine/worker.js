@@ -12,8 +12,8 @@ const CALLS = {
     networks = await Networks.load(engine, share => tell("Loading the networks", share))
     return {engine, threads: networks.threads}
   },
-  open: ({file, alone}, tell) => openPhoto(networks, file, {alone, tell}),
-  light: ({file, alone}, tell) => lightOf(networks, file, {alone, tell}),
+  open: ({file}, tell) => openPhoto(networks, file, tell),
+  light: ({file}, tell) => lightOf(networks, file, tell),
   leave: () => null,
 }
 

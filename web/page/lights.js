@@ -34,7 +34,8 @@ export class LightFiles {
     try {
       const isText = file.name.toLowerCase().endsWith(".json")
       const light = await (isText ? settings(file) : this.engine.ask("light", {file}))
-      this.said.say(isText ? `The light of ${file.name}.` : `The light on the face in ${file.name}.`)
+      const whose = isText ? "The light of" : "The light on the face in"
+      this.said.say(`${whose} ${file.name}.`)
       this.shown.set({name: file.name, light, panorama: null})
     } catch (error) {
       this.said.say(error.message, true)

@@ -37,9 +37,8 @@ function mountAll(engine) {
   const photos = new Photos(engine, messages)
   messages.mount(said)
   $("#photo .prompt").onclick = () => $("#photo input").click()
-  new Panel("#people", {people: EXAMPLES}, async ({name}) => photos.open(await example(name))).mount(
-    people,
-  )
+  const open = async ({name}) => photos.open(await example(name))
+  new Panel("#people", {people: EXAMPLES}, open).mount(people)
   new Panel("#stage").mount(stage)
   new Panel("#kind").mount(kind)
   const saving = new Saving($("#save-picture"), photos)
