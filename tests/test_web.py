@@ -83,10 +83,15 @@ def test_a_folder_for_a_space(builder, built):
     builder.write_space(copy)
     head = (copy / "README.md").read_text(encoding="utf-8").split("---\n")[1]
     assert "sdk: static" in head and "cross-origin-embedder-policy: require-corp" in head
-    stored = (copy / ".gitattributes").read_text(encoding="utf-8")
-    for path in copy.rglob("*"):
-        is_large = path.is_file() and path.stat().st_size > 10e6
-        assert (path.relative_to(copy).as_posix() in stored) == is_large
+    rows = (copy / ".gitattributes").read_text(encoding="utf-8").splitlines()
+    stored = {path for row in rows for path in copy.rglob(row.split()[0]) if "=lfs" in row}
+    for path in (path for path in copy.rglob("*") if path.is_file()):
+        try:
+            path.read_text(encoding="utf-8")
+            is_text = path.stat().st_size <= 10e6
+        except UnicodeDecodeError:
+            is_text = False
+        assert (path in stored) != is_text, path
 
 
 # ---- as the package

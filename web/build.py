@@ -276,7 +276,8 @@ def build(
 
 # ---- a static Space
 
-LARGE = 10_000_000  # bytes from which on the Hub wants a file in LFS or Xet
+LARGE = 10_000_000  # bytes from which on the Hub wants a file in LFS or Xet,
+BINARY = "*.f32", "*.gz", "*.jpg", "*.onnx"  # as it wants whatever is no text
 
 SPACE = """---
 title: illures in the browser
@@ -299,8 +300,9 @@ The demo of illures_nb as a static page: everything happens in the visitor's bro
 def write_space(out):
     "Add what the Hub wants of a static Space."
     (out / "README.md").write_text(SPACE, encoding="utf-8")
-    large = [p.relative_to(out).as_posix() for p in out.rglob("*") if p.stat().st_size > LARGE]
-    rows = [f"{name} filter=lfs diff=lfs merge=lfs -text" for name in sorted(large)]
+    files = [path for path in out.rglob("*") if path.is_file()]
+    large = [p.relative_to(out).as_posix() for p in files if p.stat().st_size > LARGE]
+    rows = [f"{name} filter=lfs diff=lfs merge=lfs -text" for name in (*BINARY, *sorted(large))]
     (out / ".gitattributes").write_text("\n".join([*rows, ""]), encoding="utf-8")
 
 
