@@ -24,6 +24,12 @@ app: $(VENV)/run.done  ## open the demo in the browser
 test: lint  ## everything below, as the continuous integration does (.ci/run); notebooks and pytest side by side
 	@$(MAKE) --no-print-directory -j2 notebooks pytest
 
+web: $(VENV)/dev.done  ## build the static page into dist/web: detection, layers and light in the browser, no server (docs/web.md)
+	@$(BIN)/python web/build.py
+
+space-static: $(VENV)/dev.done  ## the same into dist/space-static, ready to push to a static Space
+	@$(BIN)/python web/build.py --space --out dist/space-static
+
 lint: $(VENV)/dev.done  ## ruff over code and notebooks
 	$(BIN)/ruff check .
 
@@ -54,6 +60,9 @@ bench-demo: $(VENV)/dev.done  ## frames a second of the demo's page, 20 visitors
 
 bench-runtimes: $(VENV)/dev.done  ## the networks in torch and in ONNX Runtime: size and speed; with YALE=DIR accuracy, too
 	@$(BIN)/python bench/runtimes.py $(if $(YALE),--yale $(YALE))
+
+bench-web: $(VENV)/dev.done  ## the static page in Chromium: from photo to layers, and how far from the package its pictures are
+	@$(BIN)/python bench/static_page.py
 
 style:  ## print how the code reads: full lines, wide lines, long functions, notebooks (bench/style.py)
 	@$(PYTHON) bench/style.py
@@ -93,4 +102,4 @@ $(VENV)/lab.done: $(VENV)/dev.done
 	@$(PIP) -e '.[dev,lab]'
 	@touch $@
 
-.PHONY: help demo app test lint notebooks pytest slow lowest style bench bench-synth bench-train bench-demo bench-runtimes contents export outputs lab
+.PHONY: help demo app web space-static test lint notebooks pytest slow lowest style bench bench-synth bench-train bench-demo bench-runtimes bench-web contents export outputs lab

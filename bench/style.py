@@ -124,8 +124,8 @@ def package_pages():
 
 
 def other_pages():
-    "Read the demo, tests, benchmarks and examples."
-    folders = ("illures_demo", "tests", "bench", "examples")
+    "Read the demo, tests, benchmarks, examples and the static page's builder."
+    folders = ("illures_demo", "tests", "bench", "examples", "web")
     paths = [p for folder in folders for p in sorted((ROOT / folder).rglob("*.py"))]
     return [page(p) for p in (ROOT / "app.py", ROOT / "setup.py", *paths)]
 

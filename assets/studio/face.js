@@ -23,7 +23,7 @@ export class Face {
   touches = null
   lines = null // what the compositor takes; null: the light has changed
   isCoarse = false // whether it is good enough for a light that moves only
-  views = new Map() // view → where the face is on it
+  views = new WeakMap() // view → where the face is on it
   bases = new Map() // name of a light → as bright as the photo's own
   lit = null // the light of a look, worked out once
 

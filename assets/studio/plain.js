@@ -35,7 +35,7 @@ export class Plain {
   level(side) {
     const {width, height} = this.image
     const shown = Math.min(side, Math.max(width, height))
-    if (!this.levels.has(shown)) this.levels.set(shown, new Level(this.image, shown, this.scene))
+    if (!this.levels.has(shown)) this.levels.set(shown, levelOf(this.image, shown, this.scene))
     return this.levels.get(shown)
   }
 
@@ -52,13 +52,10 @@ export class Plain {
 class Level {
   known = new WeakMap() // reach of a face → its pixels
 
-  constructor(image, side, scene) {
-    this.shrink = side / Math.max(image.width, image.height) // pixels here of one of the view
-    const size = [image.width, image.height].map(n => Math.round(n * this.shrink))
-    this.photo = shrunkTo(image, ...size)
-    this.cut = scene && shrunkTo(scene.cut, ...size)
-    this.behind = scene && shrunkTo(scene.behind, ...size)
-    this.out = new ImageData(...size)
+  // `shrink`: pixels here of one of the view
+  constructor({photo, cut = null, behind = null}, shrink) {
+    Object.assign(this, {photo, cut, behind, shrink})
+    this.out = new ImageData(photo.width, photo.height)
   }
 
   draw(faces) {
@@ -112,6 +109,17 @@ class Level {
     return found.sort()
   }
 }
+
+function levelOf(image, side, scene) {
+  const shrink = side / Math.max(image.width, image.height)
+  const size = [image.width, image.height].map(n => Math.round(n * shrink))
+  const small = picture => picture && shrunkTo(picture, ...size)
+  const {cut, behind} = scene ?? {}
+  return new Level({photo: small(image), cut: small(cut), behind: small(behind)}, shrink)
+}
+
+// The pixels of a part of the photo at its own size, with faces drawn on them
+export const drawnOn = (photo, faces) => new Level({photo}, 1).draw(faces)
 
 // the picture's own canvas is never read
 function shrunkTo(image, width, height) {

@@ -1,6 +1,6 @@
 // What is said about a photo or a file, as long as nothing newer happens. The one beside the box
-// for photos sends them as well: Gradio's own box refuses pictures whose type the browser does not
-// know, and shows nothing of a slow line.
+// for photos sends them as well, unless the page takes them by itself: Gradio's own box refuses
+// pictures whose type the browser does not know, and shows nothing of a slow line.
 import {studio} from "./studio.js"
 
 const CAN = "image/*" // what a dialog offers first
@@ -17,7 +17,7 @@ export function mount(root, {trigger, props, watch}) {
   studio.on("begin", () => say(""))
   if (!props.limit) return
   const take = photo => send(photo, props.limit, say, () => trigger("select", {}))
-  listen(take, [CAN, ...props.suffixes].join())
+  listen(props.take ?? take, [CAN, ...props.suffixes].join())
 }
 
 // ---- files that are chosen, dropped or pasted

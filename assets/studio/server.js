@@ -1,15 +1,20 @@
-// What the server keeps for this page in the visit's folder, and how it is fetched.
+// What the server keeps for this page in the visit's folder, and how it is fetched. A page without
+// a server (web/) puts what it made itself into `made`.
 
 export const FORGOTTEN = "The photo was forgotten after some hours: send it again."
 const LOST = "The photo could not be fetched: the line was lost. Send it again."
 
+export const made = new Map() // path → address of a picture, or maps by name
+
 export function address(path) {
+  if (made.has(path)) return made.get(path)
   const escaped = path.split("/").map(encodeURIComponent).join("/")
   return new URL("gradio_api/file=" + escaped, document.baseURI).href
 }
 
 // a file of 8-bit and 16-bit numbers → name → Float32Array
 export async function unpack(path, index) {
+  if (made.has(path)) return made.get(path)
   const answer = await fetch(address(path)).catch(() => {
     throw new Error(LOST)
   })

@@ -1,0 +1,2 @@
+// What cannot be done, as one sentence that the page shows.
+export class Refusal extends Error {}
