@@ -1,31 +1,43 @@
 """The site: `make docs` builds _docs/ out of README, lessons, chapters, docs, cards and docstrings.
 
 Pages keep their places in the repository, so that links between them hold; what is linked and no
-page of the site is linked where the code lives. nbdev documents the names."""
+page of the site is linked where the code lives. Signatures are the code's own, with what it says of
+arguments: nothing is imported. pandoc sets the pages; layout and search are in bench/website. The
+site loads nothing from elsewhere."""
 
+import ast
 import base64
-import importlib
-import inspect
+import html
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from configparser import ConfigParser
 from pathlib import Path, PurePosixPath
+from string import Template
 
 from contents import PARTS, chapters
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGE, SITE = ROOT / "_proc", ROOT / "_docs"
+LAYOUT = Path(__file__).with_suffix("")  # a folder
+SITE = ROOT / "_docs"
 INI = ConfigParser(delimiters=["="])
 INI.read(ROOT / "settings.ini", encoding="utf-8")
-CFG = INI["DEFAULT"]
-CODE = f"{CFG['git_url']}/blob/{CFG['branch']}"
+GIT = f"https://github.com/{INI['DEFAULT']['user']}/{INI['DEFAULT']['repo']}"
+CODE = f"{GIT}/blob/{INI['DEFAULT']['branch']}"
 TEXTS = "README.md CHANGELOG.md CONTRIBUTING.md nbs/README.md illures_nb/weights/README.md".split()
 FOLDERS = "docs", "runs"  # of texts
 PICTURES = {".png", ".jpg", ".gif", ".svg", ".webp"}
+
+
+def write(path, content):
+    "Lay a file of the site."
+    place = SITE / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 # ---- links
@@ -35,9 +47,9 @@ LINK = re.compile(r"(?<=\]\()[^)\s]+(?=\))|(?<=src=\")[^\"]+(?=\")")
 
 
 def place_of(path):
-    "Where a file of the repository is on the site: a README is its folder's first page."
+    "Where a page is on the site: a README is its folder's first page."
     path = PurePosixPath(path)
-    return path.with_name("index.md") if path.name == "README.md" else path.with_suffix(".md")
+    return path.with_name("index.html") if path.name == "README.md" else path.with_suffix(".html")
 
 
 def relinked(text, page, pages):
@@ -50,26 +62,13 @@ def relinked(text, page, pages):
         name, mark, part = link.partition("#")
         path = PurePosixPath(os.path.normpath(page.parent / name))
         if path in pages:
-            return os.path.relpath(place_of(path), place_of(page).parent) + mark + part
+            return os.path.relpath(place_of(path), page.parent) + mark + part
         if path.suffix in PICTURES:
             write(path, (ROOT / path).read_bytes())
             return link
         return f"{CODE}/{path}{mark}{part}"
 
     return LINK.sub(target, text)
-
-
-def write(path, content):
-    "Lay a file of the site."
-    place = STAGE / path
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
-def front(**matter):
-    "YAML before a page."
-    lines = (f"{name}: {json.dumps(text, ensure_ascii=False)}\n" for name, text in matter.items())
-    return f"---\n{''.join(lines)}---\n\n"
 
 
 # ---- texts
@@ -83,11 +82,11 @@ def texts():
 
 
 def text_page(page, pages):
-    "A text as a page."
+    "A text's title, subtitle and Markdown."
     text = (ROOT / page).read_text(encoding="utf-8")
     text = re.sub(r"\A---\n.*?\n---\n+", "", text, flags=re.S)  # what Hugging Face reads
     title = re.match(r"# (.+)\n", text)
-    return front(title=title[1]) + relinked(text[title.end() :], page, pages)
+    return title[1], "", relinked(text[title.end() :], page, pages)
 
 
 # ---- notebooks
@@ -100,15 +99,17 @@ ESCAPES = re.compile(r"\x1b\[[0-9;]*m")  # colours of a terminal
 
 
 def notebooks():
-    "Notebooks that become pages, as paths in the repository."
-    found = sorted((ROOT / "nbs").rglob("[0-9]*.ipynb"))
-    return [PurePosixPath(path.relative_to(ROOT).as_posix()) for path in found]
+    "Notebooks that become pages → their modules, or ''."
+    found = {}
+    for folder in dict.fromkeys(part[0] for part in PARTS):
+        for _, place, _, module, _ in chapters(folder):
+            found[PurePosixPath(f"nbs/{place}")] = module.strip("`")
+    return found
 
 
 def fenced(text, kind):
     "Text as it stands."
-    longest = max(map(len, re.findall(r"`+", text)), default=2)
-    fence = "`" * max(3, longest + 1)
+    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", text)), default=0))
     return f"{fence}{{.{kind}}}\n{text.rstrip()}\n{fence}\n"
 
 
@@ -125,27 +126,28 @@ def shown(output, page, number):
     if "text/html" in data:
         return f"```{{=html}}\n{data['text/html']}\n```\n"
     if "text/markdown" in data:
-        return data["text/markdown"]
+        return data["text/markdown"] + "\n"
     return fenced(data.get("text/plain", ""), "output")
 
 
 def introduced(source, page, module):
-    "A notebook's first cell: front matter, what else it says, where code and signatures are."
+    "Title and subtitle of a notebook, the rest of its first cell, and where code and names are."
     title, subtitle = (re.search(rf"^{mark} (.+)", source, re.M)[1] for mark in "#>")
     (colab,) = BADGE.findall(source)
     rest = BADGE.sub("", re.sub(r"\A# .+\n+> .+\n", "", source)).strip()
-    links = [f"[Open in Colab]({colab})", f"[notebook]({CODE}/{page})"]
+    links = [f"[open in Colab]({colab})", f"[the notebook]({CODE}/{page})"]
     if module:
         there = os.path.relpath(api_place(module), page.parent)
-        links.insert(0, f"[`{module}`]({there}#{module})")
-    return f"{front(title=title, subtitle=subtitle)}{rest}\n\n{' · '.join(links)}\n{{.where}}\n"
+        links.insert(0, f"[signatures of `{module}`]({there}#{module})")
+    return title, subtitle, f"{rest}\n\n::: where\n{' · '.join(links)}\n:::\n"
 
 
 def notebook_page(page, pages, module):
-    "A notebook as a page: what was printed and drawn stands below its cell."
+    "A notebook's title, subtitle and Markdown: what was printed and drawn is below its cell."
     cells = json.loads((ROOT / page).read_text(encoding="utf-8"))["cells"]
     first, *cells = ({**cell, "source": "".join(cell["source"])} for cell in cells)
-    parts = [relinked(introduced(first["source"], page, module), page, pages)]
+    title, subtitle, words = introduced(first["source"], page, module)
+    parts = [relinked(words, page, pages)]
     for cell in cells:
         if cell["cell_type"] == "markdown":
             parts.append(relinked(cell["source"], page, pages) + "\n")
@@ -153,7 +155,7 @@ def notebook_page(page, pages, module):
             parts.append(fenced(DIRECTIVE.sub("", cell["source"]), "python"))
             for output in cell["outputs"]:
                 parts.append(shown(output, page, len(parts)))
-    return "\n".join(parts)
+    return title, subtitle, "\n".join(parts)
 
 
 # ---- signatures
@@ -168,135 +170,209 @@ def api_parts():
     found = {}
     for folder, first, last, title, _ in PARTS:
         names = [c[3].strip("`") for c in chapters(folder) if first <= c[0] <= last]
-        found[title] = [name for name in names if name]
-    return {title: names for title, names in found.items() if names}
+        if any(names):
+            found[title] = list(filter(None, names))
+    return found
+
+
+API = api_parts()
+NAMED = ast.FunctionDef, ast.ClassDef
 
 
 def api_place(module):
     "The page on which a module's names are."
-    (part,) = (title for title, names in api_parts().items() if module in names)
-    return PurePosixPath("api") / f"{slug(part)}.md"
+    (part,) = (title for title, names in API.items() if module in names)
+    return PurePosixPath("api") / f"{slug(part)}.html"
 
 
-def documented(name, thing, level):
-    "A function's or class' heading, signature and document, as nbdev writes them."
-    from fastcore.docments import MarkdownRenderer
+def as_written(node, lines):
+    "A definition's lines up to its document: arguments and answer with what is said of them."
+    first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+    return lines[first - 1 : node.body[0].lineno - 1]
 
-    words = MarkdownRenderer(thing, title_level=level)._repr_markdown_()
-    heading = f"{'#' * level} `{name.rpartition('.')[2]}` {{#{name}}}"
-    return f"{heading}\n\n{words}\n"
+
+def documented(name, node, lines, level):
+    "A function's or class' heading, signature and document."
+    code = as_written(node, lines)
+    if isinstance(node, ast.ClassDef):
+        fields = [one for one in node.body if isinstance(one, ast.AnnAssign)]
+        begin = [one for one in node.body if getattr(one, "name", "") == "__init__"]
+        code = [*code, *(line for one in fields for line in lines[one.lineno - 1 : one.end_lineno])]
+        code += [line for one in begin for line in as_written(one, lines)]
+    heading = f"{'#' * level} `{node.name}` {{#{name}}}"
+    words = ast.get_docstring(node) or ""
+    return f"{heading}\n\n{words}\n\n{fenced(textwrap.dedent(chr(10).join(code)), 'python')}"
 
 
 def module_api(module):
-    "What a module defines and tells others of."
-    home = importlib.import_module(module)
-    parts = [f"## `{module}` {{#{module}}}\n\n{home.__doc__ or ''}\n"]
-    for name in home.__all__:
-        thing = getattr(home, name)
-        is_own = getattr(thing, "__module__", None) == module
-        if not (is_own and (inspect.isfunction(thing) or inspect.isclass(thing))):
+    "What a module defines and tells others of, as its code says it."
+    path = ROOT.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    source = path.read_text(encoding="utf-8")
+    tree, lines = ast.parse(source), source.splitlines()
+    defined = {node.name: node for node in tree.body if isinstance(node, NAMED)}
+    parts = [f"## `{module}` {{#{module}}}\n\n{ast.get_docstring(tree)}\n"]
+    for name, node in defined.items():
+        if name.startswith("_"):
             continue
-        parts.append(documented(f"{module}.{name}", thing, 3))
-        members = vars(thing).items() if inspect.isclass(thing) else ()
-        for member, value in members:
-            value = getattr(value, "__func__", value)
-            if inspect.isfunction(value) and not member.startswith("_") and value.__doc__:
-                parts.append(documented(f"{module}.{name}.{member}", value, 4))
+        parts.append(documented(f"{module}.{name}", node, lines, 3))
+        methods = node.body if isinstance(node, ast.ClassDef) else ()
+        for one in methods:
+            if isinstance(one, ast.FunctionDef) and not one.name.startswith("_"):
+                parts.append(documented(f"{module}.{name}.{one.name}", one, lines, 4))
     return "\n".join(parts)
 
 
-# ---- the whole
+def api_page(title):
+    "Title, subtitle and Markdown of a part's signatures."
+    words = "What can be imported, with arguments and answers as their authors say them"
+    return f"{title}: signatures", words, "\n".join(map(module_api, API[title]))
+
+
+# ---- the order of the pages
 
 
 GUIDES = [f"docs/{name}.md" for name in "photos clips demo pipelines synthetic training".split()]
-REFERENCE = ["docs/conventions.md", "docs/papers.md", "illures_nb/weights/index.md"]
+REFERENCE = ["docs/conventions.md", "docs/papers.md", "illures_nb/weights/README.md"]
 RECORDS = ["docs/measured.md", "docs/lab.md", "CHANGELOG.md", "CONTRIBUTING.md"]
 
 
-def section(title, contents):
-    return {"section": title, "contents": list(map(str, contents))}
-
-
-def sidebar():
-    "What stands beside every page: lessons, guides, the book by part, signatures, records."
+def order(pages):
+    "Section → places of its pages, in the order of reading."
     inside = {
         title: [place_of(f"nbs/{c[1]}") for c in chapters(folder) if first <= c[0] <= last]
         for folder, first, last, title, _ in PARTS
     }
-    (course, lessons), *book = inside.items()
-    parts = [section(title, places) for title, places in book]
-    return [
-        "index.md",
-        section(course, [*lessons, "docs/teaching.md"]),
-        section("Guides", GUIDES),
-        {"section": "The book", "contents": ["nbs/index.md", *parts]},
-        section("Signatures", [f"api/{slug(title)}.md" for title in api_parts()]),
-        section("Reference", REFERENCE),
-        section("Records", RECORDS),
-    ]
+    course, *book = inside
+    found = {"": [place_of("README.md")]}
+    found[course] = [*inside[course], place_of("docs/teaching.md")]
+    found["Guides"] = list(map(place_of, GUIDES))
+    found["The book"] = [place_of("nbs/README.md")]
+    found |= {title: inside[title] for title in book}
+    found["Signatures"] = [PurePosixPath(f"api/{slug(title)}.html") for title in API]
+    found["Reference"] = list(map(place_of, REFERENCE))
+    found["Records"] = list(map(place_of, RECORDS))
+    listed = {place for places in found.values() for place in places}
+    found["Records"] += sorted(set(pages) - listed)
+    return found
+
+
+def listed(place, titles, here):
+    "A line of the list beside a page."
+    current = ' aria-current="page"' if place == here else ""
+    link = os.path.relpath(place, here.parent)
+    return f'<li><a href="{link}"{current}>{html.escape(titles[place])}</a></li>'
+
+
+def contents_beside(sections, titles, here):
+    "The list beside a page: the section that it is in is open."
+    parts = []
+    for section, places in sections.items():
+        lines = "".join(listed(place, titles, here) for place in places)
+        if section:
+            is_open = " open" if here in places else ""
+            head = f"<details{is_open}><summary>{html.escape(section)}</summary>"
+            lines = f"<li>{head}<ul>{lines}</ul></details></li>"
+        parts.append(lines)
+    return f"<ul>{''.join(parts)}</ul>"
+
+
+# ---- setting
 
 
 MARKDOWN = "markdown+lists_without_preceding_blankline+gfm_auto_identifiers-citations"
-FORMAT = {
-    "from": MARKDOWN,
-    "theme": "cosmo",
-    "css": "website.css",
-    "toc": True,
-    "toc-depth": 3,
-    "html-math-method": "mathml",  # needs nothing from elsewhere
-    "code-copy": True,
-    "code-overflow": "scroll",
-}
+PARTED = "<!-- contents above, text below -->"
+HEADING = re.compile(r'<h[1-6][^>]* id="([^"]*)"[^>]*>(.*?)</h[1-6]>', re.S)
+LONGEST = 1500  # letters of a section that are searched
 
 
-def settings():
-    "Quarto's settings, in the three files that nbdev parts them into."
-    where = f"{CFG['doc_host']}{CFG['doc_baseurl']}" % CFG
-    website = {"title": CFG["lib_name"], "description": CFG["description"], "site-url": where}
-    website |= {"repo-url": CFG["git_url"], "repo-branch": CFG["branch"]}
-    bar = {"style": "docked", "collapse-level": 1, "contents": sidebar()}
-    tools = [{"icon": "github", "href": CFG["git_url"], "aria-label": "The code"}]
-    navbar = {"search": True, "tools": tools}
-    return {
-        "_quarto.yml": {
-            "project": {"type": "website", "render": ["**/*.md"]},
-            "execute": {"enabled": False},
-            "format": {"html": FORMAT},
-            "website": {"navbar": navbar, "search": True},
-            "metadata-files": ["nbdev.yml", "sidebar.yml"],
-        },
-        "nbdev.yml": {"project": {"output-dir": SITE.name}, "website": website},
-        "sidebar.yml": {"website": {"sidebar": bar}},
-    }
+def pandoc():
+    "The program that sets pages."
+    try:
+        import pypandoc
+    except ImportError:
+        sys.exit("pandoc is missing here: pip install '.[docs]'")
+    return pypandoc.get_pandoc_path()
 
 
-def stage():
-    "Lay everything that Quarto needs."
-    shutil.rmtree(STAGE, ignore_errors=True)
-    modules = {f"nbs/{c[1]}": c[3].strip("`") for part in PARTS for c in chapters(part[0])}
-    pages = {*texts(), *notebooks()}
-    for page in texts():
-        write(place_of(page), text_page(page, pages))
-    for page in notebooks():
-        write(place_of(page), notebook_page(page, pages, modules[str(page)]))
-    for title, names in api_parts().items():
-        body = "\n".join(map(module_api, names))
-        write(f"api/{slug(title)}.md", front(title=f"{title}: signatures") + body)
-    for name, content in settings().items():
-        write(name, json.dumps(content, ensure_ascii=False, indent=1))  # JSON is YAML
-    write("website.css", (ROOT / "bench/website.css").read_bytes())
+def typeset(program, markdown):
+    "HTML of a page's contents and of its text."
+    settings = ["--from", MARKDOWN, "--to", "html5", "--mathml", "--toc", "--toc-depth=3"]
+    template = ["--template", LAYOUT / "parts.html", "--wrap=none", "--quiet"]
+    call = [program, *settings, *template, "--metadata", "title=-"]
+    done = subprocess.run(call, input=markdown, capture_output=True, text=True, check=True)
+    return done.stdout.split(PARTED)
+
+
+def plain(text):
+    "The words of HTML."
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))).strip()
+
+
+def indexed(place, title, body):
+    "What the search knows of a page: link, title, heading and words of every section."
+    pieces = HEADING.split(body)  # text, id, heading, text, id, heading, text, …
+    entries = [[str(place), title, "", plain(pieces[0])[:LONGEST]]]
+    for anchor, heading, text in zip(pieces[1::3], pieces[2::3], pieces[3::3]):
+        entries.append([f"{place}#{anchor}", title, plain(heading), plain(text)[:LONGEST]])
+    return entries
+
+
+def turn(word, place, here, titles):
+    "A link to the page before or after."
+    if place is None:
+        return "<span></span>"
+    link = os.path.relpath(place, here.parent)
+    return f'<a href="{link}">{word} {html.escape(titles[place])}</a>'
+
+
+def lay_page(place, page, parts, sections, titles):
+    "Write a page with everything around it."
+    title, subtitle, _ = page
+    run = [one for places in sections.values() for one in places]
+    at = run.index(place)
+    before = run[at - 1] if at else None
+    after = run[at + 1] if at + 1 < len(run) else None
+    contents, body = parts
+    layout = Template((LAYOUT / "page.html").read_text(encoding="utf-8"))
+    text = layout.substitute(
+        title=html.escape(title.replace("`", "")),
+        subtitle=f'<p class="subtitle">{html.escape(subtitle)}</p>' if subtitle else "",
+        root=os.path.relpath(".", place.parent),
+        code=GIT,
+        nav=contents_beside(sections, titles, place),
+        body=body,
+        toc=contents,
+        before=turn("←", before, place, titles),
+        after=turn("→", after, place, titles),
+    )
+    write(place, text)
+
+
+def gathered():
+    "Place → title, subtitle and Markdown of every page."
+    books = notebooks()
+    sources = {*texts(), *books}
+    found = {place_of(page): text_page(page, sources) for page in texts()}
+    found |= {place_of(p): notebook_page(p, sources, module) for p, module in books.items()}
+    found |= {PurePosixPath(f"api/{slug(title)}.html"): api_page(title) for title in API}
+    return found
 
 
 def main():
-    stage()
-    quarto = shutil.which("quarto", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if quarto is None:
-        sys.exit("Quarto is missing here: pip install '.[docs]'")
-    done = subprocess.run([quarto, "render", STAGE, "--no-execute"])
-    if done.returncode:
-        sys.exit(done.returncode)
     shutil.rmtree(SITE, ignore_errors=True)
-    shutil.move(STAGE / SITE.name, SITE)
+    program, index = pandoc(), []
+    pages = gathered()
+    titles = {place: page[0].replace("`", "") for place, page in pages.items()}
+    sections = order(pages)
+    for place, page in pages.items():
+        parts = typeset(program, page[2])
+        lay_page(place, page, parts, sections, titles)
+        index += indexed(place, titles[place], parts[1])
+    write("index.js", f"window.SITE_INDEX = {json.dumps(index, ensure_ascii=False)}")
+    for name in ("style.css", "search.js"):
+        write(name, (LAYOUT / name).read_bytes())
+    print(f"{len(pages)} pages: {SITE / 'index.html'}")
 
 
 if __name__ == "__main__":

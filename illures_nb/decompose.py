@@ -382,7 +382,7 @@ def decoded(
     lit, whole = (srgb_to_linear(x.clamp(0, 1)) for x in (local, local + maps.residual))
     return maps._replace(residual=whole - lit)
 
-# %% ../nbs/41_decompose.ipynb #ecc42058
+# %% ../nbs/41_decompose.ipynb #e0a723d4
 _SHOWN = 6  # faces of a photo that a notebook shows
 
 
@@ -393,7 +393,7 @@ class Faces(list):
         shown = [(sheet(f, side=128), repr(f)) for f in self[:_SHOWN]]
         return as_html(shown) or None
 
-
+# %% ../nbs/41_decompose.ipynb #ecc42058
 class Decomposer:
     "Photo in, faces out: detection, network, light."
 
