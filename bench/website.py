@@ -226,7 +226,7 @@ def module_api(module):
 def api_page(title):
     "Title, subtitle and Markdown of a part's signatures."
     words = "What can be imported, with arguments and answers as their authors say them"
-    return f"{title}: signatures", words, "\n".join(map(module_api, API[title]))
+    return f"Signatures: {title.lower()}", words, "\n".join(map(module_api, API[title]))
 
 
 # ---- the order of the pages
