@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
 from pathlib import Path, PurePosixPath
 from string import Template
@@ -365,8 +366,9 @@ def main():
     pages = gathered()
     titles = {place: page[0].replace("`", "") for place, page in pages.items()}
     sections = order(pages)
-    for place, page in pages.items():
-        parts = typeset(program, page[2])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a pandoc
+        typesets = list(pool.map(lambda page: typeset(program, page[2]), pages.values()))
+    for (place, page), parts in zip(pages.items(), typesets):
         lay_page(place, page, parts, sections, titles)
         index += indexed(place, titles[place], parts[1])
     write("index.js", f"window.SITE_INDEX = {json.dumps(index, ensure_ascii=False)}")
