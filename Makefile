@@ -81,6 +81,10 @@ outputs: $(VENV)/dev.done  ## run one notebook and keep its outputs: make output
 lab: $(VENV)/lab.done  ## open the notebooks in JupyterLab; the course is in lessons/
 	$(BIN)/jupyter lab --notebook-dir nbs
 
+docs: $(VENV)/docs.done  ## build the site into _docs/: lessons, chapters, signatures, docs, search
+	$(BIN)/python bench/website.py
+	$(BIN)/python -m pytest -q tests/test_site.py
+
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.10, 3.11 or 3.12, or say which one to use (make PYTHON=python3.11 ...)."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
@@ -102,4 +106,8 @@ $(VENV)/lab.done: $(VENV)/dev.done
 	@$(PIP) -e '.[dev,lab]'
 	@touch $@
 
-.PHONY: help demo app web space-static test lint notebooks pytest slow lowest style bench bench-synth bench-train bench-demo bench-runtimes bench-web contents export outputs lab
+$(VENV)/docs.done: $(VENV)/dev.done
+	@$(PIP) -e '.[dev,docs]'
+	@touch $@
+
+.PHONY: help demo app web space-static test lint notebooks pytest slow lowest style bench bench-synth bench-train bench-demo bench-runtimes bench-web contents export outputs lab docs

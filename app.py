@@ -14,6 +14,7 @@ import illures_demo  # noqa: F401  before Gradio and torch
 
 from illures_demo.layout import build_demo, look
 from illures_nb.cli import safe_printing, sentence
+from illures_nb.face import DetectorError
 
 __all__ = ["build_demo", "look", "main"]
 
@@ -22,7 +23,7 @@ def main():
     "Serve the page."
     try:
         demo = build_demo()
-    except (ValueError, OSError) as e:
+    except (ValueError, OSError, DetectorError) as e:
         sys.exit(f"illures: {sentence(e)}")
     demo.launch(inbrowser="SPACE_ID" not in os.environ)
 

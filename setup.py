@@ -38,7 +38,7 @@ class build_with_demo(build_py):
 names = ("synth", "cluster", "train", "formats", "onnx", "dev")
 extras = {name: lines(f"{name}_requirements") for name in names}
 extras["dev"] = sorted(set(sum(extras.values(), [])))
-extras["lab"] = lines("lab_requirements")
+extras |= {name: lines(f"{name}_requirements") for name in ("lab", "docs")}
 setup(
     name=cfg["lib_name"],
     version=cfg["version"],

@@ -30,7 +30,7 @@ Extended Yale B, synthetic faces, Photoface, photos without truth, the paper's f
     ("cli", 0, 99, "The command", """\
 `illures`, by audience: people with a photo, people who make sets, train and measure."""),
     ("teach", 0, 99, "What the lessons stand on", """\
-Exercises that answer, sliders, drawn people; and the answers to all exercises."""),
+Exercises that answer, drawn people; and the answers to all exercises."""),
 ]  # fmt: skip
 HEAD = """# The book
 

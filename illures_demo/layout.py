@@ -291,12 +291,17 @@ def for_programs(api, visit, photo, file, place):
 # ---- the page
 
 
+def own_decomposer():  # `Decomposer`
+    "Load the bundled weights; who finds the faces, `illures app --landmarks` says."
+    return Decomposer.from_pretrained(landmarks=os.environ.get("ILLURES_LANDMARKS", "ours"))
+
+
 def build_demo(
     decomposer=None,  # `Decomposer`; None: the bundled weights
 ) -> gr.Blocks:
     "Make the page."
     own_folder()
-    do = Handlers(decomposer or Decomposer.from_pretrained())
+    do = Handlers(decomposer or own_decomposer())
     if not lends_gpus():
         do.example(next(iter(EXAMPLES)))  # Hugging Face lends no GPU before someone asks
     title = "illures: take a face apart, light it anew"

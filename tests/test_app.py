@@ -552,7 +552,7 @@ def test_a_lent_gpu_is_used(monkeypatch, load_app):
 
 
 def test_without_weights_one_sentence(app, monkeypatch):
-    def missing(*args):
+    def missing(*args, **settings):
         raise FileNotFoundError("this installation has no weights")
 
     monkeypatch.setattr(Decomposer, "from_pretrained", missing)

@@ -519,6 +519,7 @@ def test_mistyped_words(typed, meant, illures):
 
 
 SERVER = "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_NUM_PORTS", "GRADIO_ROOT_PATH"
+SERVER += ("ILLURES_LANDMARKS",)
 
 
 @pytest.fixture
@@ -550,14 +551,14 @@ def test_the_app_listens_where_it_is_told(illures, runs, monkeypatch):
         free = str(s.getsockname()[1])
     assert illures("app")[0] == 0
     public = "--host", "0.0.0.0", "--port", free, "--root-path", "/faces"
-    assert illures("app", *public)[0] == 0
+    assert illures("app", *public, "--landmarks", "face-alignment")[0] == 0
     assert runs == [
-        ("app.py", "__main__", ["127.0.0.1", None, None, None]),
-        ("app.py", "__main__", ["0.0.0.0", free, "1", "/faces"]),
+        ("app.py", "__main__", ["127.0.0.1", None, None, None, None]),
+        ("app.py", "__main__", ["0.0.0.0", free, "1", "/faces", "face-alignment"]),
     ]
     assert not [name for name in SERVER if name in os.environ]
     monkeypatch.setenv("GRADIO_SERVER_NAME", "localhost")
-    app(argparse.Namespace(host=None, port=None, root_path=None))
+    app(argparse.Namespace(host=None, port=None, root_path=None, landmarks=None))
     assert runs.pop()[2][0] == "localhost" and os.environ["GRADIO_SERVER_NAME"] == "localhost"
 
 

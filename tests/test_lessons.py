@@ -26,8 +26,8 @@ import json, sys
 import matplotlib
 matplotlib.use("agg")
 from execnb.shell import CaptureShell
+from illures_nb.notebook import Sliders
 from illures_nb.teach import checks
-from illures_nb.teach.sliders import Sliders
 
 def run(shell, cells):
     checks.BOOK.verdicts.clear()

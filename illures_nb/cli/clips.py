@@ -130,8 +130,8 @@ def _faces(clip, args, decomposer, work):
         raise
 
 # %% ../../nbs/cli/43_clips.ipynb #8ed9f250
-_LIT = """face face_only light reference neutral brightness contrast strength shine shadows residual
-background turn""".split()
+_LIT = """face face_only landmarks light reference neutral brightness contrast strength shine
+shadows residual background turn""".split()
 
 
 def _check_film(args, clip):
@@ -190,7 +190,7 @@ def relight_clip(
     return 0
 
 # %% ../../nbs/cli/43_clips.ipynb #81d946aa
-_APART = "face face_only exr layers aces frame maps normals".split()
+_APART = "face face_only landmarks exr layers aces frame maps normals".split()
 
 
 def _numbered(name, number):

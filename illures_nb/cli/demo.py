@@ -63,13 +63,14 @@ def environment(
 
 # %% ../../nbs/cli/44_demo.ipynb #1773fcdb
 def app(
-    args,  # host, port, root_path
+    args,  # host, port, root_path, landmarks
 ) -> int:  # exit code
     "Run `illures app`."
     script = demo_script()
     host = args.host or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
     check_address(host, args.port or 0)
     variables = {"GRADIO_SERVER_NAME": host, "GRADIO_ROOT_PATH": args.root_path}
+    variables["ILLURES_LANDMARKS"] = args.landmarks
     if args.port is not None:
         variables |= {"GRADIO_SERVER_PORT": str(args.port), "GRADIO_NUM_PORTS": "1"}
     with environment(**variables):
@@ -96,6 +97,7 @@ def _app_arguments(parser):
     text = "port to listen at (default: the first free one from 7860 on)"
     add("--port", type=_port, metavar="N", help=text)
     add("--root-path", metavar="/PATH", help="path at which a proxy shows the page, as /faces")
+    add("--landmarks", choices=["ours", "face-alignment"], help="as for decompose (default: ours)")
 
 
 _APP_NOTES = """\

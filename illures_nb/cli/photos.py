@@ -23,7 +23,7 @@ from .paths import Folders, check_file, check_folder, check_relit_folder
 from .paths import checked, clear_earlier, face_folders, find_photos
 from ..decompose import MAPS, Decomposer, Decomposition, sheet
 from ..export import CODES, COLOURS, digest, write_maps
-from ..face import detect_faces
+from ..face import LANDMARKS, detect_faces
 from ..image import read_image, write_image
 from ..light import EnvmapShapeError, SHLight
 from ..meant import meant
@@ -41,6 +41,9 @@ def network_arguments(
     group = parser.add_argument_group("network")
     text = "the face alone, without hair, neck and clothes; a third faster"
     group.add_argument("--face-only", action="store_true", help=text)
+    text = "who finds the faces and places their 68 points: our own network (default), or the "
+    text += "package face-alignment where its weights are"
+    group.add_argument("--landmarks", choices=list(LANDMARKS), default="ours", help=text)
     network = group.add_mutually_exclusive_group()
     network.add_argument(
         "--preset",
@@ -57,11 +60,12 @@ def network_arguments(
 
 
 def load(
-    args,  # preset, weights, face_only
+    args,  # preset, weights, face_only, landmarks
 ) -> Decomposer:
     "Load the network that was asked for."
     portrait = not args.face_only
-    return Decomposer.from_pretrained(args.weights or args.preset, portrait=portrait)
+    how = {"portrait": portrait, "landmarks": args.landmarks}
+    return Decomposer.from_pretrained(args.weights or args.preset, **how)
 
 # %% ../../nbs/cli/40_photos.ipynb #74fbe005
 def _face(text):
@@ -157,7 +161,8 @@ class Decompose:
         return lines, {"faces": len(faces), "outputs": [folder.name for folder in folders]}
 
 # %% ../../nbs/cli/40_photos.ipynb #efbde700
-_SETTINGS = "face face_only exr layers aces frame maps normals".split()  # results depend on them
+# results depend on them
+_SETTINGS = "face face_only landmarks exr layers aces frame maps normals".split()
 
 
 def _settings(args):

@@ -104,7 +104,8 @@ class SteadyClip:
     def _search(self):
         "The first pass: who is where."
         sightings, length = Sightings(self.work), self.footage.length
-        for done in search(self.footage, sightings):
+        backend = getattr(self.decomposer, "backend", "mtcnn")  # a function may decompose, too
+        for done in search(self.footage, sightings, backend):
             self.watch("faces", done, length)
         return sightings
 

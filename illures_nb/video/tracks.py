@@ -27,8 +27,9 @@ class Follow:
         self,
         every: int = 8,  # frames from one detection to the next
         most: int = 4,  # faces: the largest
+        backend: str = "mtcnn",  # of `detect_faces`
     ):
-        self.every, self.most = every, most
+        self.every, self.most, self.backend = every, most, backend
         self.faces = []  # of (landmarks (68, 2) px, score 0 … 1) in the frame before
         self.wait = 0  # frames until the next detection
         self.failures = 0  # detections in a row that found nobody, at most 4
@@ -51,7 +52,7 @@ class Follow:
 
     def detect(self, image: np.ndarray) -> list:
         "Detect faces anew, and set when that is due again."
-        found = detect_faces(image, max_faces=self.most)
+        found = detect_faces(image, self.backend, self.most)
         self.faces = [(face.landmarks, face.score) for face in found]
         self.failures = 0 if self.faces else min(self.failures + 1, 4)
         self.wait = self.every if self.faces else 2**self.failures
@@ -165,10 +166,12 @@ def _unpacked(path):
 def search(
     footage,  # `reading.Footage`
     sightings: Sightings,  # of an earlier run, or none; those of the other frames are added
+    backend: str = "mtcnn",  # of `detect_faces`; another one's landmarks are placed in every frame
 ):  # yields how many frames are known
     "Look for faces in the frames of a clip, from the first that is not known on."
     known, cuts = len(sightings), Cuts()
-    follow = Follow(every=max(8, round(footage.rate)), most=8)
+    every = max(8, round(footage.rate)) if backend == "mtcnn" else 1
+    follow = Follow(every, most=8, backend=backend)
     if known:
         last = sightings[-1]
         follow.faces = list(zip(last.points, last.scores.tolist()))
