@@ -402,7 +402,7 @@ def write_shards(
         "generator": f"illures_nb {__version__}, generator {recipes.GENERATOR}",
     }
     sample = partial(recipes.sample, r.name, assets, seed, size=size, spp=spp)
-    images = r.lights if r.kind in ("path", "wide") else 1
+    images = r.lights if r.kind in ("path", "wide", "sitter") else 1
     write_samples(out, sample, description, images, workers)
 
 # %% ../../nbs/synth/90_shards.ipynb #c57df63f
