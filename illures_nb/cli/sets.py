@@ -208,7 +208,7 @@ def synth(
     args,  # recipe, out, scale, seed, size, spp, workers, cluster, and what `chosen` reads
 ) -> int:  # exit code
     "Run `illures synth RECIPE`."
-    from illures_nb.synth import shards
+    from illures_nb.synth import recipes, shards
     from illures_nb.synth.sheets import set_sheet
 
     check_folder(args.out)
@@ -217,7 +217,7 @@ def synth(
         from illures_nb.synth.pathtrace import backend
 
         print("path tracing by {}: {}".format(*backend()), file=sys.stderr)
-    for line in made_of.licences():
+    for line in recipes.terms(args.recipe, made_of):
         print(line, file=sys.stderr)
     how = args.scale, args.seed, args.size, args.spp, args.workers
     with shards.cluster(args.cluster):

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RECIPES', 'GENERATOR', 'Recipe', 'recipe_named', 'identities', 'units', 'place', 'split', 'siblings', 'pairs',
-           'expressions', 'sample_lights', 'sample', 'sfsnet_syn', 'MOODS', 'VIEWS', 'Shot', 'sample_expression',
-           'sample_moods', 'sample_shot']
+           'expressions', 'sample_lights', 'terms', 'sample', 'sfsnet_syn', 'MOODS', 'VIEWS', 'Shot',
+           'sample_expression', 'sample_moods', 'sample_shot']
 
 # %% ../../nbs/synth/80_recipes.ipynb #acec8bfc
 from dataclasses import asdict, dataclass, fields, replace
@@ -420,6 +420,16 @@ _MAKE = {"raster": _raster, "path": _path, "albedo": _maps, "normals": _maps, "w
 _MAKE |= {"head": _head, "sitter": _sitter}
 
 
+def terms(
+    recipe,  # a Recipe, or its name
+    assets,  # assets.Assets
+) -> list:  # of str
+    "What a set is made of and on what terms, one line each; heads are the morphable head's own."
+    if recipe_named(recipe).kind == "head":
+        return [*load_model().sources, assets.licences()[-1]]
+    return assets.licences()
+
+
 def sample(
     recipe,  # a Recipe, or its name
     assets,  # assets.Assets
@@ -441,7 +451,7 @@ def sample(
         "view": view,
     }
     made = {
-        "licences": assets.licences(),
+        "licences": terms(r, assets),
         "generator": f"illures_nb {__version__}, generator {GENERATOR}",
     }
     return arrays, where | {"split": split(r, index), "size": size} | info | made

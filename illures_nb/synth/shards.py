@@ -389,7 +389,7 @@ def write_shards(
     "Write a recipe's set; inside `cluster(…)` or joblib's `parallel_config` others do the work."
     from illures_nb.synth import recipes
 
-    r, licences = recipes.recipe_named(recipe), assets.read().licences()
+    r, licences = recipes.recipe_named(recipe), recipes.terms(recipe, assets.read())
     description = {
         "recipe": r.name,
         "seed": seed,
