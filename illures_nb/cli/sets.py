@@ -181,7 +181,7 @@ RECIPES = {  # recipe → kind, what it is
     "heads": (
         "head",
         "12,000 people as the morphable head has them, bald, with the numbers that say so. "
-        "12,000 crops, 0.3 GB, ten minutes",
+        "12,000 crops, 0.4 GB, ten minutes",
     ),
     "heads-dressed": (
         "sitter",

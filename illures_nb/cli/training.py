@@ -49,7 +49,7 @@ TRAINING = {  # stage → what it trains, sets it needs
         "heads, perhaps heads-dressed",
     ),
     "heads-real": (
-        "the same, a third of the steps on heads like those of photos (bootstrapping)",
+        "the same network, a third of the steps on heads like those of photos (bootstrapping)",
         "heads, perhaps heads-dressed; photos or videos",
     ),
     "ablations": (
