@@ -77,8 +77,8 @@ def _data_arguments(parser, stage):
     add("--envs", type=Path, metavar="NPZ", help=text)
     several(
         "--held",
-        help="sets to validate on, of another seed; or the same path-traced ones and clips, "
-        "whose held-out people are taken",
+        help="sets to validate on, of another seed; or the same path-traced ones, heads and "
+        "clips, whose held-out people are taken",
     )
     add(
         "--init",
