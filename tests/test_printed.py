@@ -35,7 +35,8 @@ from illures_nb.train.trainer import train_step  # noqa: E402
 
 ENVS = painted_scenes(6)
 LAYERS = "albedo", "normals", "light", "local", "residual", "image"
-NAMES = [name for name in STAGES if name != "landmarks"]
+OURS = ("landmarks", "heads", "heads-real")  # stages that the paper does not have
+NAMES = [name for name in STAGES if name not in OURS]
 
 
 @pytest.fixture(scope="module")

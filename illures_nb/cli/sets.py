@@ -178,6 +178,16 @@ RECIPES = {  # recipe â†’ kind, what it is
         "12,000 people from head to chest before a background, 2 lights each, with mattes, "
         "rasterised. 24,000 pictures, 2.2 GB, about an hour",
     ),
+    "heads": (
+        "head",
+        "12,000 people as the morphable head has them, bald, with the numbers that say so. "
+        "12,000 crops, 0.4 GB, ten minutes",
+    ),
+    "heads-dressed": (
+        "sitter",
+        "6,000 people with hair and clothes, 2 lights each, with the numbers of their heads "
+        "(ICT-FaceKit's only). 12,000 crops, 0.3 GB, an hour",
+    ),
 }
 
 # %% ../../nbs/cli/50_sets.ipynb #e08e611e
@@ -198,7 +208,7 @@ def synth(
     args,  # recipe, out, scale, seed, size, spp, workers, cluster, and what `chosen` reads
 ) -> int:  # exit code
     "Run `illures synth RECIPE`."
-    from illures_nb.synth import shards
+    from illures_nb.synth import recipes, shards
     from illures_nb.synth.sheets import set_sheet
 
     check_folder(args.out)
@@ -207,7 +217,7 @@ def synth(
         from illures_nb.synth.pathtrace import backend
 
         print("path tracing by {}: {}".format(*backend()), file=sys.stderr)
-    for line in made_of.licences():
+    for line in recipes.terms(args.recipe, made_of):
         print(line, file=sys.stderr)
     how = args.scale, args.seed, args.size, args.spp, args.workers
     with shards.cluster(args.cluster):
@@ -245,8 +255,9 @@ def _synth_arguments(parser, kind):
     text = "share of the people: .1 is a tenth of the set (default: 1; at least two people)"
     add("--scale", type=number_from(1e-4, float), default=1.0, help=text)
     add("--seed", type=number_from(0), default=0, help="another seed, other people (default: 0)")
-    text = "side of the pictures in pixels (default: 128)"
-    add("--size", type=number_from(16), default=128, help=text)
+    size = 96 if kind in ("head", "sitter") else 128
+    text = f"side of the pictures in pixels (default: {size})"
+    add("--size", type=number_from(16), default=size, help=text)
     text = "paths per pixel (default: 64)" if kind == "path" else argparse.SUPPRESS
     add("--spp", type=number_from(1), default=64, help=text)
     add = parser.add_argument_group("made by").add_argument
@@ -286,10 +297,13 @@ the same faces, whoever and however many make them. DIR gets shard-00000.tar, â€
 def _recipe_notes(recipe):
     "Examples of one recipe."
     folder = f"sets/{recipe.removesuffix('-syn')}"
+    kind = RECIPES[recipe][0]
+    few = "--scale .005" if kind == "head" else "--scale .005 --size 64"
+    toy = f"  illures synth {recipe} --out toy {few}          no file needed\n"
+    toy = "" if kind == "sitter" else toy
     return f"""\
 examples:
-  illures synth {recipe} --out toy --scale .005 --size 64          no file needed
-  illures synth {recipe} --out {folder} --assets assets
+{toy}  illures synth {recipe} --out {folder} --assets assets
   illures synth {recipe} --out {folder} --assets assets --cluster tcp://10.0.0.1:8786
   illures synth verify {folder}
 

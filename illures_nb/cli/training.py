@@ -44,6 +44,14 @@ TRAINING = {  # stage → what it trains, sets it needs
         "folders of portraits with landmarks68.npz, or of clips with NAME.landmarks68.npz, as they "
         "are; perhaps sfsnet-syn, and an .npz of environment maps",
     ),
+    "heads": (
+        "a head read off a crop: pose, shape, expression, reflectance, light (InverseFaceNet)",
+        "heads, perhaps heads-dressed",
+    ),
+    "heads-real": (
+        "the same network, a third of the steps on heads like those of photos (bootstrapping)",
+        "heads, perhaps heads-dressed; photos or videos",
+    ),
     "ablations": (
         "all of them, for a table of what each brings",
         "sets of all kinds: sfsnet-syn, expre-syn; videos; align-albedo, align-normals",
@@ -51,6 +59,7 @@ TRAINING = {  # stage → what it trains, sets it needs
 }
 # fmt: on
 _ALIGNMENT = ("align-albedo", "align-normals")  # train an AlignNet alone, no decomposer
+_OTHERS = ("landmarks", "heads", "heads-real")  # train networks that are no part of the paper's
 _BLINDABLE = (*_ALIGNMENT, "stage2", "stage3", "ablations")  # an AlignNet works in them
 _PHOTOGRAPHED = ("stage1a", "stage1b", "stage3", "pseudo", "ablations")  # light synthetic faces
 
@@ -68,8 +77,8 @@ def _data_arguments(parser, stage):
     add("--envs", type=Path, metavar="NPZ", help=text)
     several(
         "--held",
-        help="sets to validate on, of another seed; or the same path-traced ones and clips, "
-        "whose held-out people are taken",
+        help="sets to validate on, of another seed; or the same path-traced ones, heads and "
+        "clips, whose held-out people are taken",
     )
     add(
         "--init",
@@ -83,7 +92,7 @@ def _data_arguments(parser, stage):
 def _stage_arguments(parser, stage):
     "Declare what a stage can have otherwise."
     add = parser.add_argument_group("settings of the stage").add_argument
-    if stage not in (*_ALIGNMENT, "landmarks"):
+    if stage not in (*_ALIGNMENT, *_OTHERS):
         text = (
             "network (default: lite); fine: detail on top of a trained lite; paper: sfsnet "
             "without residual, illures with; skipnet: what labels pictures for pseudo"
@@ -91,7 +100,7 @@ def _stage_arguments(parser, stage):
         add("--preset", choices=[*PRESETS, "skipnet", "paper"], help=text)
     else:
         parser.set_defaults(preset="lite")
-    if stage != "landmarks":
+    if stage not in _OTHERS:
         from illures_nb.train.stage import DIFFERENCES
 
         text = "paper: all as printed, and on its networks; names: these differences alone"
@@ -113,6 +122,9 @@ def _stage_arguments(parser, stage):
     if stage == "landmarks":
         text = "people of clips kept out of training (default: those the bundled network never saw)"
         add("--without", nargs="+", metavar="WHO", help=text)
+    if stage in ("heads", "heads-real"):
+        text = "compare the plain numbers, not what they do to a head; to see what that brings"
+        add("--plain", action="store_true", default=None, help=text)
     if stage in _BLINDABLE:
         text = "AlignNets without contours, which cannot know where to; to see what they bring"
         add("--blind", action="store_true", help=text)
@@ -147,8 +159,8 @@ def _ablations_arguments(parser):
 # %% ../../nbs/cli/60_training.ipynb #309d464e
 def _given(args):
     "The fields of a stage that were given."
-    names = ("steps", "batch", "lr", "seed", "size", "multilit", "measured", "without", "recipe")
-    fields = {name: getattr(args, name, None) for name in names}
+    names = ("steps", "batch", "lr", "seed", "size", "multilit", "measured", "without", "plain")
+    fields = {name: getattr(args, name, None) for name in (*names, "recipe")}
     fields = {name: value for name, value in fields.items() if value is not None}
     if getattr(args, "blind", False):
         fields["contours"] = False
@@ -280,6 +292,15 @@ _EXAMPLES = {  # stage → examples
     "landmarks": """\
   illures train landmarks --data portraits clips envmaps.npz --held portraits clips \\
       --out runs/landmarks""",
+    "heads": """\
+  illures train heads --data sets/heads sets/heads-dressed --held sets/heads sets/heads-dressed \\
+      --out runs/heads
+  illures train heads --data sets/heads --plain --out runs/plain""",
+    "heads-real": """\
+  illures train heads-real --data sets/heads sets/heads-dressed sets/photos \\
+      --held sets/heads sets/heads-dressed --init inverse --out runs/heads-real
+  illures train heads-real --data sets/heads sets/clips --held sets/heads sets/clips \\
+      --init runs/heads/inverse-96.safetensors --out runs/own""",
     "ablations": """\
   illures train ablations --data sets/sfsnet sets/expre sets/clips sets/align-albedo \\
       sets/align-normals --held sets/held --scale .01 --out runs/ablations
@@ -301,7 +322,7 @@ def _recipe(stage):
     "Say what --recipe changes in a stage: field, ours, printed; nothing where there is no such."
     from illures_nb.train.stage import DIFFERENCES, STAGES, printed
 
-    if stage not in STAGES or stage == "landmarks":
+    if stage not in STAGES or stage in _OTHERS:
         return ""
     lines = ["--recipe, field by field: ours → printed"]
     for field, value in printed(stage).items():

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RECIPES', 'GENERATOR', 'Recipe', 'recipe_named', 'identities', 'units', 'place', 'split', 'siblings', 'pairs',
-           'expressions', 'sample_lights', 'sample', 'sfsnet_syn', 'MOODS', 'VIEWS', 'Shot', 'sample_expression',
-           'sample_moods', 'sample_shot']
+           'expressions', 'sample_lights', 'terms', 'sample', 'sfsnet_syn', 'MOODS', 'VIEWS', 'Shot',
+           'sample_expression', 'sample_moods', 'sample_shot']
 
 # %% ../../nbs/synth/80_recipes.ipynb #acec8bfc
 from dataclasses import asdict, dataclass, fields, replace
@@ -17,10 +17,13 @@ import numpy as np
 import torch
 
 from .. import __version__
+from ..head.model import load_model
+from ..head.vector import pack
 from ..image import linear_to_srgb
 from ..light import sh_basis
 from .busts import draw_bust
 from .facekit import FaceKit, deform
+from .heads import draw_head, draw_sitters
 from .lighting import KINDS, Lit, sample_lighting, shade_sh
 from .pathtrace import layers, trace
 from .people import ATLAS, build, fine, sample_person
@@ -38,13 +41,14 @@ class Recipe:
     "A synthetic set: how many people, and how many variations of each."
 
     name: str  # as `illures synth` knows it
-    kind: str  # "raster", "path", "albedo", "normals" or "wide"
+    kind: str  # "raster", "path", "albedo", "normals", "wide", "head" or "sitter"
     identities: int  # people
     expressions: int = 1  # of a person
     views: int = 1  # of an expression
     lights: int = 1  # of a view
     exaggeration: float = 1.0  # of identity and expression; 1: the model's own variation
     per_shard: int = 64  # units in a file
+    held: int = 0  # of so many people one is held out; 0: the first alone, of raster nobody
 
     @property
     def each(self):
@@ -66,6 +70,8 @@ RECIPES = {
         Recipe("align-albedo", "albedo", 540, 6, 4, per_shard=12),
         Recipe("align-normals", "normals", 540, 6, 4, per_shard=12),
         Recipe("portrait-syn", "wide", 12000, lights=2, per_shard=32),
+        Recipe("heads", "head", 12000, per_shard=250, held=20),
+        Recipe("heads-dressed", "sitter", 6000, lights=2, per_shard=125, held=20),
     )
 }
 
@@ -115,12 +121,11 @@ def split(
     recipe,  # a Recipe, or its name
     index: int,  # of the unit
 ) -> str:  # "train" or "test"
-    "Whether a unit may be trained on: the first person of a set may not."
-    return (
-        "test"
-        if place(recipe, index)[0] == 0 and recipe_named(recipe).kind != "raster"
-        else "train"
-    )
+    "Whether a unit may be trained on: people who are held out may not."
+    r, person = recipe_named(recipe), place(recipe, index)[0]
+    if r.held:
+        return "train" if person % r.held else "test"
+    return "test" if person == 0 and r.kind != "raster" else "train"
 
 # %% ../../nbs/synth/80_recipes.ipynb #44105635
 def siblings(
@@ -389,9 +394,40 @@ def _wide(recipe, assets, seed, index, size, spp):
         "lights": [x.to_dict() for x in bust.lightings],
     }
 
+# %% ../../nbs/synth/80_recipes.ipynb #7f938efd
+def _with_rows(model, pictures, truth):
+    "Pictures (L, 3, S, S) as bytes, and their rows."
+    rows = pack(model, truth).float()
+    return {"image": _byte(pictures.numpy()), "row": rows.numpy()}, {}
+
+
+def _head(recipe, assets, seed, index, size, spp):
+    "A head of the model itself."
+    model, envs = load_model(), assets.environments(split(recipe, index))
+    picture, truth = draw_head(model, _rng(recipe, seed, index), envs, size)
+    return _with_rows(model, picture[None], truth)
+
+
+def _sitter(recipe, assets, seed, index, size, spp):
+    "Somebody with hair and clothes, in all lights."
+    model, rng = load_model(), _rng(recipe, seed, index)
+    how = size, recipe.lights, split(recipe, index)
+    return _with_rows(model, *draw_sitters(model, assets, rng, *how))
+
 # %% ../../nbs/synth/80_recipes.ipynb #e61c71f3
 GENERATOR = 2  # counts up whenever (recipe, seed, index) comes to mean another picture
 _MAKE = {"raster": _raster, "path": _path, "albedo": _maps, "normals": _maps, "wide": _wide}
+_MAKE |= {"head": _head, "sitter": _sitter}
+
+
+def terms(
+    recipe,  # a Recipe, or its name
+    assets,  # assets.Assets
+) -> list:  # of str
+    "What a set is made of and on what terms, one line each; heads are the morphable head's own."
+    if recipe_named(recipe).kind == "head":
+        return [*load_model().sources, assets.licences()[-1]]
+    return assets.licences()
 
 
 def sample(
@@ -415,7 +451,7 @@ def sample(
         "view": view,
     }
     made = {
-        "licences": assets.licences(),
+        "licences": terms(r, assets),
         "generator": f"illures_nb {__version__}, generator {GENERATOR}",
     }
     return arrays, where | {"split": split(r, index), "size": size} | info | made

@@ -389,7 +389,7 @@ def write_shards(
     "Write a recipe's set; inside `cluster(…)` or joblib's `parallel_config` others do the work."
     from illures_nb.synth import recipes
 
-    r, licences = recipes.recipe_named(recipe), assets.read().licences()
+    r, licences = recipes.recipe_named(recipe), recipes.terms(recipe, assets.read())
     description = {
         "recipe": r.name,
         "seed": seed,
@@ -402,7 +402,7 @@ def write_shards(
         "generator": f"illures_nb {__version__}, generator {recipes.GENERATOR}",
     }
     sample = partial(recipes.sample, r.name, assets, seed, size=size, spp=spp)
-    images = r.lights if r.kind in ("path", "wide") else 1
+    images = r.lights if r.kind in ("path", "wide", "sitter") else 1
     write_samples(out, sample, description, images, workers)
 
 # %% ../../nbs/synth/90_shards.ipynb #c57df63f

@@ -9,8 +9,12 @@ __all__ = ['sample_pictures', 'set_sheet']
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from ..head.model import load_model
+from ..head.vector import unpack
 from ..image import linear_to_srgb, srgb_to_linear
+from .heads import portray
 from .shards import Shards, read_shard
 
 # %% ../../nbs/synth/92_sheets.ipynb #77a2e1bb
@@ -42,6 +46,13 @@ def _lit(arrays):
     return linear_to_srgb(albedo * shading[..., None])
 
 
+def _known_head(arrays):
+    "The head that the first row of a sample describes, (S, S, 3) sRGB."
+    model = load_model()
+    truth = unpack(model, torch.from_numpy(arrays["row"][:1]))
+    return portray(model, truth, arrays["image"].shape[-1])[0].permute(1, 2, 0).numpy()
+
+
 def sample_pictures(
     arrays: dict,  # name → array, as `read_shard` yields them
 ) -> list:  # of (S, S, 3) sRGB [0, 1]
@@ -49,6 +60,8 @@ def sample_pictures(
     if "maps" in arrays:
         several = arrays["maps"][::7]
         return [_colour(x) if x.dtype == np.uint8 else _normals(x) for x in several]
+    if "row" in arrays:
+        return [*map(_colour, arrays["image"]), _known_head(arrays)]
     if "image" in arrays:
         lit = [linear_to_srgb(_last(x)).clip(0, 1) for x in arrays["image"][:2]]
     else:

@@ -48,7 +48,7 @@ def weights_identity(
 FREE = ("steps",)  # fields of a stage that may be others when its run goes on
 LATER = (  # fields that earlier runs did not have: noted only where they are not as ever
     *("painting", "epoch", "shadows", "worn", "measured", "plain", "linear"),
-    *("one_sided", "teacher"),
+    *("one_sided", "teacher", "renewed"),
 )
 
 

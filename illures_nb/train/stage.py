@@ -52,7 +52,9 @@ class Stage:
     shadows: bool = True  # False: rasterised faces are lit by nine numbers alone (the paper)
     worn: bool = True  # photographs are blurred, compressed, covered, grey, … (the paper: not)
     measured: float = 0.0  # share of steps on pictures whose normals alone are known
-    plain: bool = False  # norms alone, as printed: no pattern, relief, cosine, landmarks
+    renewed: int = 0  # steps after which `reader` is the average of `heads` again; 0: never
+    # Norms alone, as printed: no pattern, relief, cosine, landmarks. Heads: L2 of the numbers.
+    plain: bool = False
     linear: bool = True  # equations hold in linear light; False: in sRGB (the paper)
     one_sided: bool = False  # eq. 7 compares a carried map with j's own (the paper), or with φ's
     teacher: str = ""  # the network that labels pictures; "": the stage's own (the paper: skipnet)
@@ -165,7 +167,23 @@ _ALL = (
         weights={"points": 20.0, "score": 0.4},
     ),
 )
-STAGES = {stage.name: stage for stage in _ALL}
+
+# %% ../../nbs/train/40_stage.ipynb #dfe730d9
+_READING = dict(size=96, steps=6000, batch=24, warmup=100, decay=2e-2, ema=0.995, weights={})
+_HEADS = (
+    # InverseFaceNet: heads read off crops, in model space; then also off heads like real ones
+    Stage("heads", {"heads": 1}, ("heads",), **_READING),
+    Stage(
+        "heads-real",
+        {"heads": 2, "heads-real": 1},
+        ("heads",),
+        ("reader",),
+        moments=False,
+        renewed=200,
+        **_READING | {"steps": 3000, "lr": 3e-4},
+    ),
+)
+STAGES = {stage.name: stage for stage in (*_ALL, *_HEADS)}
 
 # %% ../../nbs/train/40_stage.ipynb #9150782a
 class Difference(NamedTuple):

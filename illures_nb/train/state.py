@@ -58,7 +58,7 @@ class State:
         return {k: t for k, t in tensors.items() if k.split(".")[0] in roles}
 
     def update(self):
-        "Count a step and move the running average, faster at first."
+        "Count a step, move the running average, faster at first, and renew what follows it."
         self.step += 1
         decay = min(self.stage.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
@@ -67,6 +67,15 @@ class State:
                     self.average[name].lerp_(tensor, 1 - decay)
                 else:
                     self.average[name].copy_(tensor)
+        if self.stage.renewed and self.step % self.stage.renewed == 0:
+            self._renew()
+
+    def _renew(self):
+        "Let networks become the average of those that they follow."
+        for role in self.stage.uses:
+            followed = ROLES[role].follows
+            if followed:
+                self.nets[role].load_state_dict(_below(f"{followed}.", self.average))
 
     def averaged(self) -> dict:
         "Return role → network in eval mode: copies with averaged weights of those that learn."

@@ -111,12 +111,17 @@ class StoredFaces:
         return sum(x.nbytes for shard in self.shards.values() for x in shard.values())
 
     @property
+    def lengths(self):
+        "Count the faces of each shard that holds some."
+        return [len(shard[self.names[0]]) for shard in self.full]
+
+    @property
     def size(self):
         "Return S, the side of the pictures in pixels."
         return self.set.about["size"]
 
     def __len__(self):
-        return sum(len(shard["mask"]) for shard in self.full)
+        return sum(self.lengths)
 
     def numbers(self, rng, n, count):
         "Draw n random faces of so many."
@@ -124,7 +129,7 @@ class StoredFaces:
 
     def choose(self, rng, n):
         "Draw random faces as (shard, number in it)."
-        lengths = [len(shard["mask"]) for shard in self.full]
+        lengths = self.lengths
         ends = np.cumsum(lengths)
         faces = self.numbers(rng, n, ends[-1])
         shards = np.searchsorted(ends, faces, "right")
