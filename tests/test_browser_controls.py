@@ -8,13 +8,18 @@ from functools import partial
 import numpy as np
 import pytest
 import test_browser
+import torch
 from PIL import Image
 from test_browser import Visit, change
 
+from illures_demo.heads import light_of_head, pose_of
 from illures_nb import SHLight
 from illures_nb.colour import LUMINANCE
 from illures_nb.decompose import log_gain
 from illures_nb.export import write_turn
+from illures_nb.head import HeadFitter
+from illures_nb.head.render import Camera, logarithm, render
+from illures_nb.image import linear_to_srgb
 from illures_nb.lamps import Lamps
 
 browser = test_browser.browser  # its fixture, for this module
@@ -110,6 +115,66 @@ def slide(v, name, value):
     "Move a slider as a hand does, to the end."
     v.page.get_by_label(name).fill(str(value))
     return v.seen()
+
+
+# ---- the head
+
+
+def head_seen(v):
+    "Pixels of the head, (640, 640, 4), once it is drawn."
+    v.js("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    url = v.js("document.querySelector('.head-stage canvas').toDataURL()")
+    return np.asarray(test_browser.decoded(url).convert("RGBA")).astype(int)
+
+
+def expected_head(head, light):
+    "The same, as the package draws it: about the middle of the head, 33 centimetres wide."
+    middle = torch.tensor([0.0, -2, -8])
+    rotation = logarithm(torch.tensor(pose_of(head), dtype=torch.float32)[None])
+    size, near = torch.tensor([1 / 33]), head.parameters.camera.nearness
+    camera = Camera(rotation, torch.tensor([[0.5, 0.5]]), size, near)
+    coeffs = torch.tensor(light, dtype=torch.float32)[None]
+    texture = head.texture(1024)[None]
+    drawn = render(head.model, head.shape()[None] - middle, camera, coeffs, texture, 640, 2)
+    colour = linear_to_srgb((drawn.image[0] / drawn.mask[0].clamp_min(1e-6)).clamp(0, 1))
+    return colour.permute(1, 2, 0).numpy() * 255, drawn.mask[0, 0].numpy()
+
+
+def test_a_head_is_turned_lit_and_smiles_without_a_request(v, astronaut, face, tmp_path):
+    tab(v, "Head")
+    v.page.locator(".head-stage").wait_for()
+    own = head_seen(v)
+    (head,) = HeadFitter.from_pretrained()(astronaut, [face.photo.face])
+    gain = np.sum(light_of_head(head)[0]) / face.light.coeffs[0].sum()
+    colour, mask = expected_head(head, face.light.coeffs * gain)
+    both = (mask == 1) & (own[..., 3] == 255)
+    assert both.sum() > 0.98 * max((mask > 0.5).sum(), (own[..., 3] > 127).sum())
+    assert abs(own[both][:, :3] - colour[both]).mean() < 3  # a JPEG's texture
+    v.requests.clear()
+    v.drag(".head-stage canvas", (0.5, 0.5), (0.75, 0.5))
+    turned = head_seen(v)
+    assert change(turned, own) > 30
+    v.page.locator(".head-stage canvas").focus()
+    v.page.keyboard.press("ArrowUp")
+    assert change(head_seen(v), turned) > 8
+    v.button("As in the photo").last.click()
+    assert change(head_seen(v), own) == 0
+    for name in ("Smile", "Open jaw", "Blink", "Raise brows"):
+        v.page.get_by_label(name).fill("0")
+        before = head_seen(v)
+        v.page.get_by_label(name).fill("1")
+        moved = abs(head_seen(v) - before).max(-1) > 20
+        assert 100 < moved.sum() < 0.6 * both.sum(), name
+    v.button("As in the photo").last.click()
+    sides = {}
+    for name in ("split_left", "split_right"):
+        v.js(f"illures.use('{name}')")
+        sides[name] = head_seen(v)[300:380, :, :3].mean((0, 2))
+    left, right = (x[:320].mean() / x[320:].mean() for x in sides.values())
+    assert left > 1.5 * right
+    assert not v.requests
+    name = v.download("Save the head (.glb)", tmp_path / "head.glb")
+    assert name.endswith("-head.glb") and (tmp_path / "head.glb").read_bytes()[:4] == b"glTF"
 
 
 # ---- light
