@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from test_browser import Visit, change
 
-from illures_demo.heads import light_of_head, pose_of
+from illures_demo.heads import gain_on, pose_of
 from illures_nb import SHLight
 from illures_nb.colour import LUMINANCE
 from illures_nb.decompose import log_gain
@@ -145,11 +145,12 @@ def test_a_head_is_turned_lit_and_smiles_without_a_request(v, astronaut, face, t
     v.page.locator(".head-stage").wait_for()
     own = head_seen(v)
     (head,) = HeadFitter.from_pretrained()(astronaut, [face.photo.face])
-    gain = np.sum(light_of_head(head)[0]) / face.light.coeffs[0].sum()
-    colour, mask = expected_head(head, face.light.coeffs * gain)
+    colour, mask = expected_head(head, face.light.coeffs * gain_on(head, face))
     both = (mask == 1) & (own[..., 3] == 255)
     assert both.sum() > 0.98 * max((mask > 0.5).sum(), (own[..., 3] > 127).sum())
     assert abs(own[both][:, :3] - colour[both]).mean() < 3  # a JPEG's texture
+    shown, photo = own[260:400, 260:380, :3], astronaut[face.to_frame("mask") > 0.9]
+    assert abs(shown.mean((0, 1)) - photo.mean(0)).max() < 40  # as bright as the face
     v.requests.clear()
     v.drag(".head-stage canvas", (0.5, 0.5), (0.75, 0.5))
     turned = head_seen(v)
@@ -772,14 +773,16 @@ def test_every_file_can_be_saved(v, app, tmp_path, monkeypatch):
 
 
 def test_tabs_by_mouse_and_by_keys(v):
-    panels = {"Light": ".light-panel", "Paint": ".paint-panel", "Keep": "#save-zip"}
-    for name in ("Paint", "Keep", "Light"):
+    panels = {"Light": ".light-panel", "Paint": ".paint-panel"}
+    panels |= {"Head": ".head-panel", "Keep": "#save-zip"}
+    for name in ("Paint", "Head", "Keep", "Light"):
         tab(v, name)
         for other, panel in panels.items():
             assert v.page.locator(panel).is_visible() == (other == name)
     v.page.get_by_role("tab", name="Light").focus()
     for key, name in (
         ("ArrowRight", "Paint"),
+        ("ArrowRight", "Head"),
         ("ArrowRight", "Keep"),
         ("ArrowRight", "Light"),
         ("ArrowLeft", "Keep"),
@@ -900,8 +903,10 @@ def test_the_picture_comes_first_and_the_controls_are_in_reach(sized):
 
 def test_nothing_is_too_wide_too_small_or_upon_something_else(sized):
     name, v, width, height = sized
-    for panel in ("Light", "Paint", "Keep"):
+    for panel in ("Light", "Paint", "Head", "Keep"):
         tab(v, panel)
+        if panel == "Head":
+            v.page.locator(".head-stage").wait_for()
         v.js("scrollTo(0, 0)")
         assert v.js("document.documentElement.scrollWidth") <= width, panel
         boxes = [o for o in v.js(BOXES) if o[3] > 0]

@@ -7,7 +7,7 @@ import {fetchImage, unpack} from "./server.js"
 import {studio} from "./studio.js"
 
 const WIDTH = Math.PI // radians that a drag across the canvas turns
-const STEEPEST = 0.9 // radians that a head is seen from above or below
+const STEEPEST = 0.7 // radians that a head is seen from above or below
 const STEP = Math.PI / 180 // of an arrow key's degrees
 
 class Head {
@@ -76,7 +76,7 @@ class Head {
   }
 
   show(open, said) {
-    for (const part of [".head-stage", ".sliders"]) this.$(part).hidden = !open
+    for (const part of [".head-stage", ".sliders", ".pushes"]) this.$(part).hidden = !open
     this.$(".reading").textContent = said
     if (!open) this.mesh = null
   }
@@ -107,12 +107,10 @@ class Head {
     this.redraw()
   }
 
-  // the light of the picture, as bright on the head as the photo's own was
+  // the light of the picture, which makes the head as bright as the face is
   get light() {
-    const {own, light} = studio.face
-    const brightness = coeffs => coeffs[0] + coeffs[1] + coeffs[2]
-    const gain = brightness(this.found.light) / Math.max(brightness(own.coeffs), 1e-6)
-    return light.map(v => gain * v)
+    const {gain} = this.found
+    return studio.face.light.map((v, i) => v * gain[i % 3])
   }
 
   redraw() {
