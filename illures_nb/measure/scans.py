@@ -421,7 +421,28 @@ def off_surface(
     nearest, _ = surface.nearest(laid.back(face.points))
     return (laid(nearest) - face.points).norm(dim=1) / face.eyes
 
-# %% ../../nbs/measure/76_scans.ipynb #ba8a6220
+# %% ../../nbs/measure/76_scans.ipynb #6592217a
+_YAWS = {"front": 0, "30°": 30}  # view → degrees that the head is turned
+
+
+def _pictures(scan, fitted, landmarks):
+    "View → a picture of a scan, and where its landmarks (68, 2) are there, px."
+    pictures = {}
+    for name, yaw in _YAWS.items():
+        view = close_view(fitted, yaw)
+        picture = draw_scan(scan, view).picture
+        pictures[name] = picture, view.seen(landmarks)[0].numpy() * len(picture) - 0.5
+    return pictures
+
+
+def _is_it(face, places):
+    "Whether a face found is the scan's, and the right way up; nobody knows of photographs."
+    if places is None:
+        return True
+    eyes = np.linalg.norm(places[36] - places[45])
+    return np.linalg.norm(face.landmarks - places, axis=1).mean() < eyes / 2
+
+
 def measure_scan(
     fitter,  # `HeadFitter`, or anything that is called like one
     scan: Scan,
@@ -435,15 +456,14 @@ def measure_scan(
         return [about | {"view": "no face was found", "found": np.nan}]
     face = scan_face(scan, *front)
     floor = float(off_surface(model, model.mean, face).mean())
-    if photos is None:
-        views = {"front": 0, "30°": 30}
-        photos = {n: draw_scan(scan, close_view(front[0], y)).picture for n, y in views.items()}
+    shown = {name: (photo, None) for name, photo in (photos or {}).items()}
     rows = []
-    for view, photo in photos.items():
+    for view, (photo, places) in (shown or _pictures(scan, *front)).items():
         row = about | {"view": view, "mean_head": floor, "found": np.nan, "picture": photo}
         for head in fitter(photo)[:1]:
-            off = float(off_surface(model, head.shape(), face).mean())
-            row |= {"found": off, "head": head}
+            row["head"] = head
+            if _is_it(head.face, places):
+                row["found"] = float(off_surface(model, head.shape(), face).mean())
         rows.append(row)
     return rows
 
