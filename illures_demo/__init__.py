@@ -4,6 +4,7 @@ settings    what can be set, and the texts on the page
 errors      whatever is wrong, as one sentence
 visits      a photo taken apart, and the files that the browser asks for
 payload     what the browser gets of a photo: views, maps, paint
+heads       a face's head: read once, told to the page, saved
 scenes      what was done on the page, done again at full resolution
 lights      a light from a name, a direction, a file
 saving      files that are saved, with how far they are

@@ -5,6 +5,7 @@ from dataclasses import asdict, is_dataclass
 
 from illures_demo.errors import friendly
 from illures_demo.handlers import uploaded
+from illures_demo.heads import head_of, numbers_of, write_head
 from illures_demo.lights import light_of, light_of_file, light_of_place
 from illures_demo.saving import write
 from illures_demo.scenes import Redo, redone, scene_picture, staging_of, touched
@@ -159,3 +160,14 @@ class Endpoints:
             behind = behind_people(background, place)
             write(what, path, visit, g, {int(face): g}, background=behind)
         return [visit, str(path)]
+
+    def head(self, visit, photo=None, face=1):
+        """The head of one face of a photo (without a photo: of the one this client sent last), as a
+        morphable model makes it. Returns it as GLB: the mesh in metres, its colours without light,
+        and 52 morph targets by ARKit's names, whose weights are the photo's expression; and as
+        JSON: `expression` (name: 0 to 1), `pose` (yaw, pitch, roll in degrees; yaw > 0: to the
+        picture's right, pitch > 0: up) and `coeffs`, the light that was found with it (nine rows R,
+        G, B)."""
+        visit = self.visit_of(visit, photo)
+        path = write_head(visit, face)
+        return [visit, path, numbers_of(head_of(visit, face))]

@@ -10,6 +10,7 @@ import gradio as gr
 import numpy as np
 
 from illures_demo.errors import friendly, refusal
+from illures_demo.heads import head_for_page, write_head
 from illures_demo.lights import light_of_file, light_of_place
 from illures_demo.payload import for_page, light_for_page, message, paint_too
 from illures_demo.saving import Left, watched, write_scene
@@ -140,6 +141,15 @@ class Handlers:
         everyone = range(1, len(still_open(visit).faces) + 1)
         return for_page(visit, *everyone if event.face == "all" else [event.face])
 
+    def on_head(self, visit, event: gr.EventData):  # dict
+        "The head of a face is to be seen."
+        face = event.face
+        try:
+            return head_for_page(still_open(visit), face)
+        except gr.Error as e:
+            name = visit.folder.name if visit else None
+            return {"visit": name, "face": face, "error": e.message}
+
     # ---- a light
 
     def on_file(self, visit, file):  # `LightOpened`
@@ -211,6 +221,8 @@ class Handlers:
 
     def made(self, what, visit, scene, report=None):  # path
         "Make one file of what the page shows."
+        if what == "head":
+            return write_head(visit, scene.get("face"))
         return write_scene(what, visit, scene, report)
 
 

@@ -133,7 +133,7 @@ def bring():  # the box for photos, what is said beside it, the examples
 # ---- middle: the picture
 
 # in assets/style, in this order
-STYLE = ("page", "stage", "light", "paint", "small", "fingers")
+STYLE = ("page", "stage", "light", "paint", "head", "small", "fingers")
 
 
 def picture_stage():
@@ -147,7 +147,7 @@ def picture_stage():
 
 
 def hands(do, visit, scene):  # the boxes for files of light and for pictures of places
-    "Make the tabs: light, paint, and what is kept."
+    "Make the tabs: light, paint, head, and what is kept."
     presets = {name: light_for_page(SHLight.preset(name)) for name in SHLight.presets()}
     picture = gr.Button("Save the picture", size="md", elem_id="save-picture", variant="primary")
     panel("kind")
@@ -162,9 +162,11 @@ def hands(do, visit, scene):  # the boxes for files of light and for pictures of
                 place = another_place(do, visit)
         with gr.Tab("Paint", id="paint", render_children=True) as paint_tab:
             panel("painting", most=MAX_LAYERS)
+        with gr.Tab("Head", id="head", render_children=True) as head_tab:
+            head(do, visit, scene, work)
         with gr.Tab("Keep", id="keep", render_children=True) as keep_tab:
             keep(do, visit, scene, work)
-    for tab in (light_tab, paint_tab, keep_tab):
+    for tab in (light_tab, paint_tab, head_tab, keep_tab):
         tab.select(None, js=f"() => illures.front('{tab.id}')")
     work.select(do.on_left, [visit], None, queue=False, **QUIET)
     return file, place
@@ -200,6 +202,14 @@ def another_place(do, visit):  # the box for pictures of places
     private = dict(api_visibility="private", show_progress_on=[file])
     file.change(do.on_place, [visit, file], outputs, preprocess=False, **private, **NETWORK)
     return file
+
+
+def head(do, visit, scene, work):
+    "Make what shows the head of the chosen face, and the button that saves it."
+    shown = panel("head", value=None)
+    shown.select(do.on_head, [visit], [shown], **AGAIN, **NETWORK)
+    button = gr.Button("Save the head (.glb)", size="md", elem_id="save-head")
+    saves(button, partial(do.save, "head"), [visit, scene], work)
 
 
 KEPT = {
@@ -286,6 +296,7 @@ def for_programs(api, visit, photo, file, place):
     endpoint("edit_albedo", api.edit_albedo, [layers, face], [picture, painted, complete])
     export = [what, own, amount, layers, face, *staging, *behind]
     endpoint("export", api.export, export, [made])
+    endpoint("head", api.head, [face], [made, numbers])
 
 
 # ---- the page

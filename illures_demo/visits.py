@@ -28,6 +28,7 @@ class Visit:
     views: dict = field(default_factory=dict)  # name of a view → the same
     behind: dict = field(default_factory=dict)  # "picture" → bytes of one to be put behind people
     left: set = field(default_factory=set)  # saving that the visitor broke off
+    heads: dict = field(default_factory=dict)  # number of a face → its `Head`, once it was read
 
 
 def new_folder() -> Path:
@@ -60,7 +61,8 @@ def same_again(visit: Visit) -> Visit:
     folder = new_folder()
     shutil.copytree(visit.folder, folder, dirs_exist_ok=True)
     shown, views = copy.deepcopy(visit.shown), copy.deepcopy(visit.views)
-    return Visit(visit.faces, visit.found, visit.name, visit.kind, folder, shown, views)
+    what = visit.faces, visit.found, visit.name, visit.kind
+    return Visit(*what, folder, shown, views, heads=visit.heads)
 
 
 def forget(

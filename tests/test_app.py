@@ -24,7 +24,9 @@ from PIL import Image
 from illures_nb import Decomposer, SHLight
 from illures_nb.decompose import MAPS, as_picture
 from illures_nb.edit import apply_layers, touch
+from illures_nb.head import HeadFitter
 from illures_nb.image import write_image
+from illures_nb.light import rotation_matrix
 
 NEUTRAL = types.SimpleNamespace
 
@@ -65,13 +67,13 @@ def is_sentence(text):
 
 def test_endpoints_are_named_and_documented(client):
     info = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(info) == {"/decompose", "/relight", "/edit_albedo", "/export"}
+    assert set(info) == {"/decompose", "/relight", "/edit_albedo", "/export", "/head"}
     assert all(len(o["description"]) > 100 for o in info.values())
     needed = {
         name: [p["parameter_name"] for p in o["parameters"] if not p["parameter_has_default"]]
         for name, o in info.items()
     }
-    assert needed == {"/decompose": ["photo"], "/relight": [], "/edit_albedo": [], "/export": []}
+    assert needed == dict.fromkeys(info, []) | {"/decompose": ["photo"]}
 
 
 def test_decompose_gives_the_maps_of_the_package(client, astronaut_path, face):
@@ -202,9 +204,42 @@ def test_export_gives_every_kind_of_file(client, astronaut_path, face, astronaut
     assert is_sentence(ask(client, what="../x.exe", api_name="/export"))
 
 
+def off_landmarks(head, told):
+    "How far a head, turned as it is said to be, is from its landmarks, in distances of the eyes."
+    places = head.landmarks()
+    points = head.model.landmarks(head.shape()[None])[0].double().numpy()
+    flat = (points @ rotation_matrix(**told["pose"]).T)[:, :2] * [1, -1]
+    flat, there = flat - flat.mean(0), places - places.mean(0)
+    scale = (flat * there).sum() / (flat * flat).sum()
+    eyes = np.linalg.norm(places[36] - places[45])
+    return np.linalg.norm(scale * flat - there, axis=1).mean() / eyes
+
+
+def test_a_head_is_that_of_the_package(client, astronaut_path, astronaut, two_faces, tmp_path):
+    trimesh, fitter = pytest.importorskip("trimesh"), HeadFitter.from_pretrained()
+    glb, told = client.predict(handle_file(astronaut_path), api_name="/head")
+    (head,) = fitter(astronaut)
+    mesh = trimesh.load(glb, force="mesh", process=False)
+    neutral = head.mesh({}).positions  # the weights of the morph targets make the expression
+    assert Path(glb).suffix == ".glb" and np.allclose(mesh.vertices, neutral, atol=1e-5)
+    assert told["expression"] == head.expression and len(told["expression"]) == 52
+    assert off_landmarks(head, told) < 0.05
+    inverted = np.ascontiguousarray(astronaut[::-1, ::-1])
+    photo = handle_file(photo_file(inverted, tmp_path / "inverted.png"))
+    _, again = client.predict(photo, api_name="/head")
+    assert off_landmarks(fitter(inverted)[0], again) < 0.05
+    assert abs(abs(told["pose"]["roll"] - again["pose"]["roll"]) - 180) < 5
+    there, inverse = (SHLight(x["coeffs"]).dominant_direction() for x in (told, again))
+    assert there @ (inverse * [-1, -1, 1]) > 0.9
+    two = handle_file(photo_file(two_faces, tmp_path / "two.png"))
+    yaws = [client.predict(two, face, api_name="/head")[1]["pose"]["yaw"] for face in (1, 2)]
+    assert abs(yaws[0] - yaws[1]) < 10  # the same photo, half as big
+    assert "no face 3" in ask(client, two, 3, api_name="/head")
+
+
 def test_clients_do_not_see_each_other(url, client, astronaut_path, tmp_path):
     client.predict(handle_file(astronaut_path), api_name="/decompose")
-    for name in ("/relight", "/edit_albedo", "/export"):
+    for name in ("/relight", "/edit_albedo", "/export", "/head"):
         stranger = Client(url, verbose=False, download_files=tmp_path)
         assert "There is no photo" in ask(stranger, api_name=name)
 
@@ -215,8 +250,9 @@ def test_bad_photos_get_one_sentence(client, broken_files, wall, tmp_path):
             continue
         text = ask(client, handle_file(path), api_name="/decompose")
         assert path.name in text and is_sentence(text), f"{name}: {text}"
-    text = ask(client, handle_file(photo_file(wall, tmp_path / "wall.png")), api_name="/decompose")
-    assert text.startswith("No face was found in wall.png")
+    for name in ("/decompose", "/head"):
+        text = ask(client, handle_file(photo_file(wall, tmp_path / "wall.png")), api_name=name)
+        assert text.startswith("No face was found in wall.png")
     assert "There is no photo" in ask(client, api_name="/relight")
 
 

@@ -558,7 +558,7 @@ def test_page_on_a_phone(visit):
     "Nothing is wider than the screen, and a finger moves the light."
     screen = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
     v = visit(**screen, has_touch=True, is_mobile=True)
-    for tab in ("Light", "Paint", "Keep"):
+    for tab in ("Light", "Paint", "Head", "Keep"):
         v.page.get_by_role("tab", name=tab).click()
         assert v.js("document.documentElement.scrollWidth") <= 390, tab
     v.page.get_by_role("tab", name="Light").click()
@@ -585,7 +585,7 @@ def test_everything_has_a_name(visit):
     assert v.page.get_by_role(
         "slider", name="Light ball: direction of the light. Arrow keys turn it."
     ).is_visible()
-    for tab in ("Light", "Paint"):
+    for tab in ("Light", "Paint", "Head"):
         v.page.get_by_role("tab", name=tab).click()
         assert not v.js(NAMELESS)
     v.page.get_by_label("Before and after").fill("60")

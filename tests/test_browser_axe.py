@@ -111,6 +111,9 @@ def through(v, look):
     v.button("Skin tone").click()
     v.wait("illures.face.layers.length === 1")
     assert not look(), "a layer"
+    v.page.get_by_role("tab", name="Head").click()
+    v.page.locator(".head-stage").wait_for()
+    assert not look(), "the head"
     v.page.get_by_role("tab", name="Keep").click()
     assert not look(), "keep"
 
@@ -189,7 +192,7 @@ def test_by_keyboard_alone(browser, url):
     ):
         assert name in said, name
     assert not [o for o in seen if o[5] and not o[4]], "no sign of where one is"
-    tabs = [o for o in seen if o[3] in ("Light", "Paint", "Keep")]
+    tabs = [o for o in seen if o[3] in ("Light", "Paint", "Head", "Keep")]
     assert len(tabs) == 1  # one stop; the arrow keys do the rest
     v.context.close()
     calm = Visit(browser, url, script=None)

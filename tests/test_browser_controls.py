@@ -8,13 +8,18 @@ from functools import partial
 import numpy as np
 import pytest
 import test_browser
+import torch
 from PIL import Image
 from test_browser import Visit, change
 
+from illures_demo.heads import gain_on, pose_of
 from illures_nb import SHLight
 from illures_nb.colour import LUMINANCE
 from illures_nb.decompose import log_gain
 from illures_nb.export import write_turn
+from illures_nb.head import HeadFitter
+from illures_nb.head.render import Camera, logarithm, render
+from illures_nb.image import linear_to_srgb
 from illures_nb.lamps import Lamps
 
 browser = test_browser.browser  # its fixture, for this module
@@ -110,6 +115,67 @@ def slide(v, name, value):
     "Move a slider as a hand does, to the end."
     v.page.get_by_label(name).fill(str(value))
     return v.seen()
+
+
+# ---- the head
+
+
+def head_seen(v):
+    "Pixels of the head, (640, 640, 4), once it is drawn."
+    v.js("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    url = v.js("document.querySelector('.head-stage canvas').toDataURL()")
+    return np.asarray(test_browser.decoded(url).convert("RGBA")).astype(int)
+
+
+def expected_head(head, light):
+    "The same, as the package draws it: about the middle of the head, 33 centimetres wide."
+    middle = torch.tensor([0.0, -2, -8])
+    rotation = logarithm(torch.tensor(pose_of(head), dtype=torch.float32)[None])
+    size, near = torch.tensor([1 / 33]), head.parameters.camera.nearness
+    camera = Camera(rotation, torch.tensor([[0.5, 0.5]]), size, near)
+    coeffs = torch.tensor(light, dtype=torch.float32)[None]
+    texture = head.texture(1024)[None]
+    drawn = render(head.model, head.shape()[None] - middle, camera, coeffs, texture, 640, 2)
+    colour = linear_to_srgb((drawn.image[0] / drawn.mask[0].clamp_min(1e-6)).clamp(0, 1))
+    return colour.permute(1, 2, 0).numpy() * 255, drawn.mask[0, 0].numpy()
+
+
+def test_a_head_is_turned_lit_and_smiles_without_a_request(v, astronaut, face, tmp_path):
+    tab(v, "Head")
+    v.page.locator(".head-stage").wait_for()
+    own = head_seen(v)
+    (head,) = HeadFitter.from_pretrained()(astronaut, [face.photo.face])
+    colour, mask = expected_head(head, face.light.coeffs * gain_on(head, face))
+    both = (mask == 1) & (own[..., 3] == 255)
+    assert both.sum() > 0.98 * max((mask > 0.5).sum(), (own[..., 3] > 127).sum())
+    assert abs(own[both][:, :3] - colour[both]).mean() < 3  # a JPEG's texture
+    shown, photo = own[260:400, 260:380, :3], astronaut[face.to_frame("mask") > 0.9]
+    assert abs(shown.mean((0, 1)) - photo.mean(0)).max() < 40  # as bright as the face
+    v.requests.clear()
+    v.drag(".head-stage canvas", (0.5, 0.5), (0.75, 0.5))
+    turned = head_seen(v)
+    assert change(turned, own) > 30
+    v.page.locator(".head-stage canvas").focus()
+    v.page.keyboard.press("ArrowUp")
+    assert change(head_seen(v), turned) > 8
+    v.button("As in the photo").last.click()
+    assert change(head_seen(v), own) == 0
+    for name in ("Smile", "Open jaw", "Blink", "Raise brows"):
+        v.page.get_by_label(name).fill("0")
+        before = head_seen(v)
+        v.page.get_by_label(name).fill("1")
+        moved = abs(head_seen(v) - before).max(-1) > 20
+        assert 100 < moved.sum() < 0.6 * both.sum(), name
+    v.button("As in the photo").last.click()
+    sides = {}
+    for name in ("split_left", "split_right"):
+        v.js(f"illures.use('{name}')")
+        sides[name] = head_seen(v)[300:380, :, :3].mean((0, 2))
+    left, right = (x[:320].mean() / x[320:].mean() for x in sides.values())
+    assert left > 1.5 * right
+    assert not v.requests
+    name = v.download("Save the head (.glb)", tmp_path / "head.glb")
+    assert name.endswith("-head.glb") and (tmp_path / "head.glb").read_bytes()[:4] == b"glTF"
 
 
 # ---- light
@@ -707,14 +773,16 @@ def test_every_file_can_be_saved(v, app, tmp_path, monkeypatch):
 
 
 def test_tabs_by_mouse_and_by_keys(v):
-    panels = {"Light": ".light-panel", "Paint": ".paint-panel", "Keep": "#save-zip"}
-    for name in ("Paint", "Keep", "Light"):
+    panels = {"Light": ".light-panel", "Paint": ".paint-panel"}
+    panels |= {"Head": ".head-panel", "Keep": "#save-zip"}
+    for name in ("Paint", "Head", "Keep", "Light"):
         tab(v, name)
         for other, panel in panels.items():
             assert v.page.locator(panel).is_visible() == (other == name)
     v.page.get_by_role("tab", name="Light").focus()
     for key, name in (
         ("ArrowRight", "Paint"),
+        ("ArrowRight", "Head"),
         ("ArrowRight", "Keep"),
         ("ArrowRight", "Light"),
         ("ArrowLeft", "Keep"),
@@ -835,8 +903,10 @@ def test_the_picture_comes_first_and_the_controls_are_in_reach(sized):
 
 def test_nothing_is_too_wide_too_small_or_upon_something_else(sized):
     name, v, width, height = sized
-    for panel in ("Light", "Paint", "Keep"):
+    for panel in ("Light", "Paint", "Head", "Keep"):
         tab(v, panel)
+        if panel == "Head":
+            v.page.locator(".head-stage").wait_for()
         v.js("scrollTo(0, 0)")
         assert v.js("document.documentElement.scrollWidth") <= width, panel
         boxes = [o for o in v.js(BOXES) if o[3] > 0]

@@ -666,7 +666,7 @@ def test_only_some_benchmarks_take_several_folders(tmp_path):
     with pytest.raises(ValueError, match="yale wants one folder, not 2"):
         BENCHMARKS["yale"].check(both)
     several = [name for name, b in BENCHMARKS.items() if b.several]
-    assert several == ["synthetic", "tone", "clips", "wild"]
+    assert several == ["synthetic", "tone", "clips", "head", "wild"]
 
 
 def test_an_answer_is_none_where_no_face_is():

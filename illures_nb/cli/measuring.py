@@ -34,6 +34,7 @@ examples:
   illures evaluate synthetic sets/expre sets/caric sets/held --out synthetic.md
   illures evaluate tone sets/portrait holiday clips --out tone.md
   illures evaluate clips clips --most 10 --out clips.md
+  illures evaluate head CroppedYale portraits clips --assets assets --anny 12 --out head.md
   illures evaluate landmarks portraits --out landmarks.md
   illures evaluate align sets/align-albedo-held --out aa.md
   illures evaluate wild holiday clips --most 20 --out wild.md
@@ -80,6 +81,14 @@ example:
   illures evaluate clips clips --most 10 --heads 8 --assets assets --out clips.md
 
 Clips taken apart frame by frame and as clips: how much they flicker; of drawn heads: accuracy.""",
+    "head": """\
+examples:
+  illures evaluate head CroppedYale portraits clips --assets assets --anny 12 --out head.md
+  illures evaluate head --heads 4 --mesh scan.glb --out scan.md
+  illures evaluate head --heads 1 --mesh scan.obj --photo front.jpg side.jpg
+
+DIR is Extended Yale B, portraits with landmarks68.npz, or clips. A scan is anybody's, in any unit
+and turned anyhow; --mesh needs the package trimesh, --anny the package anny.""",
     "landmarks": """\
 examples:
   illures evaluate landmarks portraits --out landmarks.md
