@@ -42,6 +42,16 @@ examples:
 Pictures beside the table show the data set's faces: they are for whoever has the data, and not
 to be passed on."""
 
+# %% ../../nbs/cli/70_measuring.ipynb #8e02c1d7
+_HEAD_NOTES = """\
+examples:
+  illures evaluate head CroppedYale portraits clips --assets assets --anny 12 --out head.md
+  illures evaluate head --heads 4 --mesh scan.glb --out scan.md
+  illures evaluate head --heads 1 --mesh scan.obj --photo front.jpg side.jpg
+
+DIR is Extended Yale B, portraits with landmarks68.npz, or clips. A scan is anybody's, in any unit
+and turned anyhow; --mesh needs the package trimesh, --anny the package anny."""
+
 # %% ../../nbs/cli/70_measuring.ipynb #fbd7b529
 _BENCHMARK_NOTES = {  # benchmark → examples, and what DIR holds
     "yale": """\
@@ -81,14 +91,7 @@ example:
   illures evaluate clips clips --most 10 --heads 8 --assets assets --out clips.md
 
 Clips taken apart frame by frame and as clips: how much they flicker; of drawn heads: accuracy.""",
-    "head": """\
-examples:
-  illures evaluate head CroppedYale portraits clips --assets assets --anny 12 --out head.md
-  illures evaluate head --heads 4 --mesh scan.glb --out scan.md
-  illures evaluate head --heads 1 --mesh scan.obj --photo front.jpg side.jpg
-
-DIR is Extended Yale B, portraits with landmarks68.npz, or clips. A scan is anybody's, in any unit
-and turned anyhow; --mesh needs the package trimesh, --anny the package anny.""",
+    "head": _HEAD_NOTES,
     "landmarks": """\
 examples:
   illures evaluate landmarks portraits --out landmarks.md
