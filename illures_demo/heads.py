@@ -9,7 +9,6 @@ from illures_demo.payload import pack
 from illures_demo.visits import chosen, new_file, still_open
 from illures_nb.crop import roll
 from illures_nb.head import HeadFitter
-from illures_nb.head.distance import face_texels
 from illures_nb.image import linear_to_srgb, quantise, write_image
 from illures_nb.light import rotation_matrix
 from illures_nb.networks import turns
@@ -20,7 +19,7 @@ SLIDERS = {  # on the page → ARKit's names
     "blink": ("eyeBlinkLeft", "eyeBlinkRight"),
     "brows": ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
 }
-TEXTURE = 1024  # side of its colours on the page, texels
+TEXTURE = 512  # side of its colours on the page, texels
 
 
 @lru_cache(maxsize=1)
@@ -34,10 +33,9 @@ def head_of(
     number,  # of a face; 1 is the biggest
 ):  # `Head`
     "Return the head of a face; it is read once."
-    photo = chosen(visit, number).photo
     if number not in visit.heads:
         with friendly():
-            (visit.heads[number],) = fitter()(photo.picture, [photo.face])
+            visit.heads[number] = fitter().fit(chosen(visit, number))
     return visit.heads[number]
 
 
@@ -106,13 +104,6 @@ def sliders_of(head) -> tuple:  # name → weight, name → offsets (V, 3) at fu
     return values, targets
 
 
-def gain_on(head, f) -> list:  # R, G, B
-    "Return what the page's light is multiplied by, so that the head is as bright as the face."
-    rows = face_texels(head.model)
-    skin = head.texture(rows.shape[1])[:, : len(rows)][:, rows].median(1).values.numpy()
-    return np.clip(np.median(f.albedo[f.mask > 0.5], 0) / skin, 0.1, 10).tolist()
-
-
 def head_for_page(visit, number) -> dict:
     "Tell the page of a face's head."
     head = head_of(visit, number)
@@ -130,7 +121,6 @@ def head_for_page(visit, number) -> dict:
         "texture": f"head-{number}.jpg",
         "angles": turned(pose_of(head)),
         "nearness": float(head.parameters.camera.nearness),
-        "gain": gain_on(head, chosen(visit, number)),
         "sliders": values,
         **maps,
     }

@@ -107,17 +107,11 @@ class Head {
     this.redraw()
   }
 
-  // the light of the picture, which makes the head as bright as the face is
-  get light() {
-    const {gain} = this.found
-    return studio.face.light.map((v, i) => v * gain[i % 3])
-  }
-
   redraw() {
     if (!this.mesh || studio.panel !== "head") return
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null
-      if (this.mesh && studio.face) this.drawing.draw(this.angles, this.light)
+      if (this.mesh && studio.face) this.drawing.draw(this.angles, studio.face.light)
     })
   }
 

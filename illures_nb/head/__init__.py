@@ -7,6 +7,7 @@ __all__ = ['Head', 'HeadFitter']
 
 # %% ../../nbs/head/70_fitter.ipynb #e2f88c90
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -150,9 +151,16 @@ class HeadFitter:
     def __init__(
         self,
         net: HeadNet,  # in eval mode, from `load_net`
-        decomposer: Decomposer,
+        decomposer: Decomposer = None,  # None: the bundled weights, when the first photo comes
     ):
-        self.net, self.decomposer, self.model = net, decomposer, load_model()
+        self.net, self.model = net, load_model()
+        if decomposer is not None:
+            self.decomposer = decomposer
+
+    @cached_property
+    def decomposer(self) -> Decomposer:
+        "What takes photos apart."
+        return Decomposer.from_pretrained()
 
     @classmethod
     def from_pretrained(
@@ -160,7 +168,7 @@ class HeadFitter:
         path: str | Path = None,  # a weights file; None: the bundled one
     ) -> "HeadFitter":
         "Make a fitter with trained weights."
-        return cls(load_net(path), Decomposer.from_pretrained())
+        return cls(load_net(path))
 
     def __call__(
         self,
