@@ -97,8 +97,7 @@ examples:
   illures evaluate landmarks portraits --out landmarks.md
   illures evaluate landmarks CroppedYale
 
-DIR holds landmarks68.npz and images/, or is Extended Yale B (how far landmarks move with the
-light).""",
+DIR holds landmarks68.npz and images/, or is Extended Yale B (how landmarks move with light).""",
     "align": """\
 example:
   illures evaluate align sets/align-albedo-held --weights runs/aa/align_albedo.safetensors \\
