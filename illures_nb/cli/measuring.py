@@ -51,6 +51,12 @@ examples:
 
 DIR is Extended Yale B, portraits with landmarks68.npz, or clips. A scan is anybody's, in any unit
 and turned anyhow; --mesh needs the package trimesh, --anny the package anny."""
+_WILD_NOTES = """\
+example:
+  illures evaluate wild holiday clips --most 20 --out wild.md
+
+Of each photograph and clip (three frames of it) the biggest face, in a sheet, wild_01.png, …; how
+well the photo is explained, and how much changes when it is exposed less."""
 
 # %% ../../nbs/cli/70_measuring.ipynb #fbd7b529
 _BENCHMARK_NOTES = {  # benchmark → examples, and what DIR holds
@@ -105,12 +111,7 @@ example:
 
 DIR is a set of a seed that no training used. The AlignNet stands beside identity and a warp along
 the landmarks; and does it move things, or paint them?""",
-    "wild": """\
-example:
-  illures evaluate wild holiday clips --most 20 --out wild.md
-
-Of each photograph and clip (three frames of it) the biggest face, in a sheet, wild_01.png, …; how
-well the photo is explained, and how much changes when it is exposed less.""",
+    "wild": _WILD_NOTES,
 }
 
 # %% ../../nbs/cli/70_measuring.ipynb #4fbc4f3b
