@@ -19,7 +19,7 @@ from illures_nb.edit import decal, fine_albedo
 from illures_nb.image import write_image
 from illures_nb.light import ball_normals
 
-PATIENCE = 60_000  # ms, for machines that have other things to do
+PATIENCE = 180_000  # ms, for machines that have other things to do
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS = [
     "--no-sandbox",

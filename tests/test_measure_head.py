@@ -39,6 +39,13 @@ def somebody(model):
     return quiet._replace(expression=still, rotation=turned, light=light.view(1, 27))
 
 
+def head_of(model, numbers, face, transform):
+    "A head in its model's own colours, all of them seen."
+    texture = model.texture(numbers.reflectance)[0]
+    seen = torch.ones(model.log_albedo.shape[1:])
+    return Head(model, numbers, face, transform, texture, seen)
+
+
 def known(model, numbers):
     "A fitter that knows the answer, of pictures that show just the crop."
 
@@ -49,7 +56,7 @@ def known(model, numbers):
         k, shift = SIDE / size, 0.5 * SIDE / size - 0.5
         transform = np.array([[k, 0, shift], [0, k, shift]])
         (face,) = faces_from(points[None], [1.0])
-        return [Head(model, numbers, face, transform)]
+        return [head_of(model, numbers, face, transform)]
 
     return _Fitter(model, fitter)
 
@@ -58,7 +65,7 @@ def knows_where(model, numbers):
     "A fitter that knows the answer, and finds the face as anybody does."
 
     def fitter(picture):
-        return [Head(model, numbers, face, np.eye(2, 3)) for face in detect_faces(picture)]
+        return [head_of(model, numbers, face, np.eye(2, 3)) for face in detect_faces(picture)]
 
     return _Fitter(model, fitter)
 
