@@ -7,11 +7,8 @@ import numpy as np
 from illures_demo.errors import friendly
 from illures_demo.payload import pack
 from illures_demo.visits import chosen, new_file, still_open
-from illures_nb.crop import roll
 from illures_nb.head import HeadFitter
 from illures_nb.image import linear_to_srgb, quantise, write_image
-from illures_nb.light import rotation_matrix
-from illures_nb.networks import turns
 
 SLIDERS = {  # on the page → ARKit's names
     "smile": ("mouthSmileLeft", "mouthSmileRight"),
@@ -39,28 +36,12 @@ def head_of(
     return visit.heads[number]
 
 
-def upright(head) -> np.ndarray:  # (3, 3)
-    "Return the turn from a head's crop to its photo."
-    return rotation_matrix(roll=roll(head.transform))
-
-
-def pose_of(head) -> np.ndarray:  # (3, 3) rotation
-    "Return how a head is turned in its photo."
-    return upright(head) @ turns(head.parameters.rotation)[0].double().numpy()
-
-
-def light_of_head(head) -> list:  # nine rows R, G, B
-    "Return the light that was found with a head, as it falls in the photo."
-    angle = roll(head.transform)
-    return head.light.rotate(roll=angle).coeffs.tolist()
-
-
 # ---- for programs
 
 
 def numbers_of(head) -> dict:
     "Tell of a head in numbers."
-    pose = pose_of(head)
+    pose = head.pose
     forward = pose[:, 2]
     yaw, pitch = np.arctan2(forward[0], forward[2]), np.arcsin(forward[1].clip(-1, 1))
     angles = yaw, pitch, np.arctan2(pose[1, 0], pose[1, 1])
@@ -68,7 +49,7 @@ def numbers_of(head) -> dict:
     return {
         "expression": head.expression,
         "pose": dict(zip(("yaw", "pitch", "roll"), degrees)),
-        "coeffs": light_of_head(head),
+        "coeffs": head.light.coeffs.tolist(),
     }
 
 
@@ -119,7 +100,7 @@ def head_for_page(visit, number) -> dict:
         "visit": visit.folder.name,
         "face": number,
         "texture": f"head-{number}.jpg",
-        "angles": turned(pose_of(head)),
+        "angles": turned(head.pose),
         "nearness": float(head.parameters.camera.nearness),
         "sliders": values,
         **maps,

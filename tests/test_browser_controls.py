@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 from test_browser import Visit, change
 
-from illures_demo.heads import pose_of
 from illures_nb import SHLight
 from illures_nb.colour import LUMINANCE
 from illures_nb.decompose import log_gain
@@ -130,7 +129,7 @@ def head_seen(v):
 def expected_head(head, light):
     "The same, as the package draws it: about the middle of the head, 33 centimetres wide."
     middle = torch.tensor([0.0, -2, -8])
-    rotation = logarithm(torch.tensor(pose_of(head), dtype=torch.float32)[None])
+    rotation = logarithm(torch.tensor(head.pose, dtype=torch.float32)[None])
     size, near = torch.tensor([1 / 33]), head.parameters.camera.nearness
     camera = Camera(rotation, torch.tensor([[0.5, 0.5]]), size, near)
     coeffs = torch.tensor(light, dtype=torch.float32)[None]

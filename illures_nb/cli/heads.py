@@ -49,6 +49,7 @@ examples:
   illures head family.jpg --face 2 --out second.glb
 
 writes binary glTF 2.0: the head with its colours without light, and 52 morph targets by ARKit's
-names; their weights are the photo's expression. Metres, y up, looking along +z. The head is what
-a morphable model can say: moles, hair and glasses are not in it."""
+names; their weights are the photo's expression. Metres, y up, looking along +z. The shape is what
+a morphable model can say; the colours are the person's own, completed where the photo shows
+nothing. Hair and glasses are painted on the skin."""
 HEAD = Command("the head of a photo's face as GLB, to turn and move", _arguments, head, _NOTES)

@@ -14,14 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from illures_nb.crop import (
-    compose,
-    crop,
-    crop_transform,
-    invert_transform,
-    roll,
-    transform_points,
-)
+from ..crop import crop, crop_transform, invert_transform, roll, transform_points
 from ..decompose import Decomposer, Decomposition
 from ..detect import Face
 from .completion import complete
@@ -30,11 +23,12 @@ from .model import HeadModel, load_model
 from .network import SIDE, HeadNet, load_net, read_heads
 from .render import Camera, logarithm
 from .render import render as draw_heads
-from .settling import Surface, settle
-from .unwrap import unwrap
+from .settling import KnownNormals, settle
+from .unwrap import in_sides, unwrap
 from .vector import Parameters
 from ..image import linear_to_srgb, quantise
 from ..light import SHLight, rotation_matrix
+from ..networks import turns
 
 # %% ../../nbs/head/70_fitter.ipynb #66d5c19c
 _SHOWN = 38.0  # centimetres a side of a picture of the whole head
@@ -61,7 +55,13 @@ class Head:
     @property
     def light(self) -> SHLight:
         "Return the photo's light."
-        return SHLight(self.parameters.light.view(9, 3).numpy())
+        return SHLight(self.parameters.light.view(9, 3).numpy()).rotate(roll=roll(self.transform))
+
+    @property
+    def pose(self) -> np.ndarray:  # (3, 3) rotation: head frame → photo's frame
+        "Return how the head is turned in the photo."
+        in_crop = turns(self.parameters.rotation)[0].double().numpy()
+        return rotation_matrix(roll=roll(self.transform)) @ in_crop
 
     def shape(
         self,
@@ -110,7 +110,9 @@ class Head:
             rotation = logarithm(turn[None])
         near = self.parameters.camera.nearness
         camera = Camera(rotation, torch.tensor([_MIDDLE]), torch.tensor([1 / _SHOWN]), near)
-        coeffs = torch.tensor((light or self.light).coeffs, dtype=torch.float32)[None]
+        coeffs = self.parameters.light.view(1, 9, 3)
+        if light is not None:
+            coeffs = torch.tensor(light.coeffs, dtype=torch.float32)[None]
         drawn = draw_heads(
             self.model, self.shape(expression)[None], camera, coeffs, self.texture()[None], size
         )
@@ -124,7 +126,7 @@ class Head:
     ) -> None:
         "Write the head with its colours and all 52 expressions; any 3D viewer opens it."
         numbers = self.parameters
-        data = head_glb(self.model, numbers.identity[0], numbers.expression[0], self.texture(1024))
+        data = head_glb(self.model, numbers.identity[0], numbers.expression[0], self.texture())
         write_head_glb(path, data)
 
 # %% ../../nbs/head/70_fitter.ipynb #7d0a11e5
@@ -133,16 +135,10 @@ def _in_crop(transform):
     return rotation_matrix(roll=-roll(transform)).astype(np.float32)
 
 
-def _surface(face, turn):
+def _known_normals(face, turn):
     "The normals of a face in the frame of its crop."
     normals = torch.from_numpy(face.normals @ turn.T).permute(2, 0, 1)
-    return Surface(normals, torch.from_numpy(face.mask))
-
-
-def _to_sides(transform):
-    "Photo px to sides of a crop that a transform cuts."
-    half = 0.5 / SIDE
-    return compose(transform, np.array([[1 / SIDE, 0, half], [0, 1 / SIDE, half]]))
+    return KnownNormals(normals, torch.from_numpy(face.mask))
 
 # %% ../../nbs/head/70_fitter.ipynb #5012c389
 class HeadFitter:
@@ -187,10 +183,10 @@ class HeadFitter:
         transform = crop_transform(landmarks, SIDE)
         picture = np.float32(crop(face.photo.picture, transform, SIDE)) / 255
         answer = read_heads(self.net, torch.from_numpy(picture).permute(2, 0, 1)[None])
-        turn, to_sides = _in_crop(transform), _to_sides(transform)
+        turn, to_sides = _in_crop(transform), in_sides(transform)
         light = torch.tensor(face.light.rotate(roll=-roll(transform)).coeffs)
         places = torch.from_numpy(transform_points(landmarks, to_sides))
-        head = settle(model, answer, places, _surface(face, turn))
+        head = settle(model, answer, places, _known_normals(face, turn))
         unwrapped = unwrap(model, head, face, to_sides)
         reflectance, albedo = complete(model, unwrapped)
         head = head._replace(reflectance=reflectance, light=light.reshape(1, 27))

@@ -190,17 +190,14 @@ class Similarity(NamedTuple):
 def similar(
     source: torch.Tensor,  # (N, 3)
     target: torch.Tensor,  # (N, 3)
-    weights: torch.Tensor = None,  # (N,) ≥ 0; None: all alike
 ) -> Similarity:
     "Fit the similarity that brings points closest to others, never a mirror (Umeyama 1991)."
-    w = torch.ones(len(source)) if weights is None else weights
-    w = (w / w.sum())[:, None]
-    a_mean, b_mean = (w * source).sum(0), (w * target).sum(0)
+    a_mean, b_mean = source.mean(0), target.mean(0)
     a, b = source - a_mean, target - b_mean
-    left, spread, right = torch.linalg.svd(b.T @ (w * a))
+    left, spread, right = torch.linalg.svd(b.T @ a)
     proper = torch.tensor([1.0, 1.0, float(torch.det(left @ right).sign())])
     turn = left @ torch.diag(proper) @ right
-    scale = float((spread * proper).sum() / (w * a * a).sum().clamp_min(1e-12))
+    scale = float((spread * proper).sum() / a.square().sum().clamp_min(1e-12))
     return Similarity(scale, turn, b_mean - scale * turn @ a_mean)
 
 # %% ../../nbs/measure/76_scans.ipynb #3336e4a6

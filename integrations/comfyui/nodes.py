@@ -106,11 +106,15 @@ class Decompose:
 # ---- lights
 
 
-class ReadyLight:
-    "One of the ready lights."
+class LightNode:
+    "What nodes that give a light have in common."
 
     CATEGORY, FUNCTION = CATEGORY, "run"
     RETURN_TYPES, RETURN_NAMES = (LIGHT,), ("light",)
+
+
+class ReadyLight(LightNode):
+    "One of the ready lights."
 
     @classmethod
     def INPUT_TYPES(cls):
@@ -122,11 +126,8 @@ class ReadyLight:
         return (SHLight.preset(name),)
 
 
-class LightFromDirection:
+class LightFromDirection(LightNode):
     "One lamp, and an even fill."
-
-    CATEGORY, FUNCTION = CATEGORY, "run"
-    RETURN_TYPES, RETURN_NAMES = (LIGHT,), ("light",)
 
     @classmethod
     def INPUT_TYPES(cls):
@@ -146,11 +147,8 @@ class LightFromDirection:
         return (SHLight.from_direction(azimuth, elevation, **how),)
 
 
-class LightFromEnvironment:
+class LightFromEnvironment(LightNode):
     "The light of an environment map: equirectangular, its middle in front of the face."
-
-    CATEGORY, FUNCTION = CATEGORY, "run"
-    RETURN_TYPES, RETURN_NAMES = (LIGHT,), ("light",)
 
     @classmethod
     def INPUT_TYPES(cls):
@@ -163,11 +161,8 @@ class LightFromEnvironment:
         return (SHLight.from_envmap(next(photos(image))).rotate(yaw=turn),)
 
 
-class LightFromReference:
+class LightFromReference(LightNode):
     "The light in which another portrait was taken."
-
-    CATEGORY, FUNCTION = CATEGORY, "run"
-    RETURN_TYPES, RETURN_NAMES = (LIGHT,), ("light",)
 
     @classmethod
     def INPUT_TYPES(cls):
